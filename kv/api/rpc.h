@@ -1,0 +1,86 @@
+// Calls between clients and nodes, and between nodes. A call is a method, the shard it concerns and a
+// body that the method defines; an answer has a code from the common vocabulary.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "decree/result.h"
+#include "kv/base/codec.h"
+#include "kv/base/ids.h"
+#include "kv/base/time.h"
+
+namespace decree {
+
+enum class Method : std::uint8_t {
+  // Anyone may call these.
+  kGetMap = 0,   // body: empty -> ShardMap
+  kWrite = 1,    // body: Command -> CommandResult
+  kRead = 2,     // body: ReadRequest -> ReadResult
+  kScan = 3,     // body: ScanRequest -> ScanResult
+  kAdmin = 4,    // body: AdminRequest -> AdminResponse; answered by any node
+  // Nodes of the cluster call these (bodies: server/node/node_rpc.h).
+  kJoin = 16,
+  kReport = 17,
+  kCreateReplica = 18,
+  kDestroyReplica = 19,
+  kReplicaStatus = 20,
+  kChangeMembers = 21,
+  kSnapshotOpen = 22,
+  kSnapshotRead = 23,
+  kSnapshotClose = 24,
+  kPlacementWrite = 25,  // body: encoded placement command, at the placement leader
+  kMax = kPlacementWrite
+};
+
+struct RpcRequest {
+  Method method = Method::kGetMap;
+  ShardId shard;
+  std::uint64_t timeout_ms = 2000;  // how long the caller will wait
+  std::string body;
+  DECREE_FIELDS(method, shard, timeout_ms, body)
+};
+
+struct RpcResponse {
+  Errc code = Errc::kOk;
+  std::string detail;             // for people
+  NodeId leader;                  // hint with kNotLeader; 0: unknown
+  NodeId served_by;               // the node that held the shard
+  Epoch epoch;                    // of the shard, as that node knows it
+  std::uint64_t map_version = 0;  // of the answering node
+  std::string body;
+  DECREE_FIELDS(code, detail, leader, served_by, epoch, map_version, body)
+};
+using RpcReply = std::function<void(RpcResponse)>;
+
+// The administration interface, the same over HTTP and over the native protocol.
+struct AdminRequest {
+  std::string method;  // GET POST PATCH DELETE
+  std::string target;  // "/v1/admin/moves/7"
+  std::string body;    // JSON
+  DECREE_FIELDS(method, target, body)
+};
+struct AdminResponse {
+  std::uint32_t status = 200;
+  std::string location;  // of a 202; else empty
+  std::string body;      // JSON; for status >= 400 problem+json
+  DECREE_FIELDS(status, location, body)
+};
+
+// Frame types of the native protocol (kv/base/frame.h).
+enum class FrameType : std::uint16_t {
+  kHello = 1,      // Hello, first on each connection, both ways
+  kRequest = 2,    // varint call id, RpcRequest
+  kResponse = 3,   // varint call id, RpcResponse
+  kConsensus = 4,  // sequence of consensus::Envelope
+};
+
+struct Hello {
+  std::uint64_t protocol = 1;
+  ClusterId cluster;  // 0: not a member yet, or a client that does not know it yet
+  NodeId node;        // 0: a client or a joining node
+  DECREE_FIELDS(protocol, cluster, node)
+};
+
+}  // namespace decree

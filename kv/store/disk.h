@@ -1,0 +1,60 @@
+// One data directory: its identity, its log, its small durable facts, and the replicas that live on
+// it. The seam between the node and storage; the simulator brings its own (mem_disk.h).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "kv/store/engine.h"
+#include "kv/store/log.h"
+
+namespace decree::store {
+
+struct DiskSpace {
+  std::uint64_t capacity_bytes = 0;
+  std::uint64_t used_bytes = 0;  // by everybody, as df says
+};
+
+// A place where received snapshot files gather, invisible to reads, dropped whole on abort and at
+// start-up. Owned by one worker.
+class Staging {
+ public:
+  virtual ~Staging() = default;  // uncommitted: dropped
+  virtual Status Append(const std::string& file, std::uint64_t offset, std::string_view bytes) = 0;
+  // fsyncs files and directory, then puts them in the place of the replica's rows by rename: after a
+  // crash the old rows or the new ones, no hybrid. The replica's engine must be closed. The reopened
+  // engine is returned. Refuses files that do not open.
+  virtual Result<std::unique_ptr<Engine>> Commit() = 0;
+};
+
+class Disk {
+ public:
+  virtual ~Disk() = default;
+
+  virtual Incarnation incarnation() const = 0;
+  virtual const std::string& path() const = 0;
+  virtual Log& log() = 0;
+  virtual DiskSpace space() const = 0;
+
+  // ---- small durable facts (identity, replica shells, tombstones, last known members) ----
+  // Durable when PutMeta returns; rare. One thread at a time.
+  virtual Result<std::optional<std::string>> GetMeta(std::string_view key) = 0;
+  virtual Status PutMeta(std::string_view key, std::string_view value) = 0;
+  virtual Status DeleteMeta(std::string_view key) = 0;
+  // All facts whose key starts with the prefix, in order.
+  virtual Result<std::vector<std::pair<std::string, std::string>>> ListMeta(
+      std::string_view prefix) = 0;
+
+  // ---- replicas ----
+  // Opens the rows of a replica, creating them empty. Takes milliseconds.
+  virtual Result<std::unique_ptr<Engine>> OpenRows(ReplicaKey key) = 0;
+  virtual Result<std::unique_ptr<Staging>> Stage(ReplicaKey key) = 0;
+  // Removes the rows; the engine must be closed.
+  virtual Status RemoveRows(ReplicaKey key) = 0;
+  virtual Result<std::vector<ReplicaKey>> ListRows() = 0;
+};
+
+}  // namespace decree::store

@@ -1,0 +1,34 @@
+// The real disk: a directory with a lock, an identity, a shared log, a small RocksDB of facts and one
+// RocksDB a replica. All RocksDBs of a disk share block cache, write-buffer budget and threads.
+//
+//   DIR/LOCK            held while open
+//   DIR/IDENTITY        format version, incarnation
+//   DIR/log/            segments (FORMATS.md)
+//   DIR/meta/           facts (RocksDB, synced)
+//   DIR/rows/S-R/       rows of shard S, replica R (RocksDB, WAL off)
+//   DIR/staging/        emptied at start-up
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "kv/base/log_sink.h"
+#include "kv/store/disk.h"
+
+namespace decree::store {
+
+struct FileDiskOptions {
+  std::string path;
+  std::uint64_t segment_bytes = std::uint64_t{16} << 20;
+  std::uint64_t log_goal_bytes = std::uint64_t{256} << 20;  // above it OldestPin names a replica
+  std::uint64_t block_cache_bytes = std::uint64_t{128} << 20;
+  std::uint64_t write_buffer_bytes = std::uint64_t{256} << 20;
+  int background_threads = 2;
+  LogSink log;
+};
+
+// kLocked: another process has the directory. kCorruption: a damaged middle of the log, or a directory
+// that is not ours. kIo, kNoSpace: from the system, naming the path.
+Result<std::unique_ptr<Disk>> OpenFileDisk(FileDiskOptions options);
+
+}  // namespace decree::store

@@ -1,0 +1,53 @@
+// A disk in memory with the contract of the real one, for the simulator and for nodes without data of
+// their own. It knows what is durable: Crash() drops the rest, as a power loss does.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+#include "kv/base/executor.h"
+#include "kv/store/disk.h"
+
+namespace decree::store {
+
+struct MemDiskOptions {
+  std::string path = "mem";
+  Incarnation incarnation{1};
+  // How background work (fsync, flush, checkpoint) is run: called with a task; default: at once.
+  std::function<void(Task)> background;
+  std::uint64_t capacity_bytes = std::uint64_t{1} << 40;
+};
+
+class MemDisk : public Disk {
+ public:
+  explicit MemDisk(MemDiskOptions options);
+  ~MemDisk() override;
+
+  Incarnation incarnation() const override;
+  const std::string& path() const override;
+  Log& log() override;
+  DiskSpace space() const override;
+  Result<std::optional<std::string>> GetMeta(std::string_view key) override;
+  Status PutMeta(std::string_view key, std::string_view value) override;
+  Status DeleteMeta(std::string_view key) override;
+  Result<std::vector<std::pair<std::string, std::string>>> ListMeta(
+      std::string_view prefix) override;
+  Result<std::unique_ptr<Engine>> OpenRows(ReplicaKey key) override;
+  Result<std::unique_ptr<Staging>> Stage(ReplicaKey key) override;
+  Status RemoveRows(ReplicaKey key) override;
+  Result<std::vector<ReplicaKey>> ListRows() override;
+
+  // ---- faults, for tests ----
+  // What a power loss leaves: synced log records, flushed rows, durable facts. Pending background work
+  // never reports. The engines and log handles handed out before must not be used again.
+  std::unique_ptr<MemDisk> Crash(MemDiskOptions reborn);
+  void FailSyncs();              // from now on every log append fails (P8)
+  void SetFull(bool full);       // rows, facts and staging answer kNoSpace
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace decree::store

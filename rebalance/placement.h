@@ -1,0 +1,220 @@
+// The placement group's replicated state: nodes, disks, shards, moves, settings and the decree log. It
+// changes only by commands chosen in the placement group's log; applying is deterministic. Reports,
+// liveness and plans are not in it: those belong to the placement leader and are volatile.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "consensus/membership.h"
+#include "kv/api/command.h"
+#include "kv/api/shard_map.h"
+#include "kv/base/codec.h"
+#include "kv/base/ids.h"
+
+namespace decree::rebalance {
+
+enum class NodeState : std::uint8_t { kUp, kDead, kDraining, kDrained, kRemoved, kMax = kRemoved };
+enum class DiskState : std::uint8_t { kOk, kFailed, kMax = kFailed };
+
+// Stages of a move, in order (contract.md); kRolledBack is the other end.
+enum class Stage : std::uint8_t {
+  kIntent, kAddLearner, kSnapshot, kCatchUp, kVerify, kSeal, kActivate, kPublish, kCleanUp, kDone,
+  kRolledBack,
+  kMax = kRolledBack
+};
+std::string_view StageName(Stage stage);  // "add_learner"
+inline bool IsFinal(Stage s) { return s == Stage::kDone || s == Stage::kRolledBack; }
+
+struct DiskRecord {
+  Incarnation incarnation;
+  std::string path;
+  std::uint64_t capacity_bytes = 0;
+  DiskState state = DiskState::kOk;
+  DECREE_FIELDS(incarnation, path, capacity_bytes, state)
+};
+
+struct NodeRecord {
+  NodeId id;
+  std::string name;
+  std::string rpc;
+  std::string http;
+  std::string zone;
+  NodeState state = NodeState::kUp;
+  std::vector<DiskRecord> disks;  // index = disk id of contract.md
+  DECREE_FIELDS(id, name, rpc, http, zone, state, disks)
+};
+
+struct ShardRecord {
+  ShardEntry entry;            // epoch and replicas as last published
+  ReplicaId last_replica;      // highest replica id ever given out in this shard
+  MoveId active_move;          // 0: none
+  DECREE_FIELDS(entry, last_replica, active_move)
+};
+
+// Why a move was proposed; the queue order is repair, drain, balance.
+enum class MoveCause : std::uint8_t { kFill, kRepair, kDrain, kBalance, kOperator, kMax = kOperator };
+
+// A move brings `target` to the shard and, if `source` is set, takes that replica away in the same
+// Seal. Without a source it fills up: the target stays a learner until enough are caught up for an odd
+// number of voters; the move that completes the set seals it (1 -> 3 is one Seal).
+struct MoveRecord {
+  MoveId id;
+  ShardId shard;
+  Epoch epoch;          // compare-and-set: the epoch the intent was made for
+  ReplicaPlace source;  // replica 0: fill-up
+  ReplicaPlace target;
+  Stage stage = Stage::kIntent;
+  bool cancelled = false;  // an operator or a rule asked for rollback; the shard's log decides
+  MoveCause cause = MoveCause::kBalance;
+  std::string reason;
+  std::string error;
+  std::uint64_t bytes_total = 0;
+  std::uint64_t bytes_done = 0;
+  std::uint64_t switch_pause_ms = 0;
+  std::string digest;
+  WallMs created_ms = 0;
+  WallMs finished_ms = 0;
+  DECREE_FIELDS(id, shard, epoch, source, target, stage, cancelled, cause, reason, error, bytes_total,
+                bytes_done, switch_pause_ms, digest, created_ms, finished_ms)
+};
+
+struct DecreeRecord {
+  std::uint64_t slot = 0;
+  WallMs time_ms = 0;
+  std::string kind;        // "move_intent", "node_join"...
+  std::optional<ShardId> shard;
+  MoveId move;
+  NodeId proposer;
+  std::string reason;
+  std::string outcome;     // "ok" or why it was refused
+  DECREE_FIELDS(slot, time_ms, kind, shard, move, proposer, reason, outcome)
+};
+
+struct Settings {
+  bool rebalance = true;
+  bool repair = true;
+  bool drain = true;
+  std::uint32_t replicas = 3;
+  std::uint32_t threshold_percent = 5;
+  std::uint64_t move_rate_bytes_per_s = std::uint64_t{64} << 20;
+  std::uint32_t moves_per_disk = 2;
+  std::uint64_t dead_node_delay_s = 300;
+  std::uint64_t switch_wait_ms = 200;
+  bool operator==(const Settings&) const = default;
+  DECREE_FIELDS(rebalance, repair, drain, replicas, threshold_percent, move_rate_bytes_per_s,
+                moves_per_disk, dead_node_delay_s, switch_wait_ms)
+};
+
+// ---- commands ----
+
+// First decree of a cluster: node 1 holds one replica (id 1, epoch 1) of every shard and of placement.
+struct Bootstrap {
+  ClusterId cluster;
+  std::uint32_t shards = 64;
+  std::uint32_t replicas = 3;
+  NodeRecord first;
+  DECREE_FIELDS(cluster, shards, replicas, first)
+};
+// A node that joins (id 0: one is given; the same first disk incarnation gets the same id again) or
+// comes back with new addresses or disks. Answer: the node id in `version`.
+struct RegisterNode {
+  NodeRecord node;
+  DECREE_FIELDS(node)
+};
+struct SetNodeState {
+  NodeId node;
+  NodeState state = NodeState::kUp;
+  std::string reason;
+  DECREE_FIELDS(node, state, reason)
+};
+// Compare-and-set on the epoch; one active move a shard. The target replica id is given out here.
+// Answer: the move id in `version`.
+struct StartMove {
+  ShardId shard;
+  Epoch epoch;
+  ReplicaId source;     // 0: fill-up
+  NodeId to;
+  Incarnation to_disk;  // 0: the node's first good disk
+  MoveCause cause = MoveCause::kOperator;
+  std::string reason;
+  DECREE_FIELDS(shard, epoch, source, to, to_disk, cause, reason)
+};
+// The move reached `stage`; ignored unless it is a legal successor of the present one. kPublish
+// carries what the shard's own log says its members are now.
+struct AdvanceMove {
+  MoveId move;
+  Stage stage = Stage::kIntent;
+  std::string note;  // error for kRolledBack, digest for kSeal
+  std::uint64_t bytes_total = 0;
+  std::uint64_t switch_pause_ms = 0;
+  std::optional<consensus::Config> members;
+  DECREE_FIELDS(move, stage, note, bytes_total, switch_pause_ms, members)
+};
+struct CancelMove {
+  MoveId move;
+  std::string reason;
+  DECREE_FIELDS(move, reason)
+};
+struct ChangeSettings {
+  Settings settings;
+  DECREE_FIELDS(settings)
+};
+using PlacementChange = std::variant<Bootstrap, RegisterNode, SetNodeState, StartMove, AdvanceMove,
+                                     CancelMove, ChangeSettings>;
+struct PlacementCommand {
+  NodeId proposer;
+  PlacementChange change;
+  DECREE_FIELDS(proposer, change)
+};
+
+inline constexpr std::size_t kKeptMoves = 10'000;
+inline constexpr std::size_t kKeptDecrees = 100'000;
+
+class PlacementState {
+ public:
+  // Applies one chosen command. The result is deterministic; refusals are results too and are logged.
+  CommandResult Apply(Slot slot, WallMs time_ms, const PlacementCommand& command);
+
+  ClusterId cluster() const { return cluster_; }
+  bool bootstrapped() const { return static_cast<bool>(cluster_); }
+  std::uint64_t version() const { return version_; }  // slot of the last change of the shard map
+  const Settings& settings() const { return settings_; }
+  const std::map<NodeId, NodeRecord>& nodes() const { return nodes_; }
+  const std::vector<ShardRecord>& shards() const { return shards_; }
+  const ShardRecord& placement() const { return placement_; }
+  const ShardRecord* Shard(ShardId id) const;  // placement too
+  const std::map<MoveId, MoveRecord>& moves() const { return moves_; }
+  std::vector<const MoveRecord*> ActiveMoves() const;
+  const std::map<std::uint64_t, DecreeRecord>& decrees() const { return decrees_; }  // by slot
+  ShardMap Map() const;
+
+  // ---- rows: the state is stored as rows of the placement replica's engine ----
+  // Rows changed since the last call, key -> encoded value (none: deleted). Keys start with "p".
+  std::vector<std::pair<std::string, std::optional<std::string>>> TakeChangedRows();
+  // Rebuilds from rows; kCorruption on a row that does not decode.
+  static Result<PlacementState> FromRows(
+      const std::vector<std::pair<std::string, std::string>>& rows);
+
+ private:
+  ShardRecord* MutableShard(ShardId id);
+
+  ClusterId cluster_;
+  std::uint64_t version_ = 0;
+  Settings settings_;
+  std::map<NodeId, NodeRecord> nodes_;
+  std::vector<ShardRecord> shards_;
+  ShardRecord placement_;
+  std::map<MoveId, MoveRecord> moves_;
+  MoveId last_move_;
+  std::map<std::uint64_t, DecreeRecord> decrees_;
+  std::set<std::string> changed_;
+};
+
+}  // namespace decree::rebalance

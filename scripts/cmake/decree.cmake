@@ -1,0 +1,68 @@
+# How Decree's targets are made: one place for flags, so that a target names only its sources and
+# what it uses. Nothing here is set globally: Decree also builds inside other projects.
+include_guard(GLOBAL)
+
+set(DECREE_SOURCE_DIR ${CMAKE_CURRENT_SOURCE_DIR})
+
+set(THREADS_PREFER_PTHREAD_FLAG ON)
+find_package(Threads REQUIRED)
+find_package(Boost 1.81 REQUIRED COMPONENTS json url)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
+if(DECREE_ROCKSDB_ROOT)
+  list(PREPEND CMAKE_PREFIX_PATH ${DECREE_ROCKSDB_ROOT})
+endif()
+find_package(RocksDB REQUIRED)
+
+if(PROJECT_IS_TOP_LEVEL)
+  find_program(DECREE_CCACHE ccache)
+  if(DECREE_CCACHE)
+    set(CMAKE_CXX_COMPILER_LAUNCHER ${DECREE_CCACHE})
+  endif()
+  find_program(DECREE_MOLD mold)
+  if(DECREE_MOLD)
+    add_link_options(-fuse-ld=mold)
+  endif()
+endif()
+
+add_library(decree_flags INTERFACE)
+target_compile_features(decree_flags INTERFACE cxx_std_20)
+target_include_directories(decree_flags INTERFACE
+  $<BUILD_INTERFACE:${DECREE_SOURCE_DIR}>
+  $<BUILD_INTERFACE:${DECREE_SOURCE_DIR}/kv/include>)
+target_compile_options(decree_flags INTERFACE
+  -Wall -Wextra -Wpedantic -Wno-missing-field-initializers
+  $<$<BOOL:${DECREE_WERROR}>:-Werror>
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict -Wno-maybe-uninitialized>)
+if(DECREE_SANITIZE)
+  target_compile_options(decree_flags INTERFACE
+    -fsanitize=${DECREE_SANITIZE},undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+  target_link_options(decree_flags INTERFACE -fsanitize=${DECREE_SANITIZE},undefined)
+endif()
+
+# decree_library(NAME SOURCES... [DEPS ...])
+function(decree_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
+  add_library(${name} STATIC ${ARG_SOURCES})
+  set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+  target_link_libraries(${name} PUBLIC decree_flags ${ARG_DEPS})
+endfunction()
+
+# decree_program(NAME SOURCES... [DEPS ...]); the binary lands at the top of the build folder.
+function(decree_program name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
+  target_link_libraries(${name} PRIVATE decree_flags ${ARG_DEPS})
+endfunction()
+
+# decree_test(NAME SOURCES... [DEPS ...]): a gtest program registered with ctest as one test.
+function(decree_test name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE decree_flags ${ARG_DEPS} GTest::gmock GTest::gtest_main)
+  target_precompile_headers(${name} PRIVATE <gtest/gtest.h> <string> <vector> <map> <functional>)
+  target_compile_definitions(${name} PRIVATE
+    DECREE_TESTDATA="${DECREE_SOURCE_DIR}/tests/testdata" DECREE_BINARIES="${CMAKE_BINARY_DIR}")
+  add_test(NAME ${name} COMMAND ${name} --gtest_brief=1)
+endfunction()

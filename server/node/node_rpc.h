@@ -1,0 +1,121 @@
+// Bodies of the calls between nodes (kv/api/rpc.h names the methods).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "consensus/decree.h"
+#include "consensus/membership.h"
+#include "kv/api/shard_map.h"
+#include "kv/base/codec.h"
+#include "kv/store/engine.h"
+#include "rebalance/move.h"
+#include "rebalance/placement.h"
+
+namespace decree::node {
+
+// kJoin -> JoinAnswer; at the placement leader (others answer kNotLeader with a hint).
+struct JoinRequest {
+  rebalance::NodeRecord node;  // id 0: new
+  ClusterId cluster;           // 0: new; else must match
+  DECREE_FIELDS(node, cluster)
+};
+struct JoinAnswer {
+  NodeId node;
+  ShardMap map;
+  DECREE_FIELDS(node, map)
+};
+
+// kReport -> ReportAnswer; every report_every, to the placement leader.
+struct ReplicaReport {
+  ReplicaKey key;
+  Incarnation disk;
+  bool leader = false;
+  bool voter = false;
+  Epoch epoch;
+  Slot applied;
+  std::uint64_t keys = 0;
+  std::uint64_t bytes = 0;
+  double ops_per_s = 0;
+  DECREE_FIELDS(key, disk, leader, voter, epoch, applied, keys, bytes, ops_per_s)
+};
+struct DiskReport {
+  Incarnation incarnation;
+  std::uint64_t capacity_bytes = 0;
+  std::uint64_t used_bytes = 0;
+  bool failed = false;
+  DECREE_FIELDS(incarnation, capacity_bytes, used_bytes, failed)
+};
+struct NodeReport {
+  rebalance::NodeRecord node;
+  std::vector<DiskReport> disks;
+  std::vector<ReplicaReport> replicas;
+  std::uint64_t map_version = 0;  // what this node has
+  DECREE_FIELDS(node, disks, replicas, map_version)
+};
+struct ReportAnswer {
+  std::optional<ShardMap> map;  // set if newer than the reporter's
+  DECREE_FIELDS(map)
+};
+
+// kCreateReplica -> empty. Durably creates a learner shell; doing it again is fine. Refused
+// (kImpossible) at or below the tombstone, or when the disk's incarnation is another one.
+struct CreateReplica {
+  ReplicaKey key;
+  Incarnation disk;
+  MoveId move;
+  DECREE_FIELDS(key, disk, move)
+};
+// kDestroyReplica -> empty. Durably writes the tombstone, then removes the rows; again is fine.
+struct DestroyReplica {
+  ReplicaKey key;
+  MoveId move;
+  DECREE_FIELDS(key, move)
+};
+// kReplicaStatus -> rebalance::ReplicaStatus.
+struct StatusRequest {
+  ReplicaKey key;  // replica 0: whatever replica of the shard this node has, the leader if there is one
+  DECREE_FIELDS(key)
+};
+
+// kChangeMembers -> ChangeAnswer, at the shard's leader; answered when the decree is chosen.
+enum class ChangeKind : std::uint8_t {
+  kAddLearner, kRemoveLearner, kSeal, kTransferLeader, kMax = kTransferLeader
+};
+struct ChangeMembers {
+  ChangeKind kind = ChangeKind::kAddLearner;
+  MoveId move;
+  Epoch epoch;  // refused (kConflict) unless this is the leader's epoch
+  consensus::Member member;  // the learner; kTransferLeader: the target
+  std::vector<consensus::Member> next_voters;
+  std::vector<consensus::Member> next_learners;
+  std::uint64_t wait_ms = 200;  // kSeal: how long writes may be held before it is given up
+  DECREE_FIELDS(kind, move, epoch, member, next_voters, next_learners, wait_ms)
+};
+
+// kSnapshotOpen -> SnapshotInfo: freezes the rows of a replica and names the files.
+struct SnapshotOpen {
+  ReplicaKey key;
+  DECREE_FIELDS(key)
+};
+struct SnapshotInfo {
+  std::uint64_t id = 0;
+  std::vector<std::pair<std::string, std::uint64_t>> files;  // name, bytes
+  DECREE_FIELDS(id, files)
+};
+// kSnapshotRead -> raw bytes (their XXH3-64 first, 8 bytes little endian).
+struct SnapshotRead {
+  std::uint64_t id = 0;
+  std::string file;
+  std::uint64_t offset = 0;
+  std::uint32_t size = 0;
+  DECREE_FIELDS(id, file, offset, size)
+};
+struct SnapshotClose {
+  std::uint64_t id = 0;
+  DECREE_FIELDS(id)
+};
+
+}  // namespace decree::node
