@@ -17,9 +17,11 @@ class Mark {
   }
   bool reached() const { return reached_.load(std::memory_order_relaxed); }
   const char* name() const { return name_; }
+  const Mark* next() const { return next_; }  // the mark registered before this one; null: none
 
  private:
   const char* name_;
+  Mark* next_;
   std::atomic<bool> reached_{false};
 };
 
