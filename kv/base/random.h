@@ -6,6 +6,8 @@
 
 namespace decree {
 
+__extension__ using Uint128 = unsigned __int128;
+
 class Random {
  public:
   explicit Random(std::uint64_t seed = 0) : state_(seed) {}
@@ -18,7 +20,7 @@ class Random {
   }
   // Uniform in [0, bound); bound > 0. The bias of the multiply-shift is below 2^-32 for small bounds.
   std::uint64_t Below(std::uint64_t bound) {
-    return static_cast<std::uint64_t>((static_cast<unsigned __int128>(Next()) * bound) >> 64);
+    return static_cast<std::uint64_t>((static_cast<Uint128>(Next()) * bound) >> 64);
   }
   std::uint64_t Between(std::uint64_t low, std::uint64_t high) { return low + Below(high - low + 1); }
   bool Chance(double probability) {
