@@ -1,0 +1,112 @@
+"""What the tidy test enforces: layers, edges, allowed places, every exception with its reason."""
+
+# A layer is a name and the paths that belong to it (glob patterns, the first match wins).
+LAYERS = [
+    ("public", ["kv/include/decree/*"]),
+    ("base", ["kv/base/*"]),
+    ("api", ["kv/api/*"]),
+    ("rocks", ["kv/store/rocks_*", "kv/store/file_disk*"]),
+    ("store", ["kv/store/*"]),
+    ("consensus", ["consensus/*"]),
+    ("rebalance_main", ["rebalance/*_main.cc"]),
+    ("rebalance", ["rebalance/*"]),
+    ("node", ["server/node/*"]),
+    ("net", ["server/net/*"]),
+    ("node_public", ["server/include/decree/*"]),
+    ("client_public", ["client/include/decree/*"]),
+    ("cli", ["client/cli/*"]),
+    ("examples", ["client/examples/*"]),
+    ("client", ["client/*"]),
+    ("main", ["server/*"]),
+    ("bench", ["bench/*"]),
+    ("tests", ["tests/*"]),
+]
+
+_NODE = {"public", "base", "api", "consensus", "store", "rebalance", "node"}
+
+# Who may include whom. A layer may always include itself. "*": everything.
+EDGES = {
+    "public": set(),
+    "base": {"public"},
+    "api": {"public", "base"},
+    "consensus": {"public", "base"},
+    "store": {"public", "base", "api", "consensus"},
+    "rocks": {"public", "base", "api", "consensus", "store"},
+    "rebalance": {"public", "base", "api", "consensus"},
+    "rebalance_main": {"public", "base", "api", "consensus", "rebalance"},
+    "node": _NODE,
+    "net": _NODE,
+    "client_public": {"public"},
+    "client": {"public", "base", "api", "client_public"},
+    "node_public": {"public", "client_public"},
+    "main": _NODE | {"rocks", "net", "client_public", "node_public"},
+    "cli": {"public", "base", "api", "client", "client_public", "node_public"},
+    "examples": {"public", "client_public", "node_public"},
+    "bench": {"*"},
+    "tests": {"*"},
+}
+
+# The layers that may read clocks, start threads, take locks and draw real randomness.
+EDGE_LAYERS = {"net", "client", "client_public", "cli", "examples", "rocks", "main", "bench",
+               "tests"}
+# The log writers and the engine in memory, which log threads and workers share, belong to the edge.
+EDGE_FILES = ["kv/store/shard_log*", "kv/store/log_*", "kv/store/file_*", "kv/store/mem_*"]
+
+# System headers and the layers that may include them (pattern of the header -> layers).
+SYSTEM_INCLUDES = [
+    (r"rocksdb/.*", {"rocks", "bench"}),
+    (r"boost/(asio|beast).*",
+     {"net", "client", "client_public", "cli", "examples", "tests", "bench"}),
+    (r"boost/(json|url).*", {"node", "net", "client", "cli", "main", "tests", "bench"}),
+    (r"(spdlog|fmt|CLI|toml\+\+)/.*", {"main", "cli", "rebalance_main", "tests", "bench"}),
+    (r"(fstream|filesystem|unistd\.h|fcntl\.h|sys/.*|csignal|signal\.h)",
+     EDGE_LAYERS | {"rebalance_main"}),
+    (r"iostream", EDGE_LAYERS | {"rebalance_main"}),
+]
+EDGE_ONLY_INCLUDES = (r"(thread|mutex|shared_mutex|condition_variable|future|random|semaphore|"
+                      r"latch|barrier|stop_token|pthread\.h|time\.h|ctime)")
+# Atomics are no clock and no lock, yet shared state has no business in the pure parts.
+NO_ATOMIC_LAYERS = {"public", "api", "consensus", "rebalance"}
+
+# Calls of a clock, a sleep or a random device: (name, pattern).
+EDGE_ONLY_CALLS = [
+    ("reads a clock", r"\b(steady|system|high_resolution|utc|tai|file)_clock::now\b"),
+    ("reads a clock", r"\b(clock_gettime|gettimeofday|timespec_get|localtime_r|gmtime_r)\s*\("),
+    ("reads a clock", r"(?<![\w.>])(std::)?time\s*\(\s*(nullptr|NULL|0|&\w+)\s*\)"),
+    ("sleeps", r"\b(sleep_for|sleep_until|usleep|nanosleep)\b"),
+    ("draws real randomness", r"\b(random_device|getrandom|getentropy|arc4random|srand)\b"
+                              r"|(?<![\w.:>])rand\s*\(\s*\)"),
+    ("starts a thread", r"\bstd::(jthread|thread|async)\b"),
+    ("takes a lock", r"\bstd::(mutex|shared_mutex|recursive_mutex|lock_guard|unique_lock"
+                     r"|scoped_lock)\b"),
+]
+# Libraries neither print nor end the process they live in; programs may.
+PROGRAM_LAYERS = {"main", "cli", "examples", "rebalance_main", "tests", "bench"}
+PROGRAM_ONLY_CALLS = [
+    ("prints", r"\bstd::(cout|cerr|clog)\b|(?<![\w.])(std::)?(printf|fprintf|puts)\s*\("),
+    ("ends the process", r"(?<![\w.>])(std::)?(exit|_exit|quick_exit|abort|terminate)\s*\("),
+]
+# GCC 12 miscompiles many coroutine patterns: callbacks and state machines instead (design.md 2).
+COROUTINES = r"\bco_(await|return|yield)\b"
+
+# Tests that cannot fail, do not run, or wait on a wall clock.
+TEST_ANTIPATTERNS = [
+    ("does not run", r"\bDISABLED_\w+|\bGTEST_SKIP\b"),
+    ("cannot fail", r"\b(EXPECT|ASSERT)_TRUE\(\s*true\s*\)|\bSUCCEED\(\)"),
+    ("waits on a wall clock", r"\b(sleep_for|sleep_until|usleep)\b"),
+]
+
+# (path pattern, rule, reason): the only exceptions.
+EXCEPTIONS = [
+    ("kv/base/mark.cc", "edge-calls",
+     "marks register themselves from any thread, once each; nothing in the core waits on the lock"),
+]
+
+MAX_FUNCTION_LINES = 70
+MAX_FILE_LINES = 600
+MAX_LINE_COLUMNS = 100
+
+# Folders whose .cc files need a test of the same name.
+TESTED_FOLDERS = ["kv/base", "kv/api", "kv/store", "consensus", "rebalance", "server/node"]
+# source -> (the test file that covers it, why it has none of its own name)
+COVERED_BY = {}
