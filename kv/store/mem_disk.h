@@ -1,5 +1,5 @@
-// A disk in memory with the contract of the real one, for the simulator and for nodes without data of
-// their own. It knows what is durable: Crash() drops the rest, as a power loss does.
+// A disk in memory with the contract of the real one, for the simulator and for nodes without data
+// of their own. It knows what is durable: Crash() drops the rest, as a power loss does.
 #pragma once
 
 #include <cstdint>
@@ -17,6 +17,7 @@ struct MemDiskOptions {
   // How background work (fsync, flush, checkpoint) is run: called with a task; default: at once.
   std::function<void(Task)> background;
   std::uint64_t capacity_bytes = std::uint64_t{1} << 40;
+  std::uint64_t log_goal_bytes = std::uint64_t{256} << 20;  // above it OldestPin names a replica
 };
 
 class MemDisk : public Disk {
@@ -39,11 +40,11 @@ class MemDisk : public Disk {
   Result<std::vector<ReplicaKey>> ListRows() override;
 
   // ---- faults, for tests ----
-  // What a power loss leaves: synced log records, flushed rows, durable facts. Pending background work
-  // never reports. The engines and log handles handed out before must not be used again.
+  // What a power loss leaves: synced log records, flushed rows, durable facts. Pending background
+  // work never reports. The engines and log handles handed out before must not be used again.
   std::unique_ptr<MemDisk> Crash(MemDiskOptions reborn);
-  void FailSyncs();              // from now on every log append fails (P8)
-  void SetFull(bool full);       // rows, facts and staging answer kNoSpace
+  void FailSyncs();         // from now on every log append fails (P8)
+  void SetFull(bool full);  // rows, facts and staging answer kNoSpace
 
  private:
   struct Impl;

@@ -1,0 +1,197 @@
+#include "kv/store/mem_disk.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "kv/store/mem_core.h"
+#include "kv/store/mem_engine.h"
+#include "kv/store/mem_log.h"
+#include "kv/store/mem_snapshot.h"
+#include "kv/store/staged_file.h"
+
+namespace decree::store {
+namespace {
+
+// Which replicas have an engine, to refuse a second one as the real disk does. Guarded by the core.
+using OpenTables = std::map<ReplicaKey, std::weak_ptr<MemTable>>;
+
+}  // namespace
+
+struct MemDisk::Impl {
+  explicit Impl(MemDiskOptions with) : options(std::move(with)), core(std::make_shared<MemCore>()) {
+    core->background = options.background;
+    if (!core->background) core->background = [](Task task) { task(); };
+  }
+
+  const MemDiskOptions options;
+  const std::shared_ptr<MemCore> core;
+  std::unique_ptr<MemLog> log;
+  const std::shared_ptr<OpenTables> open = std::make_shared<OpenTables>();
+};
+
+namespace {
+
+Status CheckClosed(const OpenTables& open, ReplicaKey key) {
+  const auto it = open.find(key);
+  if (it == open.end()) return {};
+  const std::shared_ptr<MemTable> table = it->second.lock();
+  if (!table || table->closed()) return {};
+  return Error(Errc::kConflict, "the rows of " + ToString(key) + " are open");
+}
+
+// The caller holds the core's mutex.
+Result<std::unique_ptr<Engine>> OpenLocked(const std::shared_ptr<MemCore>& core, OpenTables& open,
+                                           ReplicaKey key) {
+  if (Status closed = CheckClosed(open, key); !closed) return closed.error();
+  const auto table = std::make_shared<MemTable>(core->image.rows[key]);
+  open[key] = table;
+  return std::unique_ptr<Engine>(std::make_unique<MemEngine>(core, key, table));
+}
+
+class MemStaging : public Staging {
+ public:
+  MemStaging(std::shared_ptr<MemCore> core, std::shared_ptr<OpenTables> open, ReplicaKey key)
+      : core_(std::move(core)), open_(std::move(open)), key_(key) {}
+
+  Status Append(const std::string& file, std::uint64_t offset, std::string_view bytes) override {
+    const std::lock_guard lock(core_->mutex);
+    if (core_->full) return Error(Errc::kNoSpace, "injected: the disk is full");
+    std::string& content = files_[file];
+    if (Status fits = CheckStagedAppend(file, offset, content.size()); !fits) return fits;
+    content.resize(std::max<std::size_t>(content.size(), offset + bytes.size()));
+    content.replace(offset, bytes.size(), bytes);
+    return {};
+  }
+
+  Result<std::unique_ptr<Engine>> Commit() override {
+    if (committed_) return Error(Errc::kInvalidArgument, "this staging was committed");
+    Result<MemRows> rows = UnpackRows(files_);
+    if (!rows) return rows.error();
+    const std::lock_guard lock(core_->mutex);
+    if (core_->full) return Error(Errc::kNoSpace, "injected: the disk is full");
+    if (Status closed = CheckClosed(*open_, key_); !closed) return closed.error();
+    committed_ = true;
+    files_.clear();
+    core_->image.rows[key_] = *std::move(rows);
+    return OpenLocked(core_, *open_, key_);
+  }
+
+ private:
+  const std::shared_ptr<MemCore> core_;
+  const std::shared_ptr<OpenTables> open_;
+  const ReplicaKey key_;
+  MemFiles files_;
+  bool committed_ = false;
+};
+
+}  // namespace
+
+MemDisk::MemDisk(MemDiskOptions options) : impl_(std::make_unique<Impl>(std::move(options))) {
+  impl_->log = std::make_unique<MemLog>(impl_->core, impl_->options.log_goal_bytes);
+}
+
+MemDisk::~MemDisk() = default;
+
+Incarnation MemDisk::incarnation() const { return impl_->options.incarnation; }
+const std::string& MemDisk::path() const { return impl_->options.path; }
+Log& MemDisk::log() { return *impl_->log; }
+
+DiskSpace MemDisk::space() const {
+  const std::lock_guard lock(impl_->core->mutex);
+  DiskSpace space{impl_->options.capacity_bytes, 0};
+  for (const auto& [key, rows] : impl_->core->image.rows) {
+    for (const auto& [row, value] : rows) space.used_bytes += row.size() + value->size();
+  }
+  if (impl_->core->full) space.used_bytes = space.capacity_bytes;
+  return space;
+}
+
+Result<std::optional<std::string>> MemDisk::GetMeta(std::string_view key) {
+  const std::lock_guard lock(impl_->core->mutex);
+  const auto it = impl_->core->image.meta.find(key);
+  if (it == impl_->core->image.meta.end()) return std::optional<std::string>();
+  return std::optional<std::string>(it->second);
+}
+
+Status MemDisk::PutMeta(std::string_view key, std::string_view value) {
+  const std::lock_guard lock(impl_->core->mutex);
+  if (impl_->core->full) return Error(Errc::kNoSpace, "injected: the disk is full");
+  impl_->core->image.meta.insert_or_assign(std::string(key), std::string(value));
+  return {};
+}
+
+Status MemDisk::DeleteMeta(std::string_view key) {
+  const std::lock_guard lock(impl_->core->mutex);
+  if (impl_->core->full) return Error(Errc::kNoSpace, "injected: the disk is full");
+  impl_->core->image.meta.erase(std::string(key));
+  return {};
+}
+
+Result<std::vector<std::pair<std::string, std::string>>> MemDisk::ListMeta(
+    std::string_view prefix) {
+  const std::lock_guard lock(impl_->core->mutex);
+  std::vector<std::pair<std::string, std::string>> facts;
+  const auto& meta = impl_->core->image.meta;
+  for (auto it = meta.lower_bound(prefix); it != meta.end(); ++it) {
+    if (!it->first.starts_with(prefix)) break;
+    facts.push_back(*it);
+  }
+  return facts;
+}
+
+Result<std::unique_ptr<Engine>> MemDisk::OpenRows(ReplicaKey key) {
+  const std::lock_guard lock(impl_->core->mutex);
+  if (impl_->core->full && !impl_->core->image.rows.contains(key)) {
+    return Error(Errc::kNoSpace, "injected: the disk is full");
+  }
+  return OpenLocked(impl_->core, *impl_->open, key);
+}
+
+Result<std::unique_ptr<Staging>> MemDisk::Stage(ReplicaKey key) {
+  const std::lock_guard lock(impl_->core->mutex);
+  if (impl_->core->full) return Error(Errc::kNoSpace, "injected: the disk is full");
+  return std::unique_ptr<Staging>(std::make_unique<MemStaging>(impl_->core, impl_->open, key));
+}
+
+Status MemDisk::RemoveRows(ReplicaKey key) {
+  const std::lock_guard lock(impl_->core->mutex);
+  if (Status closed = CheckClosed(*impl_->open, key); !closed) return closed;
+  impl_->core->image.rows.erase(key);
+  return {};
+}
+
+Result<std::vector<ReplicaKey>> MemDisk::ListRows() {
+  const std::lock_guard lock(impl_->core->mutex);
+  std::vector<ReplicaKey> keys;
+  for (const auto& [key, rows] : impl_->core->image.rows) keys.push_back(key);
+  return keys;
+}
+
+std::unique_ptr<MemDisk> MemDisk::Crash(MemDiskOptions reborn) {
+  MemImage image;
+  {
+    const std::lock_guard lock(impl_->core->mutex);
+    impl_->core->dead = true;
+    image = std::exchange(impl_->core->image, {});
+  }
+  auto disk = std::make_unique<MemDisk>(MemDiskOptions{});
+  disk->impl_->log.reset();
+  disk->impl_ = std::make_unique<Impl>(std::move(reborn));
+  disk->impl_->core->image = std::move(image);
+  disk->impl_->log =
+      std::make_unique<MemLog>(disk->impl_->core, disk->impl_->options.log_goal_bytes);
+  return disk;
+}
+
+void MemDisk::FailSyncs() {
+  const std::lock_guard lock(impl_->core->mutex);
+  impl_->core->syncs_fail = true;
+}
+
+void MemDisk::SetFull(bool full) {
+  const std::lock_guard lock(impl_->core->mutex);
+  impl_->core->full = full;
+}
+
+}  // namespace decree::store

@@ -1,0 +1,125 @@
+// What only the disk in memory has: deferred background work, power loss and injected faults.
+#include "kv/store/mem_disk.h"
+
+#include <gtest/gtest.h>
+
+#include <deque>
+
+#include "tests/store/test_disk.h"
+
+namespace decree::store {
+namespace {
+
+class MemDiskTest : public testing::Test {
+ protected:
+  MemDiskOptions Deferred() {
+    MemDiskOptions options;
+    options.background = [this](Task task) { tasks_.push_back(std::move(task)); };
+    return options;
+  }
+  void RunOne() {
+    Task task = std::move(tasks_.front());
+    tasks_.pop_front();
+    task();
+  }
+  Log::Done Note(int number) {
+    return [this, number](Status status) { reports_.push_back(status ? number : -number); };
+  }
+
+  std::deque<Task> tasks_;
+  std::vector<int> reports_;
+  std::unique_ptr<MemDisk> disk_ = std::make_unique<MemDisk>(Deferred());
+};
+
+TEST_F(MemDiskTest, OneSyncServesAllThatQueuedBeforeIt) {
+  for (int i = 1; i <= 3; ++i) {
+    disk_->log().Append(Key(1, 1), VoteRecord(static_cast<std::uint64_t>(i), 1, "v"), Note(i));
+  }
+  ASSERT_EQ(tasks_.size(), 1u);
+  RunOne();
+  EXPECT_EQ(reports_, (std::vector<int>{1, 2, 3}));
+  EXPECT_TRUE(tasks_.empty());
+}
+
+TEST_F(MemDiskTest, AnAppendFromAReportWaitsForTheNextSync) {
+  disk_->log().Append(Key(1, 1), PromiseRecord(1), [&](Status) {
+    reports_.push_back(1);
+    disk_->log().Append(Key(1, 1), PromiseRecord(2), Note(3));
+  });
+  disk_->log().Append(Key(1, 1), VoteRecord(1, 1, "v"), Note(2));
+  RunOne();
+  EXPECT_EQ(reports_, (std::vector<int>{1, 2}));
+  RunOne();
+  EXPECT_EQ(reports_, (std::vector<int>{1, 2, 3}));
+}
+
+TEST_F(MemDiskTest, ACrashLosesWhatWasNotSyncedAndNeverReportsIt) {
+  disk_->log().Append(Key(1, 1), PromiseRecord(1), Note(1));
+  RunOne();
+  disk_->log().Append(Key(1, 1), PromiseRecord(2), Note(2));
+  auto reborn = disk_->Crash(Deferred());
+  while (!tasks_.empty()) RunOne();
+  EXPECT_EQ(reports_, (std::vector<int>{1}));
+  EXPECT_EQ(DescribeLog(reborn->log(), Key(1, 1)), "p1 w0");
+}
+
+TEST_F(MemDiskTest, ACrashKeepsFlushedRowsOnly) {
+  auto engine = *disk_->OpenRows(Key(1, 1));
+  ASSERT_TRUE(WriteRow(*engine, "a", "1"));
+  engine->Flush(Note(1));
+  RunOne();
+  ASSERT_TRUE(WriteRow(*engine, "a", "2"));
+  ASSERT_TRUE(WriteRow(*engine, "b", "1"));
+  engine->Flush(Note(2));
+  auto view = engine->View();
+  auto reborn = disk_->Crash(Deferred());
+  while (!tasks_.empty()) RunOne();
+  EXPECT_EQ(reports_, (std::vector<int>{1}));
+  EXPECT_EQ(Dump(*(*reborn->OpenRows(Key(1, 1)))->View()), "a=1");
+  disk_.reset();
+  engine.reset();  // dead, yet safe to destroy, the view after it too
+}
+
+TEST_F(MemDiskTest, AFailedSyncFailsEveryLaterAppendForGood) {
+  disk_->log().Append(Key(1, 1), PromiseRecord(1), Note(1));
+  RunOne();
+  disk_->log().Append(Key(1, 1), PromiseRecord(2), Note(2));
+  disk_->FailSyncs();
+  RunOne();
+  disk_->log().Append(Key(2, 1), PromiseRecord(3), Note(3));
+  RunOne();
+  EXPECT_EQ(reports_, (std::vector<int>{1, -2, -3}));
+  EXPECT_EQ(DescribeLog(disk_->Crash(Deferred())->log(), Key(1, 1)), "p1 w0");
+}
+
+TEST_F(MemDiskTest, AFullDiskRefusesRowsFactsAndStagingButNotTheLog) {
+  auto engine = *disk_->OpenRows(Key(1, 1));
+  auto staging = *disk_->Stage(Key(2, 1));
+  disk_->SetFull(true);
+  EXPECT_EQ(WriteRow(*engine, "a", "1").error(), Errc::kNoSpace);
+  EXPECT_EQ(disk_->PutMeta("a", "1").error(), Errc::kNoSpace);
+  EXPECT_EQ(staging->Append("f", 0, "x").error(), Errc::kNoSpace);
+  EXPECT_EQ(disk_->Stage(Key(3, 1)).error(), Errc::kNoSpace);
+  EXPECT_EQ(disk_->space().used_bytes, disk_->space().capacity_bytes);
+  disk_->log().Append(Key(1, 1), PromiseRecord(1), Note(1));
+  RunOne();
+  EXPECT_EQ(reports_, (std::vector<int>{1}));
+  disk_->SetFull(false);
+  EXPECT_TRUE(WriteRow(*engine, "a", "1"));
+}
+
+TEST_F(MemDiskTest, TheReplicaWithTheOldestLiveRecordIsThePin) {
+  MemDiskOptions options;
+  options.log_goal_bytes = 1000;
+  MemDisk disk(options);
+  ASSERT_TRUE(AppendAndWait(disk.log(), Key(1, 1), VoteRecord(1, 1, std::string(400, 'x'))));
+  ASSERT_TRUE(AppendAndWait(disk.log(), Key(2, 1), VoteRecord(1, 1, std::string(400, 'x'))));
+  EXPECT_EQ(disk.log().OldestPin(), std::nullopt);
+  ASSERT_TRUE(AppendAndWait(disk.log(), Key(1, 1), VoteRecord(2, 1, std::string(400, 'x'))));
+  EXPECT_EQ(disk.log().OldestPin(), Key(1, 1));
+  disk.log().Trim(Key(1, 1), Slot{1});
+  EXPECT_EQ(disk.log().OldestPin(), std::nullopt);
+}
+
+}  // namespace
+}  // namespace decree::store
