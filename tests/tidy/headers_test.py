@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Public headers compile alone, against the public folders only; with --all, the internal ones too."""
+"""Public headers compile alone, against the public folders only; --all adds the internal ones."""
 import argparse
 import os
 import subprocess

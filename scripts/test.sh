@@ -1,0 +1,60 @@
+#!/usr/bin/env bash
+# Everything that must hold, in one command: installs packages, builds with g++ and clang, runs all tests.
+#   scripts/test.sh           g++ release build, clang build without warnings, all tests
+#   scripts/test.sh --long    the same with many more simulator seeds
+#   scripts/test.sh --asan    all tests under address and undefined-behaviour sanitizers (clang)
+#   scripts/test.sh --tsan    all tests under the thread sanitizer (clang)
+#   scripts/test.sh --clang   all tests built by clang
+# More arguments go to ctest: scripts/test.sh --asan -R store
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+source scripts/lib.sh
+
+mode=release
+case "${1:-}" in
+  --long | --asan | --tsan | --clang) mode=${1#--}; shift ;;
+  -h | --help) sed -n '2,8s/^# \{0,1\}//p' "$0"; exit 0 ;;
+esac
+
+run_tests() {
+  ctest --test-dir "$1" --output-on-failure --timeout "$2" -j "$(nproc)" "${@:3}"
+}
+
+install_packages() {
+  case $mode in
+    asan | tsan) scripts/install-deps.sh --sanitizers ;;
+    *) scripts/install-deps.sh ;;
+  esac
+}
+
+# Test programs alone take as long as the rest: clang's warnings are asked for about what ships.
+shipped=(decreed decree decree-sim decree-plan-sim)
+
+case $mode in
+  release | long)
+    total=4
+    [[ $mode == long ]] && export DECREE_LONG=1
+    phase $total "packages" "1-4 min the first time"
+    install_packages
+    phase_done
+    phase $total "release build with g++, warnings are errors" "8-12 min on 2 cores"
+    configure_and_build release build
+    phase_done
+    phase $total "the shipped programs with clang, warnings are errors" "3-5 min on 2 cores"
+    configure_and_build clang build-clang "${shipped[@]}"
+    phase_done
+    phase $total "all tests" "$([[ $mode == long ]] && echo "an hour" || echo "4-7 min")"
+    run_tests build "$([[ $mode == long ]] && echo 7200 || echo 600)" "$@"
+    ;;
+  *)
+    total=3
+    phase $total "packages" "1-4 min the first time"
+    install_packages
+    phase_done
+    phase $total "$mode build with clang" "8-15 min on 2 cores"
+    configure_and_build "$mode" "build-$mode"
+    phase_done
+    phase $total "all tests" "5-20 min"
+    run_tests "build-$mode" 1800 "$@"
+    ;;
+esac
