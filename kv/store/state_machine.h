@@ -1,8 +1,10 @@
-// What chosen decrees do to rows. Deterministic: equal logs give equal rows on every replica, so that
-// digests can be compared. The applied slot, the configuration, the session table and the data change
-// in one row batch.
+// What chosen decrees do to rows. Deterministic: equal logs give equal rows on every replica, so
+// that digests can be compared. The applied slot, the configuration, the session table and the data
+// change in one row batch.
 //
-// Row space (FORMATS.md): "m" + name: the machine's own facts; "s" + client: sessions; "d" + key: data.
+// Row space (FORMATS.md, kv_rows.h): "m" + name: the machine's own facts; "d" + key: data; "e" +
+// expiry + key: which data expires when; "s" + client: sessions; "r" + client + sequence: their
+// results.
 #pragma once
 
 #include <cstdint>
@@ -23,6 +25,10 @@ struct AppliedSlot {
   std::vector<CommandResult> results;
   bool has_mark = false;  // a kMark command was in it: digest the rows as of this slot
 };
+
+// Whether the decree holds a kMark command. Rows are written once an Apply call: end the call
+// there, so that the rows can be digested as of that slot.
+bool HoldsMark(const consensus::Decree& decree);
 
 // Facts kept beside the data, the same on all replicas at the same slot.
 struct MachineFacts {
@@ -59,7 +65,8 @@ class KvMachine : public StateMachine {
   // Reads see everything applied. kNotFound for absent and expired keys.
   Result<ReadResult> Read(const ReadRequest& request) const;
   Result<ScanResult> Scan(const ScanRequest& request) const;
-  // The earliest expiry of a key or session, if any: the leader proposes an empty batch when it falls due.
+  // At or before the earliest expiry of a key or session, 0 if there is none: the leader proposes
+  // an empty batch when it falls due. An early answer corrects itself when that batch is applied.
   WallMs NextExpiry() const;
 
  private:
@@ -74,7 +81,8 @@ Result<std::optional<MachineFacts>> ReadFacts(const Engine& engine);
 // The facts row itself: machines other than KvMachine write it too.
 RowWrite FactsRow(const MachineFacts& facts);
 
-// Digest of all rows of a view: XXH3-128 in hex over (key, value) in order. Equal logs, equal digests.
+// Digest of all rows of a view: XXH3-128 in hex over (key, value) in order. Equal logs, equal
+// digests.
 Result<std::string> DigestRows(const RowView& view);
 
 }  // namespace decree::store
