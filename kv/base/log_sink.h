@@ -1,13 +1,4 @@
-// Where log lines go: libraries take this callback, only the daemons bring a logger. Never called on
-// a hot path. The callback must be thread-safe.
+// Libraries take a log callback; only the daemons bring a logger.
 #pragma once
 
-#include <functional>
-#include <string_view>
-
-namespace decree {
-
-enum class LogLevel { kDebug, kInfo, kWarn, kError };
-using LogSink = std::function<void(LogLevel, std::string_view)>;
-
-}  // namespace decree
+#include "decree/log.h"

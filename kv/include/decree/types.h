@@ -27,15 +27,20 @@ enum class Consistency : std::uint8_t {
   kStale = 1,         // any replica answers from what it has applied
 };
 
+// How long a call may take when neither it nor its client says otherwise.
+inline constexpr std::chrono::milliseconds kDefaultTimeout{2000};
+
+// Options of one call. A timeout of zero means the client's default, which is always finite.
 struct ReadOptions {
-  std::chrono::milliseconds timeout{2000};
+  std::chrono::milliseconds timeout{0};
   Consistency consistency = Consistency::kLinearizable;
 };
 
 struct WriteOptions {
-  std::chrono::milliseconds timeout{2000};
+  std::chrono::milliseconds timeout{0};
   std::optional<Version> if_version;  // only if the key has this version
   bool if_absent = false;             // only if the key does not exist
+  std::chrono::milliseconds ttl{0};   // gone this long after the write; zero: never
 };
 
 // Limits of the data model (contract: HTTP).
