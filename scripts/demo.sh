@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The main job on one screen, from a fresh Debian 12 machine: installs packages, builds, and moves real
-# data between real nodes while clients read and write. Exit status 1 if anything read back is wrong.
+# The main job on one screen, from a fresh Debian 12 machine: installs packages, builds, and moves
+# real data between real nodes while clients read and write. Exit status 1 if anything is wrong.
 #   scripts/demo.sh                  the machine's own package index, some 60,000 records
 #   scripts/demo.sh --input FILE     your own records: JSON lines {"key":..,"value":..} or TSV
 # More arguments go to `decree demo`.

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what Decree needs on Debian 12: compilers, build tools, libraries. Safe to run again; asks
-# the network for nothing when everything is there.
+# Installs what Decree needs on Debian 12: compilers, build tools, libraries. Safe to run again;
+# asks the network for nothing when everything is there.
 #   scripts/install-deps.sh [--sanitizers]   (adds what readable sanitizer reports need)
 set -euo pipefail
 

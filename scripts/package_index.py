@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Turns `apt-cache dumpavail` on stdin into JSON lines: key = package name and version, value = stanza."""
+"""`apt-cache dumpavail` as JSON lines: key = package name and version, value = its stanza."""
 import base64
 import json
 import sys

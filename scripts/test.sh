@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Everything that must hold, in one command: installs packages, builds with g++ and clang, runs all tests.
+# Everything that must hold, in one command: installs packages, builds with g++ and clang, runs
+# all tests.
 #   scripts/test.sh           g++ release build, clang build without warnings, all tests
 #   scripts/test.sh --long    the same with many more simulator seeds
 #   scripts/test.sh --asan    all tests under address and undefined-behaviour sanitizers (clang)
@@ -13,7 +14,7 @@ source scripts/lib.sh
 mode=release
 case "${1:-}" in
   --long | --asan | --tsan | --clang) mode=${1#--}; shift ;;
-  -h | --help) sed -n '2,8s/^# \{0,1\}//p' "$0"; exit 0 ;;
+  -h | --help) sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 0 ;;
 esac
 
 run_tests() {
