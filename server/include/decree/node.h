@@ -6,8 +6,8 @@
 //   auto node = decree::Node::Open(options);
 //   decree::Client db = (*node)->client();
 //
-// Opens no socket unless `listen` or `http` is set, takes no signals, keeps no globals, and never exits
-// or aborts the process: what cannot go on is reported to `on_fatal`.
+// Opens no socket unless `listen` or `http` is set, takes no signals, keeps no globals, and never
+// exits or aborts the process: what cannot go on is reported to `on_fatal`.
 #pragma once
 
 #include <chrono>
@@ -57,25 +57,26 @@ struct NodeOptions {
 
   LogSink log;  // from any thread; empty: nothing is logged
   // At most once, from any thread, with the reason: the node has stopped by itself because going on
-  // could lose data (its last disk failed, or a check of its own found a bug). Calls fail from then on.
-  // Do not destroy the node inside the callback.
+  // could lose data (its last disk failed, or a check of its own found a bug). Calls fail from then
+  // on. Do not destroy the node inside the callback.
   std::function<void(const std::string& reason)> on_fatal;
 };
 
 // Thread-safe, except that Stop and the destructor must not run at the same time as anything else.
 class Node {
  public:
-  // Opens, or creates, the store and waits until it serves. Milliseconds for a small store; a node that
-  // joins waits for the cluster. kLocked: another process has the directory. kWrongCluster: it belongs
-  // to another cluster. kCorruption, kIo, kNoSpace name the file; kInvalidArgument the option.
+  // Opens, or creates, the store and waits until it serves. Milliseconds for a small store; a node
+  // that joins waits for the cluster. kLocked: another process has the directory. kWrongCluster: it
+  // belongs to another cluster. kCorruption, kIo, kNoSpace name the file; kInvalidArgument the
+  // option.
   static Result<std::unique_ptr<Node>> Open(NodeOptions options);
 
   ~Node();  // stops at once if Stop was not called
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;
 
-  // A client with no network between it and this node; other nodes' shards are reached all the same.
-  // It may outlive the node: its calls then answer kShuttingDown.
+  // A client with no network between it and this node; other nodes' shards are reached all the
+  // same. It may outlive the node: its calls then answer kShuttingDown, at once.
   Client client();
 
   // This node's number in its cluster, from 1.
@@ -94,7 +95,8 @@ class Node {
   // Moves everything off a node, and lets it take replicas again. Returns once that is decided.
   Status Drain(std::uint32_t node);
   Status Undrain(std::uint32_t node);
-  // GET /v1/admin/cluster as JSON. Moves, nodes and shards: client().Admin("GET", "/v1/admin/moves").
+  // GET /v1/admin/cluster as JSON. Moves, nodes and shards: client().Admin("GET",
+  // "/v1/admin/moves").
   Result<std::string> StatusJson();
 
   // Hands over leaderships, finishes what is under way until the grace is over, closes the store.

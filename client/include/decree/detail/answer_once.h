@@ -8,6 +8,7 @@
 #include <memory>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 namespace decree::detail {
 
@@ -51,6 +52,15 @@ class CallTable : public std::enable_shared_from_this<CallTable<Outcome>> {
   std::uint64_t Find(std::uint64_t call) const {
     const auto found = started_.find(call);
     return found == started_.end() || found->second == kStarting ? 0 : found->second;
+  }
+
+  // The Caller's numbers of everything under way.
+  std::vector<std::uint64_t> All() const {
+    std::vector<std::uint64_t> all;
+    for (const auto& [call, id] : started_) {
+      if (id != kStarting) all.push_back(id);
+    }
+    return all;
   }
 
  private:

@@ -1,0 +1,49 @@
+// A Client's calls inside an embedded node: posted to the worker that holds the shard, answered by
+// the Caller there. No network and no copy of the retry policy.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "decree/client_backend.h"
+#include "kv/api/rpc.h"
+#include "kv/base/executor.h"
+
+namespace decree {
+
+class Caller;
+
+// What a backend may use of a node, for as long as the node lets it. Clients may outlive their
+// node.
+class NodeGate {
+ public:
+  struct Access {
+    std::vector<Executor*> workers;
+    // From that worker only.
+    std::function<Caller&(std::size_t worker)> caller;
+    // From any thread; the answer runs on a worker.
+    std::function<void(AdminRequest, std::function<void(AdminResponse)>)> admin;
+  };
+
+  explicit NodeGate(Access access) : access_(std::move(access)) {}
+
+  // Runs `use` with the node certainly there; false: the node has gone.
+  bool Enter(const std::function<void(const Access&)>& use);
+  // Returns when nobody is inside and nobody can come in any more.
+  void Shut();
+
+  // How many shards the cluster has, once somebody has seen the map; picks the worker.
+  std::atomic<std::uint32_t> shards{0};
+
+ private:
+  const Access access_;
+  std::atomic<bool> open_{true};
+  std::atomic<int> inside_{0};
+};
+
+std::shared_ptr<ClientBackend> MakeLocalBackend(std::shared_ptr<NodeGate> gate);
+
+}  // namespace decree
