@@ -1,9 +1,9 @@
 // The whole node without its sockets: what decreed, the embedded node and the simulator run. Its
-// surroundings come in through four seams: executors (time, order, chance), transport, disks, and the
-// log callback.
+// surroundings come in through four seams: executors (time, order, chance), transport, disks, and
+// the log callback.
 //
-// Worker 0 also runs the control part (identity, shard map, reports, placement). A shard lives on worker
-// shard % workers. All waiting happens in callbacks.
+// Worker 0 also runs the control part (identity, shard map, reports, placement). A shard lives on
+// worker shard % workers. All waiting happens in callbacks.
 #pragma once
 
 #include <atomic>
@@ -24,20 +24,21 @@
 namespace decree::node {
 
 struct NodeConfig {
-  std::string name;                // empty: "node-<id>"
+  std::string name;  // empty: "node-<id>"
   std::string zone;
-  std::string advertise_rpc;       // what others dial; empty for a node that never talks to others
+  std::string advertise_rpc;  // what others dial; empty for a node that never talks to others
   std::string advertise_http;
-  std::vector<std::string> join;   // addresses of other nodes; empty with empty data: a new cluster
+  std::vector<std::string> join;  // addresses of other nodes; empty with empty data: a new cluster
   std::uint32_t bootstrap_expect = 0;
-  std::uint32_t shards = 64;       // new cluster only; a power of two
-  std::uint32_t replicas = 3;      // new cluster only
+  std::uint32_t shards = 64;   // new cluster only; a power of two
+  std::uint32_t replicas = 3;  // new cluster only
   consensus::Options consensus;
   Duration report_every = 500ms;
-  Duration suspect_after = 3s;     // no report for this long: not up
-  std::uint64_t flush_bytes = std::uint64_t{4} << 20;  // unflushed rows of a shard that ask for a flush
+  Duration suspect_after = 3s;  // no report for this long: not up
+  std::uint64_t flush_bytes = std::uint64_t{4}
+                              << 20;  // unflushed rows of a shard that ask for a flush
   LogSink log;
-  std::function<void(const std::string&)> on_fatal;  // a CHECK failed or the last disk is gone
+  std::function<void(const std::string&)> on_disks_lost;  // the last disk failed: end with an error
 };
 
 class NodeCore {
@@ -47,9 +48,9 @@ class NodeCore {
            std::vector<store::Disk*> disks);
   ~NodeCore();  // after Stop answered, or when no executor runs any more
 
-  // Opens the replicas on the disks, then bootstraps, joins or rejoins. `ready` runs on worker 0 when
-  // this node is registered and serves calls (a rejoin does not wait for a quorum), or with the reason
-  // why it cannot: kWrongCluster, kCorruption, kUnavailable.
+  // Opens the replicas on the disks, then bootstraps, joins or rejoins. `ready` runs on worker 0
+  // when this node is registered and serves calls (a rejoin does not wait for a quorum), or with
+  // the reason why it cannot: kWrongCluster, kCorruption, kUnavailable.
   void Start(std::function<void(Status)> ready);
   // Hands over leaderships, finishes what is in flight until the deadline, closes replicas.
   void Stop(Duration grace, std::function<void()> done);
@@ -59,14 +60,15 @@ class NodeCore {
   void OnRequest(NodeId from, RpcRequest request, RpcReply reply);
 
   // ---- for the doors (HTTP, embedded client) ----
-  // Use from that worker only. The caller's operations are answered through any leader in the cluster.
+  // Use from that worker only. The caller's operations are answered through any leader in the
+  // cluster.
   Caller& caller(std::size_t worker);
   // GET/POST/PATCH/DELETE under /v1/admin, any thread; the answer runs on worker 0.
   void Admin(AdminRequest request, std::function<void(AdminResponse)> done);
 
-  NodeId id() const;            // 0 before it is known
+  NodeId id() const;  // 0 before it is known
   ClusterId cluster() const;
-  bool ready() const;           // serving and not stopping: /readyz. Any thread.
+  bool ready() const;  // serving and not stopping: /readyz. Any thread.
   std::size_t workers() const;
 
   struct Impl;

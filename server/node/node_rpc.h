@@ -76,18 +76,23 @@ struct DestroyReplica {
 };
 // kReplicaStatus -> rebalance::ReplicaStatus.
 struct StatusRequest {
-  ReplicaKey key;  // replica 0: whatever replica of the shard this node has, the leader if there is one
+  ReplicaKey
+      key;  // replica 0: whatever replica of the shard this node has, the leader if there is one
   DECREE_FIELDS(key)
 };
 
 // kChangeMembers -> ChangeAnswer, at the shard's leader; answered when the decree is chosen.
 enum class ChangeKind : std::uint8_t {
-  kAddLearner, kRemoveLearner, kSeal, kTransferLeader, kMax = kTransferLeader
+  kAddLearner,
+  kRemoveLearner,
+  kSeal,
+  kTransferLeader,
+  kMax = kTransferLeader
 };
 struct ChangeMembers {
   ChangeKind kind = ChangeKind::kAddLearner;
   MoveId move;
-  Epoch epoch;  // refused (kConflict) unless this is the leader's epoch
+  Epoch epoch;               // refused (kConflict) unless this is the leader's epoch
   consensus::Member member;  // the learner; kTransferLeader: the target
   std::vector<consensus::Member> next_voters;
   std::vector<consensus::Member> next_learners;
@@ -102,8 +107,9 @@ struct SnapshotOpen {
 };
 struct SnapshotInfo {
   std::uint64_t id = 0;
+  Slot at_least;  // the rows cover at least this slot; the exact one is read from the rows
   std::vector<std::pair<std::string, std::uint64_t>> files;  // name, bytes
-  DECREE_FIELDS(id, files)
+  DECREE_FIELDS(id, at_least, files)
 };
 // kSnapshotRead -> raw bytes (their XXH3-64 first, 8 bytes little endian).
 struct SnapshotRead {

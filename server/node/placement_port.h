@@ -27,8 +27,8 @@ class PlacementPort {
   // kOutcomeUnknown... when this node does not lead (any more). Never answers inside the call.
   virtual void Propose(rebalance::PlacementChange change,
                        std::function<void(CommandResult)> done) = 0;
-  // One call to a node (this one too). A kMark is a kWrite of a Command{kMark} without a session to the
-  // node of the shard's leader; its CommandResult.version is the slot.
+  // One call to a node (this one too). A kMark is a kWrite of a Command{kMark} without a session to
+  // the node of the shard's leader; its CommandResult.version is the slot.
   virtual void CallNode(NodeId to, RpcRequest request, RpcReply reply) = 0;
   virtual void Log(LogLevel level, std::string_view line) = 0;
 };

@@ -1,5 +1,6 @@
-// How a node reaches other nodes: the network seam. The real one is server/net (Asio), the simulator
-// has its own. Best effort: messages may be lost, delayed, duplicated or reordered; calls answer once.
+// How a node reaches other nodes: the network seam. The real one is server/net (Asio), the
+// simulator has its own. Best effort: messages may be lost, delayed, duplicated or reordered; calls
+// answer once.
 #pragma once
 
 #include <map>
@@ -22,8 +23,8 @@ class Transport {
 
   // Fire and forget, to to.node of each envelope; batched to one write a peer and turn. Any thread.
   virtual void Send(std::vector<consensus::Envelope> envelopes) = 0;
-  // Calls a node. The reply runs on `on`, exactly once, never inside this call; without an answer in
-  // request.timeout_ms its code is kUnavailable (never sent) or kOutcomeUnknown. Any thread.
+  // Calls a node. The reply runs on `on`, exactly once, never inside this call; without an answer
+  // in request.timeout_ms its code is kUnavailable (never sent) or kOutcomeUnknown. Any thread.
   virtual void Call(Executor& on, NodeId to, Channel channel, RpcRequest request,
                     RpcReply reply) = 0;
   // The same to an address: before a node knows who lives there (join).

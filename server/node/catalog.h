@@ -1,0 +1,55 @@
+// The small durable facts of a node on one disk: who it is, which replicas live here, which must
+// never come back. Consensus messages never create replicas; only a shell written here does.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "consensus/membership.h"
+#include "kv/api/shard_map.h"
+#include "kv/store/disk.h"
+
+namespace decree::node {
+
+struct Identity {
+  ClusterId cluster;
+  NodeId node;
+  std::uint32_t shards = 0;    // founder only: what the Bootstrap decree will say
+  std::uint32_t replicas = 0;  // founder only
+  bool founder = false;
+  bool operator==(const Identity&) const = default;
+  DECREE_FIELDS(cluster, node, shards, replicas, founder)
+};
+
+struct ReplicaShell {
+  ReplicaKey key;
+  consensus::Config genesis;  // before slot 1; empty: a learner that starts from a snapshot
+  MoveId move;
+  DECREE_FIELDS(key, genesis, move)
+};
+
+class Catalog {
+ public:
+  explicit Catalog(store::Disk& disk) : disk_(&disk) {}
+  store::Disk& disk() const { return *disk_; }
+
+  Result<std::optional<Identity>> LoadIdentity();
+  Status SaveIdentity(const Identity& identity);
+
+  Result<std::vector<ReplicaShell>> LoadShells();
+  Status SaveShell(const ReplicaShell& shell);
+  Status DropShell(ReplicaKey key);
+
+  // The highest replica id of the shard that was removed from this disk; outlives the data.
+  Result<ReplicaId> LoadTombstone(ShardId shard);
+  Status SaveTombstone(ShardId shard, ReplicaId removed);
+
+  // The last map this node heard of: where to look for the others after a restart.
+  Result<std::optional<ShardMap>> LoadMap();
+  Status SaveMap(const ShardMap& map);
+
+ private:
+  store::Disk* disk_;
+};
+
+}  // namespace decree::node

@@ -1,0 +1,62 @@
+// One change of members on its way: proposed at the leader, done when its effect is chosen. Between
+// "hold" and the proposal of a Seal, writes wait; that wait is bounded (Seal, step 7).
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "consensus/replica.h"
+#include "kv/api/rpc.h"
+#include "server/node/node_rpc.h"
+
+namespace decree::node {
+
+class MemberChange {
+ public:
+  MemberChange(ChangeMembers request, RpcReply reply, Instant now);
+
+  // One step with what the replica says now. True: finished, the reply was given.
+  bool Step(consensus::Replica& replica, Instant now);
+  // The host closes or lost its leadership for another reason than this change.
+  void Abandon(const RpcResponse& answer);
+  bool holds_writes() const { return holding_; }
+  Instant deadline() const { return deadline_; }
+
+ private:
+  bool Finish(consensus::Replica& replica, Errc code, std::string detail = {});
+  bool Satisfied(const consensus::Replica& replica) const;
+  bool StepTransfer(consensus::Replica& replica, Instant now);
+  bool TryPropose(consensus::Replica& replica, Instant now);
+  bool OnRefused(consensus::Replica& replica, const consensus::ProposeResult& result, Instant now);
+
+  ChangeMembers request_;
+  RpcReply reply_;
+  Instant deadline_;
+  bool proposed_ = false;
+  bool holding_ = false;
+  bool transfer_asked_ = false;
+};
+
+// Measures a switch: from the first write that had to wait for it to the first moment writes flow
+// again.
+class SwitchPause {
+ public:
+  void OnHold() { holding_ = true; }
+  void OnWriteWaits(Instant now) {
+    if (holding_ && !first_wait_) first_wait_ = now;
+  }
+  void OnResume(Instant now) {
+    if (holding_) last_ = first_wait_ ? now - *first_wait_ : Duration::zero();
+    holding_ = false;
+    first_wait_.reset();
+  }
+  bool holding() const { return holding_; }
+  std::uint64_t last_ms() const { return static_cast<std::uint64_t>(last_ / milliseconds(1)); }
+
+ private:
+  bool holding_ = false;
+  std::optional<Instant> first_wait_;
+  Duration last_ = Duration::zero();
+};
+
+}  // namespace decree::node

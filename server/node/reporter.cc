@@ -1,0 +1,89 @@
+#include "server/node/reporter.h"
+
+#include <utility>
+
+#include "server/node/boot.h"
+#include "server/node/control.h"
+
+namespace decree::node {
+
+struct Reporter::Collection {
+  NodeReport report;
+  std::size_t missing = 0;
+};
+
+void Reporter::Start() {
+  for (const auto& worker : node_->workers) counts_[worker.get()];
+  Tick(++generation_);
+}
+
+void Reporter::Tick(std::uint64_t generation) {
+  if (generation != generation_ || node_->stopping) return;
+  Collect(generation);
+  Executor& executor = node_->workers[0]->executor();
+  executor.RunAt(executor.Now() + node_->config.report_every,
+                 [this, generation] { Tick(generation); });
+}
+
+void Reporter::Collect(std::uint64_t generation) {
+  auto collection = std::make_shared<Collection>();
+  collection->missing = node_->workers.size();
+  collection->report.node = DescribeNode(*node_, node_->node());
+  for (const store::Disk* disk : node_->disks) {
+    const store::DiskSpace space = disk->space();
+    collection->report.disks.push_back({disk->incarnation(), space.capacity_bytes, space.used_bytes,
+                                        node_->control->DiskFailed(*disk)});
+  }
+  for (const auto& worker : node_->workers) {
+    worker->executor().Post([this, generation, collection, worker = worker.get()] {
+      auto replicas = std::make_shared<std::vector<ReplicaReport>>(DescribeReplicas(*worker));
+      node_->workers[0]->executor().Post([this, generation, collection, replicas] {
+        auto& all = collection->report.replicas;
+        all.insert(all.end(), replicas->begin(), replicas->end());
+        if (--collection->missing == 0) Submit(generation, std::move(collection->report));
+      });
+    });
+  }
+}
+
+std::vector<ReplicaReport> Reporter::DescribeReplicas(Worker& worker) {
+  std::vector<ReplicaReport> reports;
+  std::map<ReplicaKey, Count>& counts = counts_.find(&worker)->second;
+  std::map<ReplicaKey, Count> next;
+  const Instant now = worker.executor().Now();
+  worker.ForEach([&](ShardHost& host) {
+    ReplicaReport report;
+    report.key = host.key();
+    report.disk = host.disk().incarnation();
+    report.leader = host.leading();
+    report.voter = host.replica().config().IsVoter(host.key().replica);
+    report.epoch = host.replica().config().epoch;
+    report.applied = host.facts().applied;
+    report.keys = host.facts().keys;
+    report.bytes = host.facts().data_bytes;
+    const auto former = counts.find(host.key());
+    if (former != counts.end() && now > former->second.at) {
+      const double seconds = std::chrono::duration<double>(now - former->second.at).count();
+      report.ops_per_s =
+          static_cast<double>(host.operations() - former->second.operations) / seconds;
+    }
+    next[host.key()] = {host.operations(), now};
+    reports.push_back(std::move(report));
+  });
+  counts = std::move(next);
+  return reports;
+}
+
+void Reporter::Submit(std::uint64_t generation, NodeReport&& report) {
+  if (generation != generation_ || node_->stopping) return;
+  report.map_version = node_->map_version;
+  const auto timeout = static_cast<std::uint64_t>(node_->config.report_every / milliseconds(1));
+  RpcRequest request{Method::kReport, kPlacementShard, timeout, Encode(report)};
+  node_->control->link().Call(std::move(request), [this](RpcResponse response) {
+    if (response.code != Errc::kOk) return;
+    Result<ReportAnswer> answer = Decode<ReportAnswer>(response.body);
+    if (answer && answer->map) node_->control->OfferMap(std::move(*answer->map));
+  });
+}
+
+}  // namespace decree::node

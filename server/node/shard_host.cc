@@ -1,0 +1,201 @@
+#include "server/node/shard_host.h"
+
+#include <utility>
+
+#include "kv/base/check.h"
+#include "kv/base/mark.h"
+
+namespace decree::node {
+
+ShardHost::ShardHost(HostEnv& env, store::Disk& disk, ReplicaKey key, MachineFactory factory)
+    : env_(&env), disk_(&disk), key_(key), factory_(std::move(factory)) {}
+
+ShardHost::~ShardHost() = default;
+
+Result<std::shared_ptr<ShardHost>> ShardHost::Open(HostEnv& env, store::Disk& disk, ReplicaKey key,
+                                                   const consensus::Config& genesis,
+                                                   MachineFactory factory) {
+  std::shared_ptr<ShardHost> host(new ShardHost(env, disk, key, std::move(factory)));
+  auto engine = disk.OpenRows(key);
+  if (!engine) return engine.error();
+  host->engine_ = std::move(*engine);
+  const Status opened = host->OpenMachine(genesis);
+  if (!opened) return opened.error();
+  auto recovered = disk.log().Recover(key);
+  if (!recovered) return recovered.error();
+  recovered->config = host->facts().config;
+  recovered->applied = host->facts().applied;
+  host->flushed_ = host->facts().applied;
+  consensus::Options options = env.config().consensus;
+  options.campaign_at_once = !recovered->promised && recovered->config.voters.size() == 1;
+  host->replica_ = std::make_unique<consensus::Replica>(key.replica, std::move(*recovered), options,
+                                                        env.executor().RandomWord(), host->Now());
+  return host;
+}
+
+Status ShardHost::OpenMachine(const consensus::Config& genesis) {
+  auto machine = factory_(*engine_, genesis);
+  if (!machine) return machine.error();
+  machine_ = std::move(*machine);
+  kv_ = dynamic_cast<store::KvMachine*>(machine_.get());
+  return {};
+}
+
+template <class Value>
+std::function<void(Value)> ShardHost::OnWorker(std::function<void(ShardHost&, Value)> step) {
+  return
+      [executor = &env_->executor(), weak = weak_from_this(), step = std::move(step)](Value value) {
+        auto shared = std::make_shared<Value>(std::move(value));
+        executor->Post([weak, step, shared] {
+          const auto host = weak.lock();
+          if (host && !host->closed_) step(*host, std::move(*shared));
+        });
+      };
+}
+
+void ShardHost::Start() { Tick(); }
+
+void ShardHost::Tick() {
+  if (closed_) return;
+  replica_->Tick(Now());
+  ProposeExpiry();
+  StepChange();
+  Pump();
+}
+
+void ShardHost::Receive(consensus::Envelope&& envelope) {
+  if (closed_) return;
+  replica_->Receive(Now(), envelope.from, std::move(envelope.message));
+  Pump();
+}
+
+void ShardHost::Pump() {
+  if (closed_ || pumping_) return;
+  pumping_ = true;
+  Instant wake = kNever;
+  for (bool busy = true; busy && !closed_;) {
+    consensus::Output output = replica_->TakeOutput();
+    wake = output.wake_at;
+    busy = output.persist || !output.send.empty() || !output.send_after_persist.empty() ||
+           !output.chosen.empty() || !output.reads.empty() || output.snapshot ||
+           output.leadership_changed;
+    if (busy) CarryOut(std::move(output));
+    if (!closed_) StepChange();
+    if (!closed_ && writes_.HasWaiting() && !proposals_scheduled_) busy |= ProposeOneBatch();
+  }
+  pumping_ = false;
+  if (closed_) return;
+  if (change_) wake = std::min(wake, change_->deadline());
+  env_->Wake(*this, wake);
+}
+
+// The order is demanded by consensus/output.h.
+void ShardHost::CarryOut(consensus::Output&& output) {
+  PersistOutput(output);
+  SendAll(output.send);
+  if (!output.chosen.empty()) Apply(output.chosen);
+  if (closed_) return;
+  if (output.leadership_changed) OnLeadershipChange();
+  if (!output.reads.empty()) FinishReads(output.reads);
+  if (output.snapshot) StartFetch(*output.snapshot);
+}
+
+void ShardHost::PersistOutput(consensus::Output& output) {
+  if (!output.persist) {
+    // The core holds back what reveals unpersisted state; what comes without a write may leave.
+    SendAll(output.send_after_persist);
+    return;
+  }
+  const consensus::PersistId id = output.persist->id;
+  auto after =
+      std::make_shared<std::vector<consensus::Outgoing>>(std::move(output.send_after_persist));
+  disk_->log().Append(key_, std::move(*output.persist),
+                      OnWorker<Status>([id, after](ShardHost& host, Status status) {
+                        host.OnPersisted(id, *after, std::move(status));
+                      }));
+}
+
+void ShardHost::OnPersisted(consensus::PersistId id, std::vector<consensus::Outgoing>& after,
+                            Status status) {
+  if (!status) return Fail(status.error());  // P8: nothing more is sent
+  SendAll(after);
+  replica_->Persisted(Now(), id);
+  Pump();
+}
+
+void ShardHost::SendAll(std::vector<consensus::Outgoing>& messages) {
+  for (consensus::Outgoing& outgoing : messages) {
+    env_->Send({key_.shard, Self(), outgoing.to, std::move(outgoing.message)});
+  }
+  messages.clear();
+}
+
+void ShardHost::OnLeadershipChange() {
+  const bool leads = replica_->role() == consensus::Role::kLeader;
+  if (leads && !led_) {
+    clock_.Lead(Now(), env_->executor().WallNow());
+    proposed_time_ms_ = 0;
+  }
+  if (!leads) {
+    // What was proposed may be chosen by the next leader: the client asks again under its session.
+    RpcResponse unknown = Refusal();
+    unknown.code = Errc::kOutcomeUnknown;
+    writes_.FailOpen(unknown);
+  }
+  // A switch in which this replica will lead the next epoch keeps its writers waiting.
+  const bool electing = replica_->role() == consensus::Role::kCandidate && pause_.holding();
+  if (!leads && !electing) writes_.FailWaiting(Refusal());
+  if (!electing && (!leads || replica_->ReadyLeader())) pause_.OnResume(Now());
+  led_ = leads;
+  env_->HostChanged(*this);
+}
+
+void ShardHost::GiveUpLeadership() {
+  if (closed_ || replica_->role() != consensus::Role::kLeader) return;
+  std::optional<ReplicaId> best;
+  Slot best_chosen;
+  for (const consensus::Member& voter : replica_->config().voters) {
+    const auto chosen = replica_->DurableChosenOf(voter.id);
+    if (voter.id == key_.replica || !chosen || (best && *chosen <= best_chosen)) continue;
+    best = voter.id;
+    best_chosen = *chosen;
+  }
+  if (best) replica_->TransferLeadership(Now(), *best);
+  Pump();
+}
+
+void ShardHost::Fail(const Error& error) {
+  if (closed_) return;
+  Close();
+  env_->HostFailed(*this, error);
+}
+
+void ShardHost::Close() {
+  if (closed_) return;
+  closed_ = true;
+  fetch_.reset();
+  RpcResponse answer;
+  answer.code = Errc::kUnavailable;
+  answer.detail = "the replica is closing";
+  writes_.FailWaiting(answer);
+  for (PendingRead& read : waiting_reads_) read.reply(answer);
+  for (auto& [id, reads] : open_reads_) {
+    for (PendingRead& read : reads) read.reply(answer);
+  }
+  waiting_reads_.clear();
+  open_reads_.clear();
+  answer.code = Errc::kOutcomeUnknown;
+  writes_.FailOpen(answer);
+  if (change_) change_->Abandon(answer);
+  change_.reset();
+}
+
+// Explicit instantiations for the other files of this class.
+template std::function<void(Status)> ShardHost::OnWorker(std::function<void(ShardHost&, Status)>);
+template std::function<void(Result<ShardHost::SnapshotPin>)> ShardHost::OnWorker(
+    std::function<void(ShardHost&, Result<ShardHost::SnapshotPin>)>);
+template std::function<void(std::string)> ShardHost::OnWorker(
+    std::function<void(ShardHost&, std::string)>);
+template std::function<void(int)> ShardHost::OnWorker(std::function<void(ShardHost&, int)>);
+
+}  // namespace decree::node

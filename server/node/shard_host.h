@@ -1,0 +1,153 @@
+// The one loop around a Replica: hands its output to log, network and state machine, and turns
+// client requests into proposals and reads. Lives on one worker; no locks, no Asio.
+//
+// Pump() is the heart: take the output of the last event, carry it out in the order that
+// consensus/output.h demands, repeat until there is none.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "consensus/replica.h"
+#include "kv/api/rpc.h"
+#include "kv/store/disk.h"
+#include "kv/store/state_machine.h"
+#include "rebalance/move.h"
+#include "server/node/host_env.h"
+#include "server/node/member_change.h"
+#include "server/node/replicated_clock.h"
+#include "server/node/snapshot_fetch.h"
+#include "server/node/write_queue.h"
+
+namespace decree::node {
+
+// Opens the state machine of a shard over its rows: KvMachine, or the placement group's own.
+using MachineFactory = std::function<Result<std::unique_ptr<store::StateMachine>>(
+    store::Engine&, const consensus::Config& genesis)>;
+
+class ShardHost : public std::enable_shared_from_this<ShardHost> {
+ public:
+  // Opens rows and log of a replica. `genesis` is the configuration before slot 1, empty for a
+  // learner shell.
+  static Result<std::shared_ptr<ShardHost>> Open(HostEnv& env, store::Disk& disk, ReplicaKey key,
+                                                 const consensus::Config& genesis,
+                                                 MachineFactory factory);
+  ~ShardHost();
+
+  // ---- events ----
+  void Start();
+  void Tick();
+  void Receive(consensus::Envelope&& envelope);
+  void Write(Command&& command, RpcReply&& reply);
+  void Read(ReadRequest&& request, RpcReply&& reply);
+  void Scan(ScanRequest&& request, RpcReply&& reply);
+  void Change(ChangeMembers&& change, RpcReply&& reply);
+  // Freezes the rows for a member that lags; the log is pinned until the pin is dropped.
+  using SnapshotPin = std::shared_ptr<store::SnapshotSource>;
+  void OpenSnapshot(std::function<void(Result<SnapshotPin>)> done);
+  void Flush();
+  // Tells the best peer to take over; see leading().
+  void GiveUpLeadership();
+  // Nothing is sent, persisted or answered any more, except kShuttingDown to what waits.
+  void Close();
+
+  // ---- facts ----
+  const ReplicaKey& key() const { return key_; }
+  store::Disk& disk() const { return *disk_; }
+  const consensus::Replica& replica() const { return *replica_; }
+  const store::MachineFacts& facts() const { return machine_->facts(); }
+  store::StateMachine& machine() { return *machine_; }
+  bool leading() const { return replica_->ReadyLeader(); }
+  bool closed() const { return closed_; }
+  std::uint64_t operations() const { return operations_; }
+  rebalance::ReplicaStatus Describe() const;
+  RpcResponse Refusal() const;  // what a replica that does not lead answers
+
+ private:
+  ShardHost(HostEnv& env, store::Disk& disk, ReplicaKey key, MachineFactory factory);
+
+  // A callback for other threads: runs `step` on this worker, unless the host is closed by then.
+  template <class Value>
+  std::function<void(Value)> OnWorker(std::function<void(ShardHost&, Value)> step);
+  Instant Now() const { return env_->executor().Now(); }
+  consensus::Member Self() const { return {key_.replica, env_->node()}; }
+  RpcResponse AnswerFrame() const;
+
+  void Pump();
+  void CarryOut(consensus::Output&& output);
+  void PersistOutput(consensus::Output& output);
+  void OnPersisted(consensus::PersistId id, std::vector<consensus::Outgoing>& after, Status status);
+  void SendAll(std::vector<consensus::Outgoing>& messages);
+  void Apply(const std::vector<consensus::ChosenDecree>& chosen);
+  bool ApplyOne(const consensus::ChosenDecree& chosen);
+  void OnLeadershipChange();
+  void Fail(const Error& error);
+
+  void ScheduleProposals();
+  void ProposeWaiting();
+  bool ProposeOneBatch();
+  void ProposeExpiry();
+
+  void QueueRead(std::function<RpcResponse()> serve, RpcReply&& reply);
+  void StartReadRound();
+  void FinishReads(const std::vector<consensus::ReadReady>& ready);
+
+  void StepChange();
+  void DigestMark(Slot slot);
+
+  void MaybeFlush();
+  void OnFlushed(Slot applied);
+  void TrimLog();
+
+  void StartFetch(const consensus::SnapshotNeed& need);
+  void OnFetched(Result<std::unique_ptr<store::Staging>> staged);
+  Status Install(store::Staging& staging);
+  Status OpenMachine(const consensus::Config& genesis);
+
+  HostEnv* env_;
+  store::Disk* disk_;
+  ReplicaKey key_;
+  MachineFactory factory_;
+  std::unique_ptr<store::Engine> engine_;
+  std::unique_ptr<store::StateMachine> machine_;
+  store::KvMachine* kv_ = nullptr;  // machine_, if this is a numbered shard
+  std::unique_ptr<consensus::Replica> replica_;
+
+  WriteQueue writes_;
+  ReplicatedClock clock_;
+  WallMs proposed_time_ms_ = 0;
+  bool proposals_scheduled_ = false;
+  bool led_ = false;
+
+  // Reads waiting for the next round, and for the round on its way. Served after it, from the rows.
+  struct PendingRead {
+    std::function<RpcResponse()> serve;
+    RpcReply reply;
+  };
+  std::vector<PendingRead> waiting_reads_;
+  std::map<consensus::ReadId, std::vector<PendingRead>> open_reads_;
+  consensus::ReadId last_read_ = 0;
+  bool read_round_scheduled_ = false;
+
+  std::optional<MemberChange> change_;
+  SwitchPause pause_;
+  std::vector<rebalance::ReplicaDigest> digests_;
+
+  Slot flushed_;  // rows hold everything <= flushed_ durably
+  bool flushing_ = false;
+  std::weak_ptr<store::SnapshotSource> pin_;  // alive while somebody reads our last snapshot
+  Slot pinned_;
+
+  std::unique_ptr<SnapshotFetch> fetch_;
+  Instant next_fetch_;
+  std::uint64_t operations_ = 0;
+  bool pumping_ = false;
+  bool closed_ = false;
+};
+
+}  // namespace decree::node

@@ -1,0 +1,213 @@
+// What clients and operators ask of a shard: writes, reads, changes of members, status.
+#include <utility>
+
+#include "kv/base/check.h"
+#include "kv/base/mark.h"
+#include "server/node/shard_host.h"
+
+namespace decree::node {
+namespace {
+
+// Batches on their way at once. Two keep the disk busy while the network works; a few more hide
+// jitter; many would make batches small.
+constexpr std::size_t kMaxOpenBatches = 4;
+
+}  // namespace
+
+RpcResponse ShardHost::AnswerFrame() const {
+  RpcResponse response;
+  response.served_by = env_->node();
+  response.map_version = env_->map_version();
+  response.epoch = replica_->config().epoch;
+  return response;
+}
+
+RpcResponse ShardHost::Refusal() const {
+  RpcResponse response = AnswerFrame();
+  const bool member = replica_->config().Find(key_.replica) != nullptr;
+  response.code = member ? Errc::kNotLeader : Errc::kStaleMap;
+  const auto leader = replica_->leader();
+  if (leader && leader->id != key_.replica) response.leader = leader->node;
+  return response;
+}
+
+// ---- writes ----
+
+void ShardHost::Write(Command&& command, RpcReply&& reply) {
+  // A shard in its switch keeps writers waiting: the same replica usually leads the next epoch.
+  const bool mine = replica_->role() == consensus::Role::kLeader || pause_.holding();
+  if (closed_ || !mine) return reply(Refusal());
+  ++operations_;
+  if (pause_.holding()) pause_.OnWriteWaits(Now());
+  if (!writes_.Push(std::move(command), std::move(reply))) {
+    RpcResponse busy = AnswerFrame();
+    busy.code = Errc::kBusy;
+    busy.detail = "too many writes are waiting for this shard";
+    return reply(std::move(busy));
+  }
+  ScheduleProposals();
+}
+
+void ShardHost::ScheduleProposals() {
+  if (proposals_scheduled_) return;
+  proposals_scheduled_ = true;
+  OnWorker<int>([](ShardHost& host, int) { host.ProposeWaiting(); })(0);
+}
+
+void ShardHost::ProposeWaiting() {
+  proposals_scheduled_ = false;
+  while (writes_.HasWaiting() && ProposeOneBatch()) {
+  }
+  Pump();
+}
+
+// False: nothing was proposed; what waits goes out when a slot is chosen or leadership settles.
+bool ShardHost::ProposeOneBatch() {
+  if (!replica_->ReadyLeader() || replica_->inflight() >= kMaxOpenBatches) return false;
+  const WallMs floor = std::max(facts().time_ms, proposed_time_ms_);
+  CommandBatch batch{clock_.Read(Now(), env_->executor().WallNow(), floor), writes_.TakeBatch()};
+  consensus::Decree decree;
+  decree.kind = consensus::DecreeKind::kCommandBatch;
+  decree.payload = std::make_shared<const std::string>(Encode(batch));
+  const Blob payload = decree.payload;
+  const consensus::ProposeResult result = replica_->Propose(Now(), std::move(decree));
+  if (result.code != consensus::ProposeCode::kProposed) {
+    writes_.PutBack(std::move(batch.commands));
+    return false;
+  }
+  proposed_time_ms_ = batch.time_ms;
+  writes_.Opened(result.slot, payload);
+  return true;
+}
+
+// Keys and sessions expire when an applied batch carries a later time; if none comes by itself, the
+// leader proposes an empty one.
+void ShardHost::ProposeExpiry() {
+  if (!kv_ || !replica_->ReadyLeader() || replica_->inflight() > 0 || writes_.HasWaiting()) return;
+  const WallMs due = kv_->NextExpiry();
+  if (due == 0) return;
+  const WallMs now = clock_.Read(Now(), env_->executor().WallNow(), facts().time_ms);
+  if (now > due) ProposeOneBatch();
+}
+
+// ---- reads ----
+
+void ShardHost::Read(ReadRequest&& request, RpcReply&& reply) {
+  if (closed_ || !kv_) return reply(Refusal());
+  ++operations_;
+  const Consistency consistency = request.consistency;
+  auto serve = [this, request = std::move(request)] {
+    RpcResponse response = AnswerFrame();
+    Result<ReadResult> result = kv_->Read(request);
+    if (result) {
+      response.body = Encode(*result);
+    } else {
+      response.code = result.error().code();
+      response.detail = result.error().detail();
+    }
+    return response;
+  };
+  if (consistency == Consistency::kStale && replica_->config().epoch) return reply(serve());
+  QueueRead(std::move(serve), std::move(reply));
+}
+
+void ShardHost::Scan(ScanRequest&& request, RpcReply&& reply) {
+  if (closed_ || !kv_) return reply(Refusal());
+  ++operations_;
+  const Consistency consistency = request.consistency;
+  auto serve = [this, request = std::move(request)] {
+    RpcResponse response = AnswerFrame();
+    Result<ScanResult> result = kv_->Scan(request);
+    if (result) {
+      response.body = Encode(*result);
+    } else {
+      response.code = result.error().code();
+      response.detail = result.error().detail();
+    }
+    return response;
+  };
+  if (consistency == Consistency::kStale && replica_->config().epoch) return reply(serve());
+  QueueRead(std::move(serve), std::move(reply));
+}
+
+void ShardHost::QueueRead(std::function<RpcResponse()> serve, RpcReply&& reply) {
+  if (replica_->role() != consensus::Role::kLeader) return reply(Refusal());
+  waiting_reads_.push_back({std::move(serve), std::move(reply)});
+  if (read_round_scheduled_) return;
+  read_round_scheduled_ = true;
+  OnWorker<int>([](ShardHost& host, int) { host.StartReadRound(); })(0);
+}
+
+// All reads of a turn share a round; the round starts after every one of them arrived.
+void ShardHost::StartReadRound() {
+  read_round_scheduled_ = false;
+  open_reads_[++last_read_] = std::move(waiting_reads_);
+  waiting_reads_.clear();
+  replica_->RequestRead(Now(), last_read_);
+  Pump();
+}
+
+void ShardHost::FinishReads(const std::vector<consensus::ReadReady>& ready) {
+  for (const consensus::ReadReady& round : ready) {
+    const auto open = open_reads_.find(round.id);
+    if (open == open_reads_.end()) continue;
+    std::vector<PendingRead> reads = std::move(open->second);
+    open_reads_.erase(open);
+    for (PendingRead& read : reads) read.reply(round.ok && kv_ ? read.serve() : Refusal());
+  }
+}
+
+// ---- changes of members ----
+
+void ShardHost::Change(ChangeMembers&& change, RpcReply&& reply) {
+  if (closed_) return reply(Refusal());
+  if (change_) {
+    RpcResponse busy = AnswerFrame();
+    busy.code = Errc::kBusy;
+    busy.detail = "another change of members is on its way";
+    return reply(std::move(busy));
+  }
+  if (replica_->role() != consensus::Role::kLeader) return reply(Refusal());
+  change_.emplace(std::move(change), std::move(reply), Now());
+  StepChange();
+  Pump();
+}
+
+void ShardHost::StepChange() {
+  if (!change_) return;
+  const bool held = change_->holds_writes();
+  const bool finished = change_->Step(*replica_, Now());
+  if (!finished && !held && change_->holds_writes()) {
+    pause_.OnHold();
+    if (writes_.HasWaiting()) pause_.OnWriteWaits(Now());
+  }
+  if (!finished) return;
+  change_.reset();
+  if (pause_.holding() && replica_->ReadyLeader()) {
+    pause_.OnResume(Now());
+    ScheduleProposals();
+  }
+}
+
+rebalance::ReplicaStatus ShardHost::Describe() const {
+  rebalance::ReplicaStatus status;
+  status.exists = true;
+  status.leader = replica_->ReadyLeader();
+  status.leader_hint = replica_->leader();
+  status.config = replica_->config();
+  status.chosen = replica_->chosen();
+  status.durable_chosen = replica_->durable_chosen();
+  status.applied = replica_->applied();
+  const Slot start = status.config.start;
+  status.epoch_started =
+      status.config.epoch && (status.config.epoch == Epoch{1} || status.chosen >= start);
+  status.has_snapshot = static_cast<bool>(status.config.epoch);
+  status.snapshot_bytes_total = fetch_ ? fetch_->bytes_total() : facts().data_bytes;
+  status.snapshot_bytes_done = fetch_ ? fetch_->bytes_done() : facts().data_bytes;
+  status.data_bytes = facts().data_bytes;
+  status.switch_pause_ms = pause_.last_ms();
+  status.digests = digests_;
+  return status;
+}
+
+}  // namespace decree::node

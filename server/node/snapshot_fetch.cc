@@ -1,0 +1,164 @@
+#include "server/node/snapshot_fetch.h"
+
+#include <algorithm>
+
+#include "kv/base/frame.h"
+#include "kv/base/mark.h"
+
+namespace decree::node {
+namespace {
+
+constexpr std::uint32_t kChunkBytes = 1u << 20;
+constexpr int kTriesPerChunk = 5;
+constexpr std::size_t kChecksumBytes = 8;
+
+std::uint64_t LoadLittleEndian(std::string_view bytes) {
+  std::uint64_t value = 0;
+  for (std::size_t i = kChecksumBytes; i-- > 0;) {
+    value = value << 8 | static_cast<unsigned char>(bytes[i]);
+  }
+  return value;
+}
+
+}  // namespace
+
+struct SnapshotFetch::Pull : std::enable_shared_from_this<SnapshotFetch::Pull> {
+  HostEnv* env;
+  store::Disk* disk;
+  ReplicaKey key;
+  consensus::Member from;
+  Done done;
+  std::unique_ptr<store::Staging> staging;
+  SnapshotInfo info;
+  std::size_t file = 0;
+  std::uint64_t offset = 0;
+  int tries = 0;
+  std::uint64_t total = 0;
+  std::uint64_t received = 0;
+
+  void Open();
+  void OnOpened(RpcResponse response);
+  void NextChunk();
+  void AskChunk(std::uint32_t size);
+  void OnChunk(RpcResponse response, std::uint32_t size);
+  bool SkipEmptyFiles();
+  void Close();
+  void Finish(Result<std::unique_ptr<store::Staging>> result);
+  void Call(Method method, std::string body, void (Pull::*handler)(RpcResponse));
+};
+
+SnapshotFetch::SnapshotFetch(HostEnv& env, store::Disk& disk, ReplicaKey key,
+                             consensus::Member from, Done done)
+    : pull_(std::make_shared<Pull>()) {
+  pull_->env = &env;
+  pull_->disk = &disk;
+  pull_->key = key;
+  pull_->from = from;
+  pull_->done = std::move(done);
+  pull_->Open();
+}
+
+SnapshotFetch::~SnapshotFetch() { pull_->done = nullptr; }
+
+Slot SnapshotFetch::at_least() const { return pull_->info.at_least; }
+std::uint64_t SnapshotFetch::bytes_total() const { return pull_->total; }
+std::uint64_t SnapshotFetch::bytes_done() const { return pull_->received; }
+
+void SnapshotFetch::Pull::Call(Method method, std::string body,
+                               void (Pull::*handler)(RpcResponse)) {
+  RpcRequest request{method, key.shard, 5000, std::move(body)};
+  env->Call(from.node, Channel::kBulk, std::move(request),
+            [pull = shared_from_this(), handler](RpcResponse response) {
+              if (pull->done) ((*pull).*handler)(std::move(response));
+            });
+}
+
+void SnapshotFetch::Pull::Open() {
+  Call(Method::kSnapshotOpen, Encode(SnapshotOpen{{key.shard, from.id}}), &Pull::OnOpened);
+}
+
+void SnapshotFetch::Pull::OnOpened(RpcResponse response) {
+  if (response.code != Errc::kOk) return Finish(Error(response.code, response.detail));
+  Result<SnapshotInfo> decoded = Decode<SnapshotInfo>(response.body);
+  if (!decoded) return Finish(decoded.error());
+  info = std::move(*decoded);
+  for (const auto& [name, bytes] : info.files) total += bytes;
+  const store::DiskSpace space = disk->space();
+  if (space.used_bytes + total > space.capacity_bytes) {
+    return Finish(Error(Errc::kNoSpace, "a snapshot of " + std::to_string(total) +
+                                            " bytes does not fit on " + disk->path()));
+  }
+  Result<std::unique_ptr<store::Staging>> stage = disk->Stage(key);
+  if (!stage) return Finish(stage.error());
+  staging = std::move(*stage);
+  NextChunk();
+}
+
+// Empty files have no chunk to ask for; they are still created.
+bool SnapshotFetch::Pull::SkipEmptyFiles() {
+  while (file < info.files.size() && offset == info.files[file].second) {
+    if (info.files[file].second == 0) {
+      const Status created = staging->Append(info.files[file].first, 0, {});
+      if (!created) {
+        Finish(created.error());
+        return false;
+      }
+    }
+    ++file;
+    offset = 0;
+  }
+  return true;
+}
+
+void SnapshotFetch::Pull::NextChunk() {
+  if (!SkipEmptyFiles()) return;
+  if (file == info.files.size()) {
+    Close();
+    return Finish(std::move(staging));
+  }
+  const std::uint64_t left = info.files[file].second - offset;
+  AskChunk(static_cast<std::uint32_t>(std::min<std::uint64_t>(left, kChunkBytes)));
+}
+
+void SnapshotFetch::Pull::AskChunk(std::uint32_t size) {
+  const SnapshotRead read{info.id, info.files[file].first, offset, size};
+  RpcRequest request{Method::kSnapshotRead, key.shard, 5000, Encode(read)};
+  env->Call(from.node, Channel::kBulk, std::move(request),
+            [pull = shared_from_this(), size](RpcResponse response) {
+              if (pull->done) pull->OnChunk(std::move(response), size);
+            });
+}
+
+void SnapshotFetch::Pull::OnChunk(RpcResponse response, std::uint32_t size) {
+  const std::string_view body(response.body);
+  const bool whole = response.code == Errc::kOk && body.size() == kChecksumBytes + size &&
+                     Hash64(body.substr(kChecksumBytes)) == LoadLittleEndian(body);
+  if (!whole) {
+    SOMETIMES(snapshot_chunk_asked_again);
+    if (response.code == Errc::kNotFound || ++tries >= kTriesPerChunk) {
+      return Finish(Error(response.code == Errc::kOk ? Errc::kCorruption : response.code,
+                          "a snapshot chunk did not arrive: " + response.detail));
+    }
+    return AskChunk(size);
+  }
+  tries = 0;
+  const Status written =
+      staging->Append(info.files[file].first, offset, body.substr(kChecksumBytes));
+  if (!written) return Finish(written.error());
+  offset += size;
+  received += size;
+  NextChunk();
+}
+
+void SnapshotFetch::Pull::Close() {
+  RpcRequest request{Method::kSnapshotClose, key.shard, 1000, Encode(SnapshotClose{info.id})};
+  env->Call(from.node, Channel::kBulk, std::move(request), [](RpcResponse) {});
+}
+
+void SnapshotFetch::Pull::Finish(Result<std::unique_ptr<store::Staging>> result) {
+  Done finished = std::move(done);
+  done = nullptr;
+  finished(std::move(result));
+}
+
+}  // namespace decree::node

@@ -1,0 +1,67 @@
+#include "server/node/snapshot_server.h"
+
+#include "kv/base/frame.h"
+
+namespace decree::node {
+namespace {
+
+constexpr Duration kIdle = 60s;
+constexpr std::uint32_t kMaxChunk = 4u << 20;
+
+RpcResponse Refuse(const Error& error) {
+  RpcResponse response;
+  response.code = error.code();
+  response.detail = error.detail();
+  return response;
+}
+
+std::string Checksummed(std::string_view bytes) {
+  std::uint64_t hash = Hash64(bytes);
+  std::string out;
+  out.reserve(sizeof hash + bytes.size());
+  for (std::size_t i = 0; i < sizeof hash; ++i, hash >>= 8) out.push_back(static_cast<char>(hash));
+  out.append(bytes);
+  return out;
+}
+
+}  // namespace
+
+void SnapshotServer::Open(ShardHost& host, Executor& executor, RpcReply reply) {
+  DropIdle(executor.Now());
+  const Slot at_least = host.facts().applied;
+  host.OpenSnapshot([this, &executor, key = host.key(), at_least,
+                     reply = std::move(reply)](Result<ShardHost::SnapshotPin> source) {
+    if (!source) return reply(Refuse(source.error()));
+    const std::uint64_t id = ++last_id_;
+    SnapshotInfo info{id, at_least, {}};
+    for (const store::SnapshotFile& file : (*source)->files()) {
+      info.files.emplace_back(file.name, file.bytes);
+    }
+    open_[id] = {key, *source, executor.Now()};
+    RpcResponse response;
+    response.body = Encode(info);
+    reply(std::move(response));
+  });
+}
+
+void SnapshotServer::Read(const SnapshotRead& read, Instant now, const RpcReply& reply) {
+  const auto open = open_.find(read.id);
+  if (open == open_.end()) return reply(Refuse(Error(Errc::kNotFound, "the snapshot is gone")));
+  if (read.size > kMaxChunk) return reply(Refuse(Errc::kTooLarge));
+  open->second.last_used = now;
+  Result<std::string> bytes = open->second.source->Read(read.file, read.offset, read.size);
+  if (!bytes) return reply(Refuse(bytes.error()));
+  RpcResponse response;
+  response.body = Checksummed(*bytes);
+  reply(std::move(response));
+}
+
+void SnapshotServer::DropReplica(ReplicaKey key) {
+  std::erase_if(open_, [&](const auto& item) { return item.second.key == key; });
+}
+
+void SnapshotServer::DropIdle(Instant now) {
+  std::erase_if(open_, [&](const auto& item) { return item.second.last_used + kIdle < now; });
+}
+
+}  // namespace decree::node

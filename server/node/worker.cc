@@ -1,0 +1,300 @@
+#include "server/node/worker.h"
+
+#include <utility>
+
+#include "kv/base/mark.h"
+#include "server/node/control.h"
+#include "server/node/node_shared.h"
+
+namespace decree::node {
+namespace {
+
+// Wake-ups are rounded up to this, so that the heartbeats of all shards leave in one frame a peer.
+constexpr std::int64_t kWakeGridNs = 5'000'000;
+
+RpcResponse Refuse(Errc code, std::string detail = {}) {
+  RpcResponse response;
+  response.code = code;
+  response.detail = std::move(detail);
+  return response;
+}
+
+// Decodes a body and runs the handler, or refuses what does not decode.
+template <class Body, class Handler>
+void With(const RpcRequest& request, RpcReply& reply, Handler&& handler) {
+  Result<Body> body = Decode<Body>(request.body);
+  if (!body) return reply(Refuse(Errc::kInvalidArgument, "malformed request body"));
+  handler(std::move(*body), std::move(reply));
+}
+
+}  // namespace
+
+// The node's own callers reach other nodes over the transport and this one by a post.
+class Worker::NodeCourier : public Courier {
+ public:
+  explicit NodeCourier(Worker& worker) : worker_(&worker) {}
+  void Call(NodeId to, RpcRequest request, RpcReply reply) override {
+    worker_->Call(to, Channel::kControl, std::move(request), std::move(reply));
+  }
+
+ private:
+  Worker* worker_;
+};
+
+Worker::Worker(NodeShared& node, std::size_t index, Executor& executor)
+    : node_(&node),
+      index_(index),
+      executor_(&executor),
+      courier_(std::make_unique<NodeCourier>(*this)),
+      caller_(std::make_unique<Caller>(executor, *courier_)) {}
+
+Worker::~Worker() { CloseAll(); }
+
+NodeId Worker::node() const { return node_->node(); }
+const NodeConfig& Worker::config() const { return node_->config; }
+std::uint64_t Worker::map_version() const {
+  return node_->map_version.load(std::memory_order_relaxed);
+}
+
+// ---- replicas ----
+
+Status Worker::OpenReplica(store::Disk& disk, const ReplicaShell& shell) {
+  if (hosts_.count(shell.key)) return {};
+  MachineFactory factory = shell.key.shard == kPlacementShard
+                               ? Control::PlacementFactory()
+                               : MachineFactory(store::KvMachine::Open);
+  auto host = ShardHost::Open(*this, disk, shell.key, shell.genesis, std::move(factory));
+  if (!host) return host.error();
+  hosts_[shell.key] = *host;
+  (*host)->Start();
+  return {};
+}
+
+void Worker::CloseReplica(ReplicaKey key) {
+  const auto found = hosts_.find(key);
+  if (found == hosts_.end()) return;
+  snapshots_.DropReplica(key);
+  const std::shared_ptr<ShardHost> host = std::move(found->second);
+  hosts_.erase(found);
+  const auto wake = wake_of_.find(key);
+  if (wake != wake_of_.end()) {
+    wakes_.erase({wake->second, key});
+    wake_of_.erase(wake);
+  }
+  host->Close();
+  HostChanged(*host);
+}
+
+void Worker::CloseAll() {
+  snapshots_.Clear();
+  for (auto& [key, host] : hosts_) host->Close();
+  hosts_.clear();
+  wakes_.clear();
+  wake_of_.clear();
+}
+
+void Worker::CloseDisk(const store::Disk& disk) {
+  std::vector<ReplicaKey> gone;
+  for (const auto& [key, host] : hosts_) {
+    if (&host->disk() == &disk) gone.push_back(key);
+  }
+  for (const ReplicaKey& key : gone) CloseReplica(key);
+}
+
+std::shared_ptr<ShardHost> Worker::Find(ReplicaKey key) const {
+  const auto found = hosts_.find(key);
+  return found == hosts_.end() ? nullptr : found->second;
+}
+
+std::shared_ptr<ShardHost> Worker::FindShard(ShardId shard) const {
+  std::shared_ptr<ShardHost> best;
+  for (auto it = hosts_.lower_bound({shard, ReplicaId{}});
+       it != hosts_.end() && it->first.shard == shard; ++it) {
+    // Of two replicas (a move between disks) the leader; else the older, which is the voter.
+    if (!best || it->second->replica().role() == consensus::Role::kLeader) best = it->second;
+  }
+  return best;
+}
+
+void Worker::ForEach(const std::function<void(ShardHost&)>& visit) const {
+  for (const auto& [key, host] : hosts_) visit(*host);
+}
+
+// ---- consensus traffic ----
+
+void Worker::Deliver(std::vector<consensus::Envelope> envelopes) {
+  auto batch = std::make_shared<std::vector<consensus::Envelope>>(std::move(envelopes));
+  executor_->Post([this, batch] { Receive(std::move(*batch)); });
+}
+
+void Worker::Receive(std::vector<consensus::Envelope>&& envelopes) {
+  for (consensus::Envelope& envelope : envelopes) {
+    // Messages never create replicas: one for an unknown or removed id is dropped.
+    const auto host = Find({envelope.shard, envelope.to.id});
+    if (host) host->Receive(std::move(envelope));
+  }
+}
+
+void Worker::Send(consensus::Envelope envelope) {
+  outbox_.push_back(std::move(envelope));
+  if (flush_posted_) return;
+  flush_posted_ = true;
+  executor_->Post([this] { FlushOutbox(); });
+}
+
+void Worker::FlushOutbox() {
+  flush_posted_ = false;
+  std::vector<consensus::Envelope> local;
+  std::vector<consensus::Envelope> remote;
+  for (consensus::Envelope& envelope : outbox_) {
+    (envelope.to.node == node() ? local : remote).push_back(std::move(envelope));
+  }
+  outbox_.clear();
+  if (!remote.empty()) node_->transport->Send(std::move(remote));
+  if (!local.empty()) Deliver(std::move(local));  // the same shard, so the same worker
+}
+
+// ---- timers ----
+
+void Worker::Wake(ShardHost& host, Instant when) {
+  const auto former = wake_of_.find(host.key());
+  if (when != kNever) when.ns += kWakeGridNs - 1 - (when.ns + kWakeGridNs - 1) % kWakeGridNs;
+  if (former != wake_of_.end()) {
+    if (former->second == when) return;
+    wakes_.erase({former->second, host.key()});
+    wake_of_.erase(former);
+  }
+  if (when == kNever) return;
+  wakes_.emplace(when, host.key());
+  wake_of_[host.key()] = when;
+  ArmTimer(when);
+}
+
+void Worker::ArmTimer(Instant when) {
+  if (when >= timer_) return;
+  timer_ = when;
+  executor_->RunAt(when, [this, when] {
+    if (timer_ == when) timer_ = kNever;
+    OnTimer();
+  });
+}
+
+void Worker::OnTimer() {
+  const Instant now = executor_->Now();
+  while (!wakes_.empty() && wakes_.begin()->first <= now) {
+    const ReplicaKey key = wakes_.begin()->second;
+    wakes_.erase(wakes_.begin());
+    wake_of_.erase(key);
+    if (const auto host = Find(key)) host->Tick();
+  }
+  if (!wakes_.empty()) ArmTimer(wakes_.begin()->first);
+}
+
+// ---- calls ----
+
+void Worker::Call(NodeId to, Channel channel, RpcRequest request, RpcReply reply) {
+  if (to && to != node()) {
+    node_->transport->Call(*executor_, to, channel, std::move(request), std::move(reply));
+    return;
+  }
+  RpcReply here = [executor = executor_, reply = std::move(reply)](RpcResponse response) {
+    auto shared = std::make_shared<RpcResponse>(std::move(response));
+    executor->Post([reply, shared] { reply(std::move(*shared)); });
+  };
+  node_->WorkerOf(request.shard).Dispatch(node(), std::move(request), std::move(here));
+}
+
+void Worker::Dispatch(NodeId from, RpcRequest request, RpcReply reply) {
+  struct Pending {
+    RpcRequest request;
+    RpcReply reply;
+  };
+  auto pending = std::make_shared<Pending>(Pending{std::move(request), std::move(reply)});
+  if (Control::Owns(pending->request.method)) {
+    node_->workers[0]->executor_->Post([node = node_, from, pending] {
+      node->control->Handle(from, std::move(pending->request), std::move(pending->reply));
+    });
+    return;
+  }
+  executor_->Post(
+      [this, pending] { Handle(std::move(pending->request), std::move(pending->reply)); });
+}
+
+void Worker::Handle(RpcRequest&& request, RpcReply&& reply) {
+  if (request.method == Method::kReplicaStatus) return HandleStatus(request, reply);
+  if (request.method == Method::kSnapshotRead) {
+    return With<SnapshotRead>(request, reply, [this](SnapshotRead&& read, RpcReply&& r) {
+      snapshots_.Read(read, executor_->Now(), r);
+    });
+  }
+  if (request.method == Method::kSnapshotClose) {
+    return With<SnapshotClose>(request, reply, [this](SnapshotClose&& close, RpcReply&& r) {
+      snapshots_.Close(close.id);
+      r(RpcResponse{});
+    });
+  }
+  const auto host = FindShard(request.shard);
+  if (!host) {
+    RpcResponse response = Refuse(Errc::kStaleMap, "this node has no replica of the shard");
+    response.map_version = map_version();
+    return reply(std::move(response));
+  }
+  switch (request.method) {
+    case Method::kWrite:
+      return With<Command>(request, reply, [&](Command&& command, RpcReply&& r) {
+        if (command.kind == CommandKind::kPlacement) return r(Refuse(Errc::kInvalidArgument));
+        host->Write(std::move(command), std::move(r));
+      });
+    case Method::kRead:
+      return With<ReadRequest>(request, reply, [&](ReadRequest&& read, RpcReply&& r) {
+        host->Read(std::move(read), std::move(r));
+      });
+    case Method::kScan:
+      return With<ScanRequest>(request, reply, [&](ScanRequest&& scan, RpcReply&& r) {
+        host->Scan(std::move(scan), std::move(r));
+      });
+    case Method::kChangeMembers:
+      return With<ChangeMembers>(request, reply, [&](ChangeMembers&& change, RpcReply&& r) {
+        host->Change(std::move(change), std::move(r));
+      });
+    case Method::kSnapshotOpen:
+      return With<SnapshotOpen>(request, reply, [&](SnapshotOpen&& open, RpcReply&& r) {
+        const auto source = Find(open.key);
+        if (!source) return r(Refuse(Errc::kNotFound, "no such replica on this node"));
+        snapshots_.Open(*source, *executor_, std::move(r));
+      });
+    default:
+      reply(Refuse(Errc::kInvalidArgument, "unknown method"));
+  }
+}
+
+void Worker::HandleStatus(const RpcRequest& request, const RpcReply& reply) {
+  Result<StatusRequest> status = Decode<StatusRequest>(request.body);
+  if (!status) return reply(Refuse(Errc::kInvalidArgument, "malformed request body"));
+  const auto host = status->key.replica ? Find(status->key) : FindShard(status->key.shard);
+  rebalance::ReplicaStatus answer;
+  if (host) answer = host->Describe();
+  // Tombstones are read on worker 0, which owns the catalogs.
+  node_->workers[0]->executor_->Post(
+      [node = node_, shard = status->key.shard, answer, reply]() mutable {
+        answer.tombstone = node->control->Tombstone(shard);
+        RpcResponse response;
+        response.served_by = node->node();
+        response.body = Encode(answer);
+        reply(std::move(response));
+      });
+}
+
+// ---- what hosts tell ----
+
+void Worker::HostChanged(ShardHost& host) {
+  if (host.key().shard == kPlacementShard) node_->control->OnPlacementHost(host);
+}
+
+void Worker::HostFailed(ShardHost& host, const Error& error) {
+  SOMETIMES(replica_failed_with_its_disk);
+  node_->workers[0]->executor_->Post(
+      [node = node_, disk = &host.disk(), error] { node->control->OnDiskFailed(*disk, error); });
+}
+
+}  // namespace decree::node

@@ -1,0 +1,77 @@
+// One worker of a node: the hosts of its shards, the door to them, and what leaves at the end of a
+// turn. Everything runs on its executor unless it says "any thread".
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <vector>
+
+#include "kv/api/caller.h"
+#include "server/node/catalog.h"
+#include "server/node/host_env.h"
+#include "server/node/shard_host.h"
+#include "server/node/snapshot_server.h"
+
+namespace decree::node {
+
+struct NodeShared;
+
+class Worker : public HostEnv {
+ public:
+  Worker(NodeShared& node, std::size_t index, Executor& executor);
+  ~Worker() override;
+
+  // ---- any thread ----
+  Executor& executor() override { return *executor_; }
+  void Deliver(std::vector<consensus::Envelope> envelopes);
+  void Dispatch(NodeId from, RpcRequest request, RpcReply reply);
+
+  // ---- this worker ----
+  Status OpenReplica(store::Disk& disk, const ReplicaShell& shell);
+  void CloseReplica(ReplicaKey key);
+  void CloseAll();
+  void CloseDisk(const store::Disk& disk);
+  std::shared_ptr<ShardHost> Find(ReplicaKey key) const;
+  // The replica of the shard that leads, else any; null if there is none.
+  std::shared_ptr<ShardHost> FindShard(ShardId shard) const;
+  void ForEach(const std::function<void(ShardHost&)>& visit) const;
+  Caller& caller() { return *caller_; }
+
+  // ---- HostEnv ----
+  NodeId node() const override;
+  const NodeConfig& config() const override;
+  std::uint64_t map_version() const override;
+  void Send(consensus::Envelope envelope) override;
+  void Call(NodeId to, Channel channel, RpcRequest request, RpcReply reply) override;
+  void Wake(ShardHost& host, Instant when) override;
+  void HostChanged(ShardHost& host) override;
+  void HostFailed(ShardHost& host, const Error& error) override;
+
+ private:
+  class NodeCourier;
+
+  void Receive(std::vector<consensus::Envelope>&& envelopes);
+  void Handle(RpcRequest&& request, RpcReply&& reply);
+  void HandleStatus(const RpcRequest& request, const RpcReply& reply);
+  void FlushOutbox();
+  void ArmTimer(Instant when);
+  void OnTimer();
+
+  NodeShared* node_;
+  std::size_t index_;
+  Executor* executor_;
+  std::map<ReplicaKey, std::shared_ptr<ShardHost>> hosts_;
+  std::set<std::pair<Instant, ReplicaKey>> wakes_;
+  std::map<ReplicaKey, Instant> wake_of_;
+  Instant timer_ = kNever;
+  std::vector<consensus::Envelope> outbox_;
+  bool flush_posted_ = false;
+  SnapshotServer snapshots_;
+  std::unique_ptr<NodeCourier> courier_;
+  std::unique_ptr<Caller> caller_;
+};
+
+}  // namespace decree::node

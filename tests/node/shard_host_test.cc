@@ -1,0 +1,212 @@
+#include "server/node/shard_host.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/node/host_cluster.h"
+
+namespace decree::node {
+namespace {
+
+CommandResult Verdict(const RpcResponse& response) {
+  EXPECT_EQ(response.code, Errc::kOk) << response.detail;
+  const auto result = Decode<CommandResult>(response.body);
+  return result ? *result : CommandResult{Errc::kCorruption, 0, false, 0, {}};
+}
+
+std::string ValueOf(const RpcResponse& response) {
+  if (response.code != Errc::kOk) return std::string(ErrcName(response.code));
+  return Decode<ReadResult>(response.body)->value;
+}
+
+TEST(ShardHostTest, SingleVoterServesAtOnce) {
+  HostCluster cluster(1);
+  cluster.OpenVoters(1);
+  EXPECT_TRUE(Verdict(cluster.Put("k", "v1")).created);
+  EXPECT_FALSE(Verdict(cluster.Put("k", "v2")).created);
+  EXPECT_EQ(ValueOf(cluster.Get("k")), "v2");
+  EXPECT_EQ(cluster.Get("absent").code, Errc::kNotFound);
+}
+
+TEST(ShardHostTest, AcknowledgedWritesSurvivePowerLossOfAll) {
+  HostCluster cluster(3);
+  cluster.OpenVoters(3);
+  for (int i = 0; i < 20; ++i) Verdict(cluster.Put("k" + std::to_string(i), std::to_string(i)));
+  for (auto& [id, node] : cluster.nodes()) node->Crash();
+  cluster.OpenVoters(3);
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_EQ(ValueOf(cluster.Get("k" + std::to_string(i))), std::to_string(i));
+  }
+}
+
+TEST(ShardHostTest, WritesGoOnWithoutTheLeader) {
+  HostCluster cluster(3);
+  cluster.OpenVoters(3);
+  Verdict(cluster.Put("k", "before"));
+  const NodeId old =
+      cluster.AwaitLeader()->Describe().config.Find(cluster.Leader()->key().replica)->node;
+  cluster.node(old.value).cut_off = true;
+  ASSERT_TRUE(cluster.executor().RunUntil([&] { return cluster.Leader() != nullptr; }));
+  EXPECT_EQ(ValueOf(cluster.Get("k")), "before");
+  Verdict(cluster.Put("k", "after"));
+  // The old leader hears of it and follows.
+  cluster.node(old.value).cut_off = false;
+  EXPECT_TRUE(cluster.executor().RunUntil([&] {
+    return !cluster.node(old.value).host->leading() &&
+           cluster.node(old.value).host->facts().applied == cluster.Leader()->facts().applied;
+  }));
+}
+
+TEST(ShardHostTest, CutOffLeaderServesNoRead) {
+  HostCluster cluster(3);
+  cluster.OpenVoters(3);
+  Verdict(cluster.Put("k", "old"));
+  ShardHost* old = cluster.AwaitLeader();
+  HostNode& cut = cluster.node(old->Describe().config.Find(old->key().replica)->node.value);
+  cut.cut_off = true;
+  std::optional<RpcResponse> stale;
+  old->Read(ReadRequest{"k", Consistency::kLinearizable},
+            [&](RpcResponse response) { stale = std::move(response); });
+  Verdict(cluster.Put("k", "new"));
+  ASSERT_TRUE(cluster.executor().RunUntil([&] { return stale.has_value(); }));
+  EXPECT_NE(stale->code, Errc::kOk);
+}
+
+TEST(ShardHostTest, RetryUnderOneSessionExecutesOnce) {
+  HostCluster cluster(3);
+  cluster.OpenVoters(3);
+  Command open;
+  open.kind = CommandKind::kOpenSession;
+  open.session.client = 42;
+  Verdict(cluster.Write(open));
+  const CommandResult first = Verdict(cluster.Put("k", "v", {42, 1, 1}));
+  const CommandResult again = Verdict(cluster.Put("k", "v", {42, 1, 1}));
+  EXPECT_EQ(first.version, again.version);
+  EXPECT_TRUE(again.created);
+}
+
+TEST(ShardHostTest, FollowerNamesTheLeader) {
+  HostCluster cluster(3);
+  cluster.OpenVoters(3);
+  Verdict(cluster.Put("k", "v"));
+  const ReplicaId leader = cluster.Leader()->key().replica;
+  for (auto& [id, node] : cluster.nodes()) {
+    if (node->host->key().replica == leader) continue;
+    RpcResponse answer;
+    node->host->Write(Command{}, [&](RpcResponse response) { answer = std::move(response); });
+    EXPECT_EQ(answer.code, Errc::kNotLeader);
+    EXPECT_EQ(answer.leader, NodeId{static_cast<std::uint32_t>(leader.value)});
+  }
+}
+
+class ReplacementTest : public testing::Test {
+ protected:
+  // Replica 4 on node 4 becomes a learner and catches up.
+  void AddLearner() {
+    cluster_.OpenVoters(3);
+    for (int i = 0; i < 50; ++i) Verdict(cluster_.Put("k" + std::to_string(i), std::to_string(i)));
+    cluster_.node(4).OpenReplica(ReplicaId{4}, {});
+    ChangeMembers add;
+    add.kind = ChangeKind::kAddLearner;
+    add.move = MoveId{1};
+    add.epoch = Epoch{1};
+    add.member = {ReplicaId{4}, NodeId{4}};
+    ASSERT_EQ(cluster_.Change(add).code, Errc::kOk);
+    ASSERT_TRUE(cluster_.executor().RunUntil([&] {
+      return cluster_.node(4).host->facts().applied == cluster_.Leader()->facts().applied;
+    }));
+  }
+  // Replaces a replica that does not lead; returns its node.
+  NodeId Seal() {
+    ChangeMembers seal;
+    seal.kind = ChangeKind::kSeal;
+    seal.move = MoveId{1};
+    seal.epoch = Epoch{1};
+    NodeId removed;
+    for (std::uint32_t i = 1; i <= 3; ++i) {
+      const bool leads = cluster_.AwaitLeader()->key().replica == ReplicaId{i};
+      if (!leads && !removed) {
+        removed = NodeId{i};
+      } else {
+        seal.next_voters.push_back({ReplicaId{i}, NodeId{i}});
+      }
+    }
+    seal.next_voters.push_back({ReplicaId{4}, NodeId{4}});
+    EXPECT_EQ(cluster_.Change(seal).code, Errc::kOk);
+    return removed;
+  }
+  HostCluster cluster_{4};
+};
+
+TEST_F(ReplacementTest, LearnerInstallsASnapshotAndFollows) {
+  AddLearner();
+  const auto digest = [&](ShardHost& host) {
+    return host.Describe().digests.empty() ? "" : host.Describe().digests.back().digest;
+  };
+  Command mark;
+  mark.kind = CommandKind::kMark;
+  Verdict(cluster_.Write(mark));
+  ASSERT_TRUE(cluster_.executor().RunUntil([&] {
+    return !digest(*cluster_.node(4).host).empty() && !digest(*cluster_.Leader()).empty();
+  }));
+  EXPECT_EQ(digest(*cluster_.node(4).host), digest(*cluster_.Leader()));
+}
+
+TEST_F(ReplacementTest, SealMovesTheShardAndKeepsEveryWrite) {
+  AddLearner();
+  const NodeId removed = Seal();
+  ASSERT_TRUE(cluster_.executor().RunUntil([&] {
+    return cluster_.Leader() && cluster_.Leader()->Describe().config.epoch == Epoch{2} &&
+           cluster_.Leader()->Describe().epoch_started;
+  }));
+  // The removed replica may go now: everything is there without it.
+  cluster_.node(removed.value).cut_off = true;
+  for (int i = 0; i < 50; ++i) {
+    EXPECT_EQ(ValueOf(cluster_.Get("k" + std::to_string(i))), std::to_string(i));
+  }
+  Verdict(cluster_.Put("after", "the move"));
+  EXPECT_EQ(ValueOf(cluster_.Get("after")), "the move");
+}
+
+TEST_F(ReplacementTest, RemovedReplicaRefusesReadsAndWrites) {
+  AddLearner();
+  const NodeId removed = Seal();
+  ASSERT_TRUE(cluster_.executor().RunUntil(
+      [&] { return cluster_.node(removed.value).host->Describe().config.epoch == Epoch{2}; }));
+  RpcResponse answer;
+  cluster_.node(removed.value)
+      .host->Read(ReadRequest{"k1", Consistency::kLinearizable},
+                  [&](RpcResponse r) { answer = std::move(r); });
+  EXPECT_EQ(answer.code, Errc::kStaleMap);
+}
+
+TEST(ShardHostTest, FlushedRowsLetTheLogForget) {
+  HostCluster cluster(3);
+  for (auto& [id, node] : cluster.nodes()) node->config_.flush_bytes = 4096;
+  cluster.OpenVoters(3);
+  for (int i = 0; i < 1500; ++i) Verdict(cluster.Put("key", std::string(100, 'x')));
+  cluster.executor().RunFor(2s);
+  EXPECT_GT(cluster.Leader()->replica().trimmed(), Slot{500});
+  for (auto& [id, node] : cluster.nodes()) node->Crash();
+  cluster.OpenVoters(3);
+  EXPECT_EQ(ValueOf(cluster.Get("key")), std::string(100, 'x'));
+}
+
+TEST(ShardHostTest, FailedSyncSilencesTheReplicaForGood) {
+  HostCluster cluster(3);
+  cluster.OpenVoters(3);
+  Verdict(cluster.Put("k", "v"));
+  ShardHost* leader = cluster.Leader();
+  HostNode& node = cluster.node(static_cast<std::uint32_t>(leader->key().replica.value));
+  node.disk->FailSyncs();
+  leader->Write(Command{CommandKind::kPut, {}, "k", "lost?", {}, 0}, [](RpcResponse) {});
+  ASSERT_TRUE(cluster.executor().RunUntil([&] { return node.failure.has_value(); }));
+  EXPECT_TRUE(node.host->closed());
+  ASSERT_TRUE(cluster.executor().RunUntil([&] {
+    ShardHost* next = cluster.Leader();
+    return next && next != leader;
+  }));
+  Verdict(cluster.Put("k", "goes on"));
+}
+
+}  // namespace
+}  // namespace decree::node
