@@ -1,0 +1,48 @@
+#include "tests/sim/executor.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace decree::sim {
+
+Nanos Clock::WorldTime(Instant local) const {
+  constexpr Nanos kFar = Nanos{1} << 60;
+  if (local.ns >= kFar) return kFar;
+  Nanos world = (local.ns - start) / (1'000'000 + drift_ppm) * 1'000'000;
+  while (At(world) < local) {
+    world += std::max<Nanos>(1, (local - At(world)).count() * 1'000 / 1'001);
+  }
+  return world;
+}
+
+WallMs Clock::WallAt(Nanos world) const {
+  constexpr std::int64_t kEpochMs = 1'750'000'000'000;
+  return static_cast<WallMs>(kEpochMs + world / kMillis + wall_offset_ms);
+}
+
+SimExecutor::SimExecutor(World& world, std::shared_ptr<Life> life, const Clock& clock,
+                         Nanos max_hop)
+    : world_(world),
+      life_(std::move(life)),
+      clock_(clock),
+      max_hop_(max_hop),
+      actor_(world.NewActor()),
+      random_(world.random().Next()) {}
+
+void SimExecutor::Post(Task task) {
+  if (!life_->alive) return;
+  const ActorId poster = world_.actor();
+  const Nanos hop = poster == actor_ ? 200 : world_.Between(500, max_hop_);
+  Nanos& last = last_from_[poster];
+  last = std::max(last, world_.now() + hop);
+  world_.At(last, EventKind::kTask, life_, actor_, std::move(task));
+}
+
+void SimExecutor::RunAt(Instant when, Task task) {
+  if (!life_->alive) return;
+  const Nanos late = world_.Between(0, 20 * kMicros);
+  world_.At(std::max(clock_.WorldTime(when), world_.now()) + late, EventKind::kTimer, life_, actor_,
+            std::move(task));
+}
+
+}  // namespace decree::sim

@@ -1,0 +1,46 @@
+// A worker of a simulated machine. Tasks of one poster run in the order of their posts; tasks of
+// different posters are shuffled by small random delays, as threads would.
+#pragma once
+
+#include <map>
+#include <memory>
+
+#include "kv/base/executor.h"
+#include "kv/base/random.h"
+#include "tests/sim/world.h"
+
+namespace decree::sim {
+
+// A machine's clocks against the world's: the monotonic one starts anywhere and drifts, the wall
+// clock is off and may jump.
+struct Clock {
+  Nanos start = 0;
+  std::int64_t drift_ppm = 0;
+  std::int64_t wall_offset_ms = 0;
+
+  Instant At(Nanos world) const { return Instant{start + world + world / 1'000'000 * drift_ppm}; }
+  Nanos WorldTime(Instant local) const;  // the first moment at which At() is not before `local`
+  WallMs WallAt(Nanos world) const;
+};
+
+class SimExecutor : public Executor {
+ public:
+  SimExecutor(World& world, std::shared_ptr<Life> life, const Clock& clock, Nanos max_hop);
+
+  void Post(Task task) override;
+  void RunAt(Instant when, Task task) override;
+  Instant Now() override { return clock_.At(world_.now()); }
+  WallMs WallNow() override { return clock_.WallAt(world_.now()); }
+  std::uint64_t RandomWord() override { return random_.Next(); }
+
+ private:
+  World& world_;
+  const std::shared_ptr<Life> life_;
+  const Clock& clock_;
+  const Nanos max_hop_;
+  const ActorId actor_;
+  Random random_;
+  std::map<ActorId, Nanos> last_from_;
+};
+
+}  // namespace decree::sim

@@ -1,0 +1,130 @@
+#include "tests/sim/final_checks.h"
+
+#include <algorithm>
+#include <set>
+
+namespace decree::sim {
+namespace {
+
+using Statuses = std::map<MachineId, rebalance::ReplicaStatus>;
+
+void CheckEveryShardTakesAWrite(Cluster& cluster, Nanos at_most) {
+  World& world = cluster.world();
+  for (std::uint32_t shard = 0; shard < cluster.options().shards; ++shard) {
+    const MachineId at = 1 + shard % cluster.size();
+    const Nanos before = world.now();
+    OperationResult result;
+    do {
+      result = cluster.Put(at, cluster.KeyOf(ShardId{shard}, "alive"), "yes", Duration(at_most));
+    } while (result.code != Errc::kOk && world.now() < before + at_most);
+    if (result.code == Errc::kOk) continue;
+    world.Fail("shard " + std::to_string(shard) + " takes no write at node " + std::to_string(at) +
+               ": " + std::string(ErrcName(result.code)) + " " + result.detail);
+  }
+}
+
+void ReadEverywhere(Cluster& cluster, History& history, const std::vector<std::string>& keys) {
+  for (const std::string& key : keys) {
+    for (MachineId at = 1; at <= cluster.size(); ++at) {
+      Operation get;
+      get.key = key;
+      get.timeout = 5s;
+      const std::uint64_t handle = history.Called(get, "final@n" + std::to_string(at));
+      const OperationResult result = cluster.Do(at, get);
+      history.Answered(handle, result);
+      if (result.code == Errc::kOk || result.code == Errc::kNotFound) continue;
+      cluster.world().Fail("node " + std::to_string(at) + " cannot read " + key + ": " +
+                           std::string(ErrcName(result.code)) + " " + result.detail);
+    }
+  }
+}
+
+Statuses StatusesOf(Cluster& cluster, ShardId shard) {
+  Statuses statuses;
+  for (MachineId at = 1; at <= cluster.size(); ++at) {
+    const auto status = cluster.Status(at, shard);
+    if (status && status->exists) statuses[at] = *status;
+  }
+  return statuses;
+}
+
+const consensus::Config* LeaderConfig(const Statuses& statuses) {
+  for (const auto& [at, status] : statuses) {
+    if (status.leader) return &status.config;
+  }
+  return nullptr;
+}
+
+// The digests at the highest slot that all members have digested, above `after`; empty: none yet.
+std::map<MachineId, std::string> CommonDigests(const Statuses& statuses, Slot after) {
+  std::map<Slot, std::map<MachineId, std::string>> by_slot;
+  for (const auto& [at, status] : statuses) {
+    for (const auto& digest : status.digests) by_slot[digest.slot][at] = digest.digest;
+  }
+  const consensus::Config* config = LeaderConfig(statuses);
+  if (!config) return {};
+  const std::size_t members = config->voters.size() + config->learners.size();
+  for (auto it = by_slot.rbegin(); it != by_slot.rend() && it->first > after; ++it) {
+    if (it->second.size() >= members) return it->second;
+  }
+  return {};
+}
+
+void CheckDigestsOf(Cluster& cluster, ShardId shard, Nanos at_most) {
+  World& world = cluster.world();
+  Slot before;
+  for (const auto& [at, status] : StatusesOf(cluster, shard)) {
+    before = std::max(before, status.applied);
+  }
+  Operation mark;
+  mark.kind = OperationKind::kMark;
+  mark.shard = shard;
+  mark.timeout = 5s;
+  const std::string name = "shard " + std::to_string(shard.value);
+  if (const auto result = cluster.Do(1, mark); result.code != Errc::kOk) {
+    return world.Fail(name + " takes no mark: " + std::string(ErrcName(result.code)));
+  }
+  const Nanos end = world.now() + at_most;
+  std::map<MachineId, std::string> digests;
+  while (digests.empty() && world.now() < end) {
+    world.RunFor(20 * kMillis);
+    digests = CommonDigests(StatusesOf(cluster, shard), before);
+  }
+  if (digests.empty()) return world.Fail(name + ": not all replicas digest the mark");
+  for (const auto& [at, digest] : digests) {
+    if (digest == digests.begin()->second) continue;
+    world.Fail(name + ": the rows of nodes " + std::to_string(digests.begin()->first) + " and " +
+               std::to_string(at) + " differ at one slot");
+  }
+}
+
+}  // namespace
+
+void CheckDigests(Cluster& cluster, Nanos at_most) {
+  for (std::uint32_t shard = 0; shard < cluster.options().shards; ++shard) {
+    CheckDigestsOf(cluster, ShardId{shard}, at_most);
+  }
+}
+
+void CheckAtRest(Cluster& cluster, History& history, const std::vector<std::string>& keys,
+                 const FinalOptions& options) {
+  World& world = cluster.world();
+  if (!cluster.WaitReady(options.ready)) {
+    std::string who;
+    for (MachineId id = 1; id <= cluster.size(); ++id) {
+      Machine& machine = cluster.node(id);
+      if (!machine.started() || !machine.core().ready()) who += " " + std::to_string(id);
+    }
+    return world.Fail("after everything was mended these nodes do not serve:" + who);
+  }
+  CheckEveryShardTakesAWrite(cluster, options.write);
+  std::string problem;
+  if (!cluster.WaitSettled(options.settle, &problem)) {
+    world.Fail("the cluster does not come to rest: " + problem);
+  }
+  ReadEverywhere(cluster, history, keys);
+  history.Check();
+  CheckDigests(cluster, options.digests);
+}
+
+}  // namespace decree::sim

@@ -1,0 +1,97 @@
+#include "tests/sim/history.h"
+
+#include "kv/base/frame.h"
+
+namespace decree::sim {
+namespace {
+
+using linearizability::If;
+using linearizability::Kind;
+
+If ToIf(const Condition& condition) {
+  switch (condition.kind) {
+    case ConditionKind::kAbsent:
+      return If::kAbsent;
+    case ConditionKind::kVersionIs:
+      return If::kVersionIs;
+    case ConditionKind::kValueIs:
+      return If::kValueIs;
+    default:
+      return If::kAlways;
+  }
+}
+
+Kind ToKind(OperationKind kind) {
+  if (kind == OperationKind::kPut) return Kind::kPut;
+  return kind == OperationKind::kDelete ? Kind::kDelete : Kind::kGet;
+}
+
+}  // namespace
+
+std::uint64_t History::Called(const Operation& operation, const std::string& who) {
+  Entry entry;
+  entry.key = operation.key;
+  entry.operation.kind = ToKind(operation.kind);
+  entry.operation.value = operation.value;
+  entry.operation.condition = ToIf(operation.condition);
+  entry.operation.if_version = operation.condition.version;
+  entry.operation.if_value = operation.condition.value;
+  entry.operation.called = world_.Stamp();
+  entry.operation.who = who;
+  entries_.push_back(std::move(entry));
+  ++counts_.called;
+  ++counts_.unknown;
+  world_.Trace("called", 0, entries_.size(), Hash64(operation.key + operation.value));
+  return entries_.size() - 1;
+}
+
+void History::Answered(std::uint64_t handle, const OperationResult& result) {
+  Entry& entry = entries_[handle];
+  if (entry.settled) return world_.Fail("an operation on " + entry.key + " was answered twice");
+  entry.settled = true;
+  world_.Trace("answered", 0, handle, static_cast<std::uint64_t>(result.code));
+  Settle(entry, result);
+}
+
+void History::Settle(Entry& entry, const OperationResult& result) {
+  linearizability::Operation& operation = entry.operation;
+  const bool read = operation.kind == Kind::kGet;
+  const bool absent = read && result.code == Errc::kNotFound;
+  const bool failed = !read && result.code == Errc::kPreconditionFailed;
+  if (result.code != Errc::kOk && !absent && !failed) {
+    if (!read && MaybeApplied(result.code)) return;  // open for ever
+    entry.dropped = true;
+    --counts_.unknown;
+    ++counts_.refused;
+    return;
+  }
+  --counts_.unknown;
+  ++(failed ? counts_.condition_failed : counts_.ok);
+  operation.answered = world_.Stamp();
+  operation.condition_failed = failed;
+  if (read) {
+    if (!absent) operation.read = result.read.value;
+    operation.version = absent ? 0 : result.read.version;
+    if (!absent) seen_[entry.key] = {result.read.value, result.read.version};
+    return;
+  }
+  operation.version = result.command.version;
+  if (failed) return;
+  const bool put = operation.kind == Kind::kPut;
+  operation.existed = put ? !result.command.created : result.command.created;
+  if (put) seen_[entry.key] = {operation.value, operation.version};
+}
+
+void History::Check() {
+  std::map<std::string, std::vector<linearizability::Operation>> by_key;
+  for (const Entry& entry : entries_) {
+    if (!entry.dropped) by_key[entry.key].push_back(entry.operation);
+  }
+  for (const auto& [key, operations] : by_key) {
+    const linearizability::Answer answer = linearizability::CheckKey(operations);
+    if (answer.verdict == linearizability::Verdict::kLinearizable) continue;
+    world_.Fail("the history of key " + key + " does not fit: " + answer.detail);
+  }
+}
+
+}  // namespace decree::sim

@@ -1,0 +1,60 @@
+// Clients: some outside the cluster, as the client library is; some at the doors of the nodes, as
+// HTTP and the embedded client are. Each asks one thing after another.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "kv/api/caller.h"
+#include "tests/sim/cluster.h"
+#include "tests/sim/history.h"
+
+namespace decree::sim {
+
+struct LoadOptions {
+  std::size_t outside_clients = 2;
+  std::size_t door_clients = 2;
+  std::size_t keys = 6;
+  std::size_t value_bytes = 0;  // padding, to make snapshots of some size
+  Nanos max_think = 60 * kMillis;
+  Duration timeout = 2s;
+};
+
+class Load {
+ public:
+  Load(Cluster& cluster, History& history, LoadOptions options);
+  ~Load();
+
+  void Start();
+  void Stop();        // no new operations
+  bool Idle() const;  // none is under way
+  std::vector<std::string> Keys() const;
+
+ private:
+  class Outside;
+
+  struct Client {
+    std::string name;
+    Outside* outside = nullptr;  // null: through a node's door
+    bool busy = false;
+    std::uint64_t turn = 0;
+  };
+
+  void Turn(Client& client);
+  void NextTurn(Client& client);
+  Operation Draw(const Client& client);
+  void Send(Client& client, const Operation& operation);
+  void Watch(Client& client, std::shared_ptr<Life> life, std::uint64_t turn, Nanos deadline);
+
+  Cluster& cluster_;
+  World& world_;
+  History& history_;
+  LoadOptions options_;
+  bool on_ = false;
+  std::uint64_t values_ = 0;
+  std::vector<std::unique_ptr<Outside>> outsides_;
+  std::vector<std::unique_ptr<Client>> clients_;
+};
+
+}  // namespace decree::sim

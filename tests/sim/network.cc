@@ -1,0 +1,85 @@
+#include "tests/sim/network.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+#include "kv/base/frame.h"
+
+namespace decree::sim {
+
+std::string AddressOf(MachineId machine) { return "n" + std::to_string(machine) + ":1"; }
+
+MachineId MachineAt(const std::string& address) {
+  MachineId machine = 0;
+  if (address.size() < 4 || address[0] != 'n') return 0;
+  std::from_chars(address.data() + 1, address.data() + address.size(), machine);
+  return machine;
+}
+
+void Network::Attach(MachineId machine, Endpoint& endpoint) { endpoints_[machine] = &endpoint; }
+
+void Network::Detach(MachineId machine) {
+  endpoints_.erase(machine);
+  for (const auto& [peer, endpoint] : endpoints_) {
+    if (Reachable(machine, peer) && world_.random().Chance(0.7)) endpoint->OnReset(machine);
+  }
+}
+
+Nanos Network::Delay() {
+  Random& random = world_.random();
+  const double uniform = static_cast<double>((random.Next() >> 12) + 1) * 0x1.0p-52;
+  const double exponential = -std::log(uniform) * static_cast<double>(options_.mean_delay);
+  Nanos delay = options_.min_delay + static_cast<Nanos>(exponential);
+  if (random.Chance(options_.spike)) delay += world_.Between(0, options_.max_spike);
+  return delay;
+}
+
+void Network::Send(MachineId to, Frame frame) {
+  world_.Trace("send", frame.from, Hash64(frame.bytes),
+               (std::uint64_t{to} << 8) | static_cast<std::uint64_t>(frame.kind));
+  const bool local = to == frame.from;
+  if (!local && (!Reachable(frame.from, to) || world_.random().Chance(options_.loss))) return;
+  const int copies = !local && world_.random().Chance(options_.duplicate) ? 2 : 1;
+  const auto size = static_cast<Nanos>(frame.bytes.size() / 1024);
+  for (int i = 0; i < copies; ++i) {
+    Nanos when = world_.now() + (local ? 5 * kMicros : Delay() + size * options_.nanos_per_kib);
+    if (options_.ordered && !frame.bulk) {
+      Nanos& last = last_[{frame.from, to}];
+      when = last = std::max(last, when);
+    }
+    world_.At(when, EventKind::kNetwork, nullptr, 0, [this, to, frame] { Deliver(to, frame); });
+  }
+}
+
+void Network::Deliver(MachineId to, const Frame& frame) {
+  const auto found = endpoints_.find(to);
+  // A cut takes what is under way, too.
+  if (found == endpoints_.end() || !Reachable(frame.from, to)) return;
+  Endpoint& endpoint = *found->second;
+  if (const Nanos until = endpoint.life().paused_until; until > world_.now()) {
+    world_.At(until, EventKind::kNetwork, nullptr, 0, [this, to, frame] { Deliver(to, frame); });
+    return;
+  }
+  world_.Trace("deliver", to, Hash64(frame.bytes), frame.from);
+  endpoint.OnFrame(frame);
+}
+
+void Network::CutBothWays(const std::vector<MachineId>& left, const std::vector<MachineId>& right) {
+  for (const MachineId a : left) {
+    for (const MachineId b : right) {
+      Cut(a, b);
+      Cut(b, a);
+    }
+  }
+}
+
+void Network::Isolate(MachineId machine, bool incoming, bool outgoing, MachineId machines) {
+  for (MachineId other = 1; other <= machines; ++other) {
+    if (other == machine) continue;
+    if (incoming) Cut(other, machine);
+    if (outgoing) Cut(machine, other);
+  }
+}
+
+}  // namespace decree::sim

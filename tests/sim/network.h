@@ -1,0 +1,82 @@
+// The simulated network: frames between machines, each direction of each pair a link of its own
+// that delays, loses, doubles and reorders as the seed says, and that faults can cut.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "kv/base/ids.h"
+#include "tests/sim/world.h"
+
+namespace decree::sim {
+
+enum class FrameKind : std::uint8_t { kEnvelopes, kRequest, kResponse };
+
+struct Frame {
+  FrameKind kind = FrameKind::kEnvelopes;
+  MachineId from = 0;
+  NodeId from_node;
+  std::uint64_t call = 0;
+  bool bulk = false;
+  std::string bytes;
+};
+
+struct NetworkOptions {
+  Nanos min_delay = 50 * kMicros;
+  Nanos mean_delay = 300 * kMicros;  // above the minimum, exponential
+  double loss = 0;
+  double duplicate = 0;
+  double spike = 0;  // chance that a frame takes up to max_spike
+  Nanos max_spike = 200 * kMillis;
+  bool ordered = false;  // a link keeps the order, as TCP does
+  Nanos nanos_per_kib = 1 * kMicros;
+};
+
+class Endpoint {
+ public:
+  virtual ~Endpoint() = default;
+  virtual const Life& life() const = 0;
+  virtual void OnFrame(const Frame& frame) = 0;
+  // The peer's process is gone, its connections are reset.
+  virtual void OnReset(MachineId peer) = 0;
+};
+
+class Network {
+ public:
+  Network(World& world, NetworkOptions options) : world_(world), options_(options) {}
+
+  NetworkOptions& options() { return options_; }
+  void Attach(MachineId machine, Endpoint& endpoint);
+  void Detach(MachineId machine);
+  bool Attached(MachineId machine) const { return endpoints_.contains(machine); }
+
+  void Send(MachineId to, Frame frame);
+  // How long word of a refused or reset connection takes to get around.
+  Nanos Delay();
+  bool Reachable(MachineId from, MachineId to) const { return !cut_.contains({from, to}); }
+
+  void Cut(MachineId from, MachineId to) { cut_.insert({from, to}); }
+  void CutBothWays(const std::vector<MachineId>& left, const std::vector<MachineId>& right);
+  void Isolate(MachineId machine, bool incoming, bool outgoing, MachineId machines);
+  void HealAll() { cut_.clear(); }
+  bool healthy() const { return cut_.empty(); }
+
+ private:
+  void Deliver(MachineId to, const Frame& frame);
+
+  World& world_;
+  NetworkOptions options_;
+  std::map<MachineId, Endpoint*> endpoints_;
+  std::set<std::pair<MachineId, MachineId>> cut_;
+  std::map<std::pair<MachineId, MachineId>, Nanos> last_;  // ordered links
+};
+
+// "n3:1" for machine 3, and back (0: no such name).
+std::string AddressOf(MachineId machine);
+MachineId MachineAt(const std::string& address);
+
+}  // namespace decree::sim

@@ -1,0 +1,206 @@
+// Stories with a known course: partition, request, expect.
+#include <gtest/gtest.h>
+
+#include "tests/sim/cluster.h"
+#include "tests/sim/final_checks.h"
+#include "tests/sim/load.h"
+
+namespace decree::sim {
+namespace {
+
+class ScenarioTest : public testing::Test {
+ protected:
+  void Form(MachineId machines, ClusterOptions options = {}) {
+    cluster_ = std::make_unique<Cluster>(world_, options);
+    history_ = std::make_unique<History>(world_);
+    for (MachineId i = 0; i < machines; ++i) {
+      cluster_->Add();
+      ASSERT_TRUE(cluster_->WaitReady(10 * kSeconds)) << "machine " << i + 1;
+    }
+    std::string problem;
+    ASSERT_TRUE(cluster_->WaitSettled(60 * kSeconds, &problem)) << problem;
+  }
+
+  void StartLoad(LoadOptions options = {}) {
+    load_ = std::make_unique<Load>(*cluster_, *history_, options);
+    load_->Start();
+  }
+
+  void StopLoad() {
+    load_->Stop();
+    ASSERT_TRUE(world_.RunUntil([this] { return load_->Idle(); }, 30 * kSeconds));
+  }
+
+  void ExpectAllIsWell() {
+    CheckAtRest(*cluster_, *history_, load_ ? load_->Keys() : std::vector<std::string>{});
+    for (const std::string& failure : world_.failures()) ADD_FAILURE() << failure;
+  }
+
+  std::vector<MachineId> OthersThan(MachineId one) {
+    std::vector<MachineId> others;
+    for (MachineId id = 1; id <= cluster_->size(); ++id) {
+      if (id != one) others.push_back(id);
+    }
+    return others;
+  }
+
+  World world_{42};
+  std::unique_ptr<Cluster> cluster_;
+  std::unique_ptr<History> history_;
+  std::unique_ptr<Load> load_;
+};
+
+TEST_F(ScenarioTest, ASingleNodeServesAtOnce) {
+  Form(1);
+  EXPECT_LT(world_.now(), 3 * kSeconds);
+  EXPECT_EQ(cluster_->Put(1, "a", "1").code, Errc::kOk);
+  EXPECT_EQ(cluster_->Get(1, "a").read.value, "1");
+  EXPECT_EQ(cluster_->Get(1, "b").code, Errc::kNotFound);
+  ExpectAllIsWell();
+}
+
+TEST_F(ScenarioTest, ShardsGrowToThreeVotersWhenTwoNodesJoin) {
+  Form(1);
+  ASSERT_EQ(cluster_->Put(1, "before", "1").code, Errc::kOk);
+  cluster_->Add();
+  cluster_->Add();
+  ASSERT_TRUE(cluster_->WaitReady(10 * kSeconds));
+  std::string problem;
+  ASSERT_TRUE(cluster_->WaitSettled(60 * kSeconds, &problem)) << problem;
+  for (std::uint32_t shard = 0; shard < cluster_->options().shards; ++shard) {
+    const auto status = cluster_->Status(1, ShardId{shard});
+    ASSERT_TRUE(status) << "shard " << shard;
+    EXPECT_EQ(status->config.voters.size(), 3u) << "shard " << shard;
+  }
+  for (MachineId at = 1; at <= 3; ++at) EXPECT_EQ(cluster_->Get(at, "before").read.value, "1");
+  ExpectAllIsWell();
+}
+
+TEST_F(ScenarioTest, ALeadersCrashUnderLoadLosesNothingAndWritesGoOnWithinTwoSeconds) {
+  Form(3);
+  StartLoad();
+  world_.RunFor(2 * kSeconds);
+  const auto leader = cluster_->LeaderOf(ShardId{0});
+  ASSERT_TRUE(leader);
+  cluster_->node(*leader).Crash();
+  const MachineId other = OthersThan(*leader).front();
+  const OperationResult put = cluster_->Put(other, cluster_->KeyOf(ShardId{0}, "x"), "1");
+  EXPECT_EQ(put.code, Errc::kOk) << put.detail;
+  world_.RunFor(2 * kSeconds);
+  cluster_->node(*leader).Boot();
+  world_.RunFor(2 * kSeconds);
+  StopLoad();
+  ExpectAllIsWell();
+}
+
+TEST_F(ScenarioTest, PowerLossOfAllMachinesKeepsAcknowledgedWrites) {
+  Form(3);
+  StartLoad();
+  world_.RunFor(3 * kSeconds);
+  for (MachineId id = 1; id <= 3; ++id) cluster_->node(id).Crash();
+  world_.RunFor(1 * kSeconds);
+  cluster_->BootAll();
+  world_.RunFor(2 * kSeconds);
+  StopLoad();
+  ExpectAllIsWell();
+}
+
+TEST_F(ScenarioTest, ACleanStopAndRestartOfEachNodeInTurnLosesNothing) {
+  Form(3);
+  StartLoad();
+  for (MachineId id = 1; id <= 3; ++id) {
+    world_.RunFor(1 * kSeconds);
+    cluster_->node(id).StopCleanly(1 * kSeconds);
+    ASSERT_TRUE(world_.RunUntil([&] { return !cluster_->node(id).up(); }, 5 * kSeconds)) << id;
+    cluster_->node(id).Boot();
+    ASSERT_TRUE(cluster_->WaitReady(10 * kSeconds)) << id;
+  }
+  StopLoad();
+  ExpectAllIsWell();
+}
+
+TEST_F(ScenarioTest, AMoveUnderLoadKeepsEverything) {
+  Form(4);
+  StartLoad();
+  world_.RunFor(1 * kSeconds);
+  const auto leader = cluster_->LeaderOf(ShardId{1});
+  ASSERT_TRUE(leader);
+  std::optional<MachineId> without;
+  for (MachineId id = 1; id <= 4; ++id) {
+    const auto status = cluster_->Status(id, ShardId{1});
+    if (!status || !status->exists) without = id;
+  }
+  ASSERT_TRUE(without);
+  const auto answer = cluster_->Admin(*leader, "POST", "/v1/admin/moves",
+                                      "{\"shard\":1,\"from\":" + std::to_string(*leader) +
+                                          ",\"to\":" + std::to_string(*without) + "}");
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->status, 202u) << answer->body;
+  world_.RunFor(2 * kSeconds);
+  std::string problem;
+  ASSERT_TRUE(cluster_->WaitSettled(30 * kSeconds, &problem)) << problem;
+  const auto moved = cluster_->Status(*without, ShardId{1});
+  ASSERT_TRUE(moved);
+  EXPECT_TRUE(moved->exists);
+  const auto left = cluster_->Status(*leader, ShardId{1});
+  EXPECT_TRUE(!left || !left->exists);
+  StopLoad();
+  ExpectAllIsWell();
+}
+
+TEST_F(ScenarioTest, APartitionedLeaderServesNoStaleRead) {
+  Form(3);
+  const std::string key = cluster_->KeyOf(ShardId{0});
+  ASSERT_EQ(cluster_->Put(1, key, "old").code, Errc::kOk);
+  const auto leader = cluster_->LeaderOf(ShardId{0});
+  ASSERT_TRUE(leader);
+  const std::vector<MachineId> others = OthersThan(*leader);
+  cluster_->network().CutBothWays({*leader}, others);
+  ASSERT_EQ(cluster_->Put(others[0], key, "new", 5s).code, Errc::kOk);
+  const OperationResult stale = cluster_->Get(*leader, key, 1s);
+  EXPECT_NE(stale.code, Errc::kOk) << stale.read.value;
+  cluster_->network().HealAll();
+  const OperationResult fresh = cluster_->Get(*leader, key, 5s);
+  EXPECT_EQ(fresh.code, Errc::kOk) << fresh.detail;
+  EXPECT_EQ(fresh.read.value, "new");
+  ExpectAllIsWell();
+}
+
+// A machine that can send and not hear must not stop the others.
+TEST_F(ScenarioTest, ADeafMachineDoesNotStopTheOthers) {
+  Form(3);
+  cluster_->network().Isolate(3, true, false, 3);
+  world_.RunFor(3 * kSeconds);
+  for (std::uint32_t shard = 0; shard < cluster_->options().shards; ++shard) {
+    EXPECT_EQ(cluster_->Put(1, cluster_->KeyOf(ShardId{shard}), "v").code, Errc::kOk);
+  }
+  cluster_->network().HealAll();
+  ExpectAllIsWell();
+}
+
+// The chained partition of the OmniPaxos paper: 1 - 2 - 3, and 1 and 3 do not see each other.
+TEST_F(ScenarioTest, AChainOfThreeMakesProgress) {
+  Form(3);
+  cluster_->network().CutBothWays({1}, {3});
+  world_.RunFor(3 * kSeconds);
+  for (std::uint32_t shard = 0; shard < cluster_->options().shards; ++shard) {
+    EXPECT_EQ(cluster_->Put(2, cluster_->KeyOf(ShardId{shard}), "v", 5s).code, Errc::kOk);
+  }
+  cluster_->network().HealAll();
+  ExpectAllIsWell();
+}
+
+TEST_F(ScenarioTest, AMachineThatMissedMuchCatchesUpBySnapshot) {
+  ClusterOptions options;
+  options.flush_bytes = 2'000;
+  Form(3, options);
+  cluster_->node(3).Crash();
+  StartLoad({.value_bytes = 500});
+  world_.RunFor(8 * kSeconds);
+  StopLoad();
+  cluster_->node(3).Boot();
+  ExpectAllIsWell();
+}
+
+}  // namespace
+}  // namespace decree::sim

@@ -1,0 +1,46 @@
+// A share of the seeds that decree-sim runs for hours, in the test command.
+#include <gtest/gtest.h>
+
+#include "kv/base/mark.h"
+#include "tests/sim/seed_run.h"
+
+namespace decree::sim {
+namespace {
+
+std::string Replay(const SeedReport& report) {
+  std::string text = "replay: decree-sim --seed " + std::to_string(report.seed) + " --trace\n";
+  for (const std::string& failure : report.failures) text += failure + "\n";
+  return text;
+}
+
+void RunSeeds(std::uint64_t first, std::uint64_t last) {
+  std::uint64_t answered = 0;
+  for (std::uint64_t seed = first; seed <= last; ++seed) {
+    const SeedReport report = RunSeed(seed);
+    EXPECT_TRUE(report.ok()) << Replay(report);
+    answered += report.operations.ok;
+  }
+  // A run in which nothing happens proves nothing.
+  EXPECT_GT(answered, 20 * (last - first + 1));
+}
+
+TEST(SeedsTest, Seeds1To75KeepEveryRule) { RunSeeds(1, 75); }
+TEST(SeedsTest, Seeds76To150KeepEveryRule) { RunSeeds(76, 150); }
+TEST(SeedsTest, Seeds151To225KeepEveryRule) { RunSeeds(151, 225); }
+TEST(SeedsTest, Seeds226To300KeepEveryRule) { RunSeeds(226, 300); }
+
+TEST(SeedsTest, TheSameSeedGivesTheSameRun) {
+  for (std::uint64_t seed = 1001; seed <= 1008; ++seed) {
+    const SeedReport once = RunSeed(seed);
+    const SeedReport again = RunSeed(seed);
+    EXPECT_EQ(once.digest, again.digest) << "seed " << seed;
+    EXPECT_EQ(once.events, again.events) << "seed " << seed;
+  }
+}
+
+TEST(SeedsTest, AnotherSeedGivesAnotherRun) {
+  EXPECT_NE(RunSeed(1009).digest, RunSeed(1010).digest);
+}
+
+}  // namespace
+}  // namespace decree::sim

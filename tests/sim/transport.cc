@@ -1,0 +1,146 @@
+#include "tests/sim/transport.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace decree::sim {
+
+SimTransport::SimTransport(World& world, Network& network, std::shared_ptr<Life> life)
+    : world_(world), network_(network), life_(std::move(life)) {
+  network_.Attach(life_->machine, *this);
+  // Calls of one life are never answered in another.
+  last_call_ = std::uint64_t{life_->generation} << 40;
+}
+
+SimTransport::~SimTransport() { Close(); }
+
+void SimTransport::Listen(OnEnvelopes on_envelopes, OnRequest on_request) {
+  on_envelopes_ = std::move(on_envelopes);
+  on_request_ = std::move(on_request);
+}
+
+void SimTransport::Close() {
+  if (!on_envelopes_ && !on_request_ && !network_.Attached(life_->machine)) return;
+  on_envelopes_ = nullptr;
+  on_request_ = nullptr;
+  network_.Detach(life_->machine);
+}
+
+MachineId SimTransport::MachineOf(NodeId node) const {
+  if (self_ && node == self_) return life_->machine;
+  const auto found = addresses_.find(node);
+  return found == addresses_.end() ? 0 : MachineAt(found->second);
+}
+
+void SimTransport::Send(std::vector<consensus::Envelope> envelopes) {
+  if (!life_->alive) return;
+  std::map<NodeId, std::vector<consensus::Envelope>> by_node;
+  for (consensus::Envelope& envelope : envelopes) {
+    by_node[envelope.to.node].push_back(std::move(envelope));
+  }
+  for (const auto& [node, batch] : by_node) {
+    const MachineId to = MachineOf(node);
+    if (to == 0) continue;
+    network_.Send(to, {FrameKind::kEnvelopes, life_->machine, self_, 0, false, Encode(batch)});
+  }
+}
+
+void SimTransport::Call(Executor& on, NodeId to, node::Channel channel, RpcRequest request,
+                        RpcReply reply) {
+  SendCall(on, MachineOf(to), channel == node::Channel::kBulk, std::move(request),
+           std::move(reply));
+}
+
+void SimTransport::CallAddress(Executor& on, const std::string& rpc_address, RpcRequest request,
+                               RpcReply reply) {
+  SendCall(on, MachineAt(rpc_address), false, std::move(request), std::move(reply));
+}
+
+void SimTransport::SetAddresses(std::map<NodeId, std::string> rpc_addresses) {
+  addresses_ = std::move(rpc_addresses);
+}
+
+void SimTransport::SetIdentity(ClusterId cluster, NodeId node) {
+  world_.Trace("identity", life_->machine, cluster.value, node.value);
+  self_ = node;
+}
+
+void SimTransport::SendCall(Executor& on, MachineId to, bool bulk, RpcRequest request,
+                            RpcReply reply) {
+  if (!life_->alive) return;
+  const std::uint64_t call = ++last_call_;
+  pending_[call] = {to, &on, std::move(reply)};
+  if (to == 0) return AnswerAfter(1 * kMicros, call, Errc::kUnavailable, "no address");
+  // Nobody listens: refused, if word of it gets back.
+  if (!network_.Attached(to) && network_.Reachable(life_->machine, to) &&
+      network_.Reachable(to, life_->machine) && world_.random().Chance(0.9)) {
+    return AnswerAfter(2 * network_.Delay(), call, Errc::kUnavailable, "connection refused");
+  }
+  // A link known to be down is not written to; one not known to be down swallows the call.
+  if (!network_.Reachable(life_->machine, to) && world_.random().Chance(0.5)) {
+    return AnswerAfter(network_.Delay(), call, Errc::kUnavailable, "no connection");
+  }
+  const auto timeout = std::min<std::uint64_t>(request.timeout_ms, 3'600'000);
+  AnswerAfter(static_cast<Nanos>(timeout) * kMillis, call, Errc::kOutcomeUnknown, "no answer");
+  network_.Send(to, {FrameKind::kRequest, life_->machine, self_, call, bulk, Encode(request)});
+}
+
+void SimTransport::AnswerAfter(Nanos delay, std::uint64_t call, Errc code, const char* detail) {
+  RpcResponse response;
+  response.code = code;
+  response.detail = detail;
+  world_.At(world_.now() + delay, EventKind::kNetwork, life_, 0,
+            [this, call, response] { Answer(call, response); });
+}
+
+void SimTransport::Answer(std::uint64_t call, RpcResponse response) {
+  const auto found = pending_.find(call);
+  if (found == pending_.end()) return;
+  Pending pending = std::move(found->second);
+  pending_.erase(found);
+  pending.on->Post(
+      [reply = std::move(pending.reply), response = std::move(response)] { reply(response); });
+}
+
+void SimTransport::OnReset(MachineId peer) {
+  const Nanos delay = network_.Delay();
+  for (const auto& [call, pending] : pending_) {
+    if (pending.to == peer) AnswerAfter(delay, call, Errc::kOutcomeUnknown, "connection reset");
+  }
+}
+
+void SimTransport::OnFrame(const Frame& frame) {
+  switch (frame.kind) {
+    case FrameKind::kEnvelopes: {
+      auto envelopes = Decode<std::vector<consensus::Envelope>>(frame.bytes);
+      if (!envelopes) return world_.Fail("an envelope does not decode");
+      if (on_envelopes_) on_envelopes_(std::move(*envelopes));
+      return;
+    }
+    case FrameKind::kRequest:
+      return OnRequestFrame(frame);
+    case FrameKind::kResponse: {
+      auto response = Decode<RpcResponse>(frame.bytes);
+      if (!response) return world_.Fail("a response does not decode");
+      return Answer(frame.call, std::move(*response));
+    }
+  }
+}
+
+void SimTransport::OnRequestFrame(const Frame& frame) {
+  auto request = Decode<RpcRequest>(frame.bytes);
+  if (!request) return world_.Fail("a request does not decode");
+  if (!on_request_) return;
+  auto answered = std::make_shared<bool>(false);
+  const auto method = static_cast<std::uint64_t>(request->method);
+  auto reply = [&world = world_, &network = network_, life = life_, answered, method, self = self_,
+                to = frame.from, call = frame.call, bulk = frame.bulk](RpcResponse response) {
+    if (!life->alive) return;
+    if (*answered) world.Fail("method " + std::to_string(method) + " was answered twice");
+    *answered = true;
+    network.Send(to, {FrameKind::kResponse, life->machine, self, call, bulk, Encode(response)});
+  };
+  on_request_(frame.from_node, std::move(*request), std::move(reply));
+}
+
+}  // namespace decree::sim

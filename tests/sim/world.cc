@@ -1,0 +1,122 @@
+#include "tests/sim/world.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <exception>
+#include <utility>
+
+namespace decree::sim {
+
+World::World(std::uint64_t seed, bool trace) : trace_(trace), random_(seed) {}
+
+World::~World() {
+  // Destroying a task may make another one.
+  while (!heap_.empty()) std::exchange(heap_, {}).clear();
+}
+
+Nanos World::Between(Nanos low, Nanos high) {
+  return static_cast<Nanos>(
+      random_.Between(static_cast<std::uint64_t>(low), static_cast<std::uint64_t>(high)));
+}
+
+bool World::Later(const Event& a, const Event& b) {
+  return std::pair(a.when, a.order) > std::pair(b.when, b.order);
+}
+
+void World::Push(Event event) {
+  heap_.push_back(std::move(event));
+  std::push_heap(heap_.begin(), heap_.end(), Later);
+}
+
+World::Event World::Pop() {
+  std::pop_heap(heap_.begin(), heap_.end(), Later);
+  Event event = std::move(heap_.back());
+  heap_.pop_back();
+  return event;
+}
+
+void World::At(Nanos when, EventKind kind, std::shared_ptr<Life> life, ActorId actor, Task task) {
+  if (life && !life->alive) return;
+  Push({std::max(when, now_), ++order_, kind, actor, std::move(life), std::move(task)});
+}
+
+void World::After(Nanos delay, Task task) {
+  At(now_ + delay, EventKind::kFault, nullptr, 0, std::move(task));
+}
+
+void World::End(Life& life) {
+  life.alive = false;
+  std::vector<Event> dead;
+  const auto kept = std::stable_partition(heap_.begin(), heap_.end(), [&life](const Event& event) {
+    return event.life.get() != &life;
+  });
+  std::move(kept, heap_.end(), std::back_inserter(dead));
+  heap_.erase(kept, heap_.end());
+  std::make_heap(heap_.begin(), heap_.end(), Later);
+  Trace("end of life", life.machine, life.generation, dead.size());
+}
+
+bool World::Step() {
+  if (heap_.empty()) return false;
+  Event event = Pop();
+  now_ = std::max(now_, event.when);
+  if (event.life && event.life->paused_until > now_) {
+    event.when = event.life->paused_until;  // keeps its place in the order
+    Push(std::move(event));
+    return true;
+  }
+  Run(event);
+  return true;
+}
+
+void World::Run(Event& event) {
+  ++events_;
+  Trace("event", event.life ? event.life->machine : 0, static_cast<std::uint64_t>(event.kind),
+        event.actor);
+  actor_ = event.actor;
+  try {
+    event.task();
+  } catch (const std::exception& error) {
+    Fail(std::string("an exception left a task: ") + error.what());
+  }
+  event.task = nullptr;
+  actor_ = 0;
+}
+
+void World::RunFor(Nanos duration) {
+  RunUntil([] { return false; }, duration);
+}
+
+bool World::RunUntil(const std::function<bool()>& done, Nanos at_most) {
+  const Nanos end = now_ + at_most;
+  while (!done()) {
+    if (heap_.empty() || heap_.front().when > end) {
+      now_ = end;
+      return done();
+    }
+    Step();
+  }
+  return true;
+}
+
+void World::Trace(const char* what, MachineId machine, std::uint64_t a, std::uint64_t b) {
+  for (const std::uint64_t word :
+       {static_cast<std::uint64_t>(now_), std::uint64_t{machine}, a, b}) {
+    digest_ = (digest_ ^ word) * 0x9E3779B97F4A7C15ull;
+    digest_ ^= digest_ >> 32;
+  }
+  if (!trace_) return;
+  std::printf("%12.6f n%u %s %llu %llu  %016llx\n", static_cast<double>(now_) / kSeconds, machine,
+              what, static_cast<unsigned long long>(a), static_cast<unsigned long long>(b),
+              static_cast<unsigned long long>(digest_));
+}
+
+void World::Fail(const std::string& what) {
+  Trace("FAILED", 0, failures_.size());
+  char time[32];
+  std::snprintf(time, sizeof time, "at %.3f s: ", static_cast<double>(now_) / kSeconds);
+  if (trace_) std::printf("%s%s\n", time, what.c_str());
+  if (failures_.size() < 20) failures_.push_back(time + what);
+}
+
+}  // namespace decree::sim

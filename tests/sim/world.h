@@ -1,0 +1,100 @@
+// The simulated world: one heap of events ordered by time and by the order of their making, run in
+// one thread, everything random drawn from one seed. Equal seeds give equal runs: the digest proves
+// it.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "kv/base/executor.h"
+#include "kv/base/random.h"
+
+namespace decree::sim {
+
+using Nanos = std::int64_t;
+using MachineId = std::uint32_t;  // 1, 2, 3...; 0: the world itself
+
+inline constexpr Nanos kMicros = 1'000;
+inline constexpr Nanos kMillis = 1'000'000;
+inline constexpr Nanos kSeconds = 1'000'000'000;
+
+// One life of a machine, from power on to power off. Events of a life that ended never run.
+struct Life {
+  MachineId machine = 0;
+  std::uint32_t generation = 0;
+  bool alive = true;
+  Nanos paused_until = 0;  // a stopped process: its events wait, in their order
+};
+
+enum class EventKind : std::uint8_t { kTask, kTimer, kDisk, kNetwork, kFault, kClient };
+
+// Who posts: executors keep the order of each poster. 0: nobody in particular.
+using ActorId = std::uint32_t;
+
+class World {
+ public:
+  explicit World(std::uint64_t seed, bool trace = false);
+  ~World();
+  World(const World&) = delete;
+  World& operator=(const World&) = delete;
+
+  Nanos now() const { return now_; }
+  Random& random() { return random_; }
+  // Uniform in [low, high].
+  Nanos Between(Nanos low, Nanos high);
+  // A fresh moment in the total order of everything that is observed.
+  std::uint64_t Stamp() { return ++stamp_; }
+  ActorId NewActor() { return ++last_actor_; }
+  ActorId actor() const { return actor_; }  // of the running event
+
+  // `life` null: the world's own event, which no crash takes away.
+  void At(Nanos when, EventKind kind, std::shared_ptr<Life> life, ActorId actor, Task task);
+  void After(Nanos delay, Task task);  // a fault or a check, of the world's own
+  // Ends a life: its pending events are destroyed, unrun.
+  void End(Life& life);
+
+  bool Step();  // runs the next event; false: none is left
+  void RunFor(Nanos duration);
+  // Runs until the predicate holds, looking after each event; false: the time is over.
+  bool RunUntil(const std::function<bool()>& done, Nanos at_most);
+
+  // Into the digest, and onto the screen with --trace.
+  void Trace(const char* what, MachineId machine, std::uint64_t a, std::uint64_t b = 0);
+  std::uint64_t digest() const { return digest_; }
+  std::uint64_t events() const { return events_; }
+
+  // A rule was broken. The run goes on to its end; the seed has failed.
+  void Fail(const std::string& what);
+  const std::vector<std::string>& failures() const { return failures_; }
+
+ private:
+  struct Event {
+    Nanos when = 0;
+    std::uint64_t order = 0;
+    EventKind kind = EventKind::kTask;
+    ActorId actor = 0;
+    std::shared_ptr<Life> life;
+    Task task;
+  };
+  static bool Later(const Event& a, const Event& b);
+  void Push(Event event);
+  Event Pop();
+  void Run(Event& event);
+
+  const bool trace_;
+  Random random_;
+  Nanos now_ = 0;
+  std::uint64_t order_ = 0;
+  std::uint64_t stamp_ = 0;
+  std::uint64_t events_ = 0;
+  std::uint64_t digest_ = 0;
+  ActorId last_actor_ = 0;
+  ActorId actor_ = 0;
+  std::vector<Event> heap_;
+  std::vector<std::string> failures_;
+};
+
+}  // namespace decree::sim
