@@ -1,0 +1,156 @@
+#include "server/net/frame_link.h"
+
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+namespace decree::net {
+namespace {
+
+constexpr std::size_t kFirstBuffer = std::size_t{16} << 10;   // an idle link stays small
+constexpr std::size_t kUsualBuffer = std::size_t{128} << 10;  // a busy one reads in large pieces
+constexpr std::size_t kLargestBuffer = kFrameHeaderBytes + kMaxFramePayload;
+constexpr std::size_t kKeptWriteBuffer = std::size_t{1} << 20;
+constexpr unsigned kUserTimeoutMs = 5000;
+
+}  // namespace
+
+void TuneSocket(tcp::socket& socket) {
+  boost::system::error_code ignored;
+  socket.set_option(tcp::no_delay(true), ignored);
+  socket.set_option(asio::socket_base::keep_alive(true), ignored);
+  setsockopt(socket.native_handle(), IPPROTO_TCP, TCP_USER_TIMEOUT, &kUserTimeoutMs,
+             sizeof kUserTimeoutMs);
+}
+
+FrameLink::FrameLink(Worker& worker, tcp::socket socket, std::shared_ptr<Owner> owner,
+                     Outbox& outbox)
+    : worker_(worker),
+      socket_(std::move(socket)),
+      owner_(std::move(owner)),
+      outbox_(outbox),
+      buffer_(kFirstBuffer) {
+  boost::system::error_code error;
+  const auto remote = socket_.remote_endpoint(error);
+  if (!error) remote_ = remote.address().to_string() + ":" + std::to_string(remote.port());
+  TuneSocket(socket_);
+}
+
+void FrameLink::Start(std::string first) {
+  writing_ = std::move(first);
+  Write();
+  Read();
+}
+
+void FrameLink::OpenOutbox() {
+  outbox_open_ = true;
+  Kick();
+}
+
+void FrameLink::Kick() {
+  if (closed_ || write_busy_ || !outbox_open_) return;
+  if (outbox_.Take(writing_)) Write();
+}
+
+void FrameLink::Write() {
+  write_busy_ = true;
+  asio::async_write(socket_, asio::buffer(writing_),
+                    [self = shared_from_this()](boost::system::error_code error, std::size_t) {
+                      self->write_busy_ = false;
+                      if (error) return self->Fail("write: " + error.message());
+                      if (self->writing_.capacity() > kKeptWriteBuffer) {
+                        std::string().swap(self->writing_);
+                      }
+                      self->Kick();
+                      self->Resume();  // the owner may have paused until this was written
+                    });
+}
+
+void FrameLink::Read() {
+  if (closed_ || read_busy_ || parsing_ || !owner_->MayRead()) return;
+  MakeRoom();
+  read_busy_ = true;
+  socket_.async_read_some(
+      asio::buffer(buffer_.data() + end_, buffer_.size() - end_),
+      [self = shared_from_this()](boost::system::error_code error, std::size_t size) {
+        self->read_busy_ = false;
+        if (error == asio::error::eof) return self->Fail("the other side closed it");
+        if (error) return self->Fail("read: " + error.message());
+        self->OnRead(size);
+      });
+}
+
+// Moves what is unparsed to the front; grows while reads fill the buffer or a frame is larger.
+void FrameLink::MakeRoom() {
+  const std::size_t held = end_ - begin_;
+  const bool full = end_ == buffer_.size();
+  std::size_t size = buffer_.size();
+  if (held == 0 && size > kUsualBuffer) {
+    size = kUsualBuffer;
+  } else if (held == size || (full && size < kUsualBuffer)) {
+    size = std::min(size * 2, kLargestBuffer);
+  }
+  if (size != buffer_.size()) {
+    std::vector<char> next(size);
+    std::memcpy(next.data(), buffer_.data() + begin_, held);
+    buffer_.swap(next);
+  } else if (begin_ != 0 && held != 0) {
+    std::memmove(buffer_.data(), buffer_.data() + begin_, held);
+  }
+  begin_ = 0;
+  end_ = held;
+}
+
+void FrameLink::OnRead(std::size_t size) {
+  if (closed_) return;
+  end_ += size;
+  ParseAll();
+  Read();
+}
+
+void FrameLink::ParseAll() {
+  const auto owner = owner_;  // Close lets go of it
+  parsing_ = true;
+  while (!closed_ && owner->MayRead()) {
+    Frame frame;
+    std::size_t consumed = 0;
+    const FrameState state =
+        ParseFrame({buffer_.data() + begin_, end_ - begin_}, &frame, &consumed);
+    if (state == FrameState::kIncomplete) break;
+    if (state == FrameState::kBad) {
+      Fail("what came is no frame of Decree's protocol");
+      break;
+    }
+    begin_ += consumed;
+    owner->OnFrame(frame);
+  }
+  parsing_ = false;
+  owner->OnReadDone();
+}
+
+void FrameLink::Resume() {
+  if (closed_ || read_busy_ || parsing_) return;
+  const auto self = shared_from_this();  // the owner may let go of it while frames are handled
+  ParseAll();
+  Read();
+}
+
+void FrameLink::Close() {
+  if (std::exchange(closed_, true)) return;
+  boost::system::error_code ignored;
+  socket_.shutdown(tcp::socket::shutdown_both, ignored);
+  socket_.close(ignored);
+  owner_.reset();
+}
+
+void FrameLink::Fail(const std::string& reason) {
+  if (closed_) return;
+  const auto owner = owner_;
+  Close();
+  owner->OnClosed(reason);
+}
+
+}  // namespace decree::net
