@@ -1,4 +1,4 @@
-"""Processes of a cluster under test: started on kernel ports in fresh folders, ended by their pid."""
+"""Processes of a cluster under test: on kernel ports, in fresh folders, ended by their pid."""
 import ctypes
 import http.client
 import json

@@ -16,8 +16,8 @@ def kv(key):
 class Load:
     """Threads that write and read keys of their own until stopped.
 
-    A write counts once it is acknowledged; one of unknown outcome leaves two possible values. A read
-    must see the last acknowledged value, or a later one of unknown outcome.
+    A write counts once it is acknowledged; one of unknown outcome leaves two possible values. A
+    read must see the last acknowledged value, or a later one of unknown outcome.
     """
 
     def __init__(self, cluster, threads=4, keys=50):
@@ -80,7 +80,7 @@ class Load:
         possible = self.possible.get(key, {None})
         seen = body.decode() if status == 200 else None if status == 404 else f"status {status}"
         if seen not in possible:
-            self.failures.append(f"GET {key}: {seen!r}, expected one of {sorted(map(str, possible))}")
+            self.failures.append(f"GET {key}: {seen!r}, not one of {sorted(map(str, possible))}")
 
     def _call(self, connections, rng, method, target, body=None):
         live = self.cluster.live()

@@ -1,4 +1,4 @@
-"""A store of one node grows to three copies when two nodes join it, and to its fair share with more."""
+"""A store of one node grows to three copies when two join it, and to its fair share with more."""
 import json
 from collections import Counter
 
@@ -53,7 +53,8 @@ def _expect_moves_are_told(cluster, newcomer):
     expect(done.returncode == 0, f"move list: {done.stderr!r}")
     moves = json.loads(done.stdout)["moves"]
     into = [m for m in moves if m["to"] == newcomer.id and m["stage"] == "done"]
-    expect(len(into) == 12, f"twelve moves to the newcomer: {[(m['to'], m['stage']) for m in moves]}")
+    stages = [(m["to"], m["stage"]) for m in moves]
+    expect(len(into) == 12, f"twelve moves to the newcomer: {stages}")
     for move in into:
         expect(move["reason"] and move["digest"] and move["finished"], f"a move says why: {move}")
     decrees = cluster.nodes[0].get_json("/v1/admin/decrees?limit=1000")["decrees"]

@@ -1,4 +1,4 @@
-"""Folders that are not what they should be: refused with a clear error, never repaired in silence."""
+"""Folders that are not what they should be: refused with a clear error, not mended in silence."""
 import glob
 import os
 import shutil
