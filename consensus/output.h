@@ -2,9 +2,13 @@
 //   1. hand `persist` (if any) to the log of the disk: one atomic record;
 //   2. send `send` now, in parallel with the write (a leader's Accepts);
 //   3. when the write is durable: send `send_after_persist`, then call Replica::Persisted(persist->id).
-//      If the write fails the replica is dead: nothing more is sent (P7, P8);
+//      If the write fails the replica is dead: nothing more is sent (P7, P8). Without a `persist`
+//      this list is empty: a reply that reveals only records still under way is held back by the
+//      replica and comes in `send` after their Persisted;
 //   4. apply `chosen` in order, then call Replica::Applied;
 //   5. answer `reads`; 6. call Tick no later than `wake_at`.
+// Take an output once after construction too: it hands over the decrees that recovery found chosen
+// above the rows, and the first `wake_at`. Several records may be under way at once.
 #pragma once
 
 #include <cstdint>
@@ -41,6 +45,7 @@ struct ReadReady {
 };
 
 // The replica's gap cannot be closed from the logs of others: fetch a snapshot that covers `at_least`.
+// Said again at every occasion until InstalledSnapshot: fetch one at a time.
 struct SnapshotNeed {
   Member from;  // a member that can serve it
   Slot at_least;
@@ -54,7 +59,9 @@ struct Output {
   std::vector<ChosenDecree> chosen;
   std::vector<ReadReady> reads;
   std::optional<SnapshotNeed> snapshot;
-  bool leadership_changed = false;  // this replica became or ceased to be leader, or the epoch changed
+  // This replica became or ceased to be leader, became ready (barrier chosen), gave up a transfer, or
+  // the epoch changed: ask role() and ReadyLeader().
+  bool leadership_changed = false;
   Instant wake_at = kNever;
 };
 
@@ -64,7 +71,8 @@ struct Recovered {
   Slot applied;    // durable in the rows
   Ballot promised;
   Slot watermark;  // may lag what was known before the crash
-  std::vector<Vote> votes;           // above `applied` or kept below it for learners, any order
+  std::vector<Vote> votes;           // any order; at or below `applied` they are ignored, as a vote
+                                     // older than an installed snapshot may not be the chosen value
   std::vector<ChosenDecree> chosen;  // stored as chosen
 };
 

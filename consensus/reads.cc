@@ -1,0 +1,73 @@
+// Read index: own barrier chosen; capture chosen; a round that begins after the request came, with
+// a fresh number, counting only acceptors whose promise is this ballot; then wait until applied.
+#include <algorithm>
+#include <utility>
+
+#include "consensus/core.h"
+#include "kv/base/mark.h"
+
+namespace decree::consensus {
+
+// Reads that come while this replica hands its epoch over to itself wait for the end of it.
+void Replica::Core::RequestRead(Instant now, ReadId id) {
+  now_ = now;
+  const bool will_lead = role_ == Role::kCandidate && campaign_.takes_over;
+  if (role_ != Role::kLeader && !will_lead) {
+    out_.reads.push_back(ReadReady{id, false});
+    return;
+  }
+  reads_.waiting.push_back(id);
+  StartReadRound();
+}
+
+// One round at a time; what comes meanwhile shares the next one.
+void Replica::Core::StartReadRound() {
+  if (role_ != Role::kLeader || !Ready() || lead_.sealing) return;
+  if (reads_.round != 0 || reads_.waiting.empty()) return;
+  reads_.in_round = std::exchange(reads_.waiting, {});
+  reads_.round = ++heartbeat_round_;
+  reads_.index = chosen_;
+  if (!Alone()) SendToVoters(Heartbeat{lead_.ballot, chosen_, reads_.round});
+  CheckReadRound();
+}
+
+void Replica::Core::CheckReadRound() {
+  if (role_ != Role::kLeader || reads_.round == 0) return;
+  const auto acks = std::count_if(lead_.peers.begin(), lead_.peers.end(), [this](const Peer& p) {
+    return p.voter && p.acked_round >= reads_.round;
+  });
+  if (static_cast<std::size_t>(acks) + 1 < config_.QuorumSize()) return;
+  for (const ReadId id : reads_.in_round) {
+    reads_.confirmed.push_back(ConfirmedRead{id, reads_.index});
+  }
+  reads_.in_round.clear();
+  reads_.round = 0;
+  ReleaseReads();
+  StartReadRound();
+}
+
+void Replica::Core::ReleaseReads() {
+  auto& confirmed = reads_.confirmed;
+  auto ready = confirmed.begin();
+  for (; ready != confirmed.end() && ready->index <= applied_; ++ready) {
+    out_.reads.push_back(ReadReady{ready->id, true});
+  }
+  confirmed.erase(confirmed.begin(), ready);
+}
+
+// No read of this ballot ends by a round any more: those without one run again in the next epoch,
+// or fail. A confirmed read has its index; it only waits for apply.
+void Replica::Core::PostponeReads() {
+  auto& waiting = reads_.waiting;
+  waiting.insert(waiting.begin(), reads_.in_round.begin(), reads_.in_round.end());
+  reads_.in_round.clear();
+  reads_.round = 0;
+}
+
+void Replica::Core::FailReads() {
+  PostponeReads();
+  for (const ReadId id : reads_.waiting) out_.reads.push_back(ReadReady{id, false});
+  reads_.waiting.clear();
+}
+
+}  // namespace decree::consensus
