@@ -33,8 +33,7 @@ shipped=(decreed decree decree-sim decree-plan-sim)
 
 case $mode in
   release | long)
-    total=4
-    [[ $mode == long ]] && export DECREE_LONG=1
+    total=$([[ $mode == long ]] && echo 5 || echo 4)
     phase $total "packages" "1-4 min the first time"
     install_packages
     phase_done
@@ -44,8 +43,13 @@ case $mode in
     phase $total "the shipped programs with clang, warnings are errors" "3-5 min on 2 cores"
     configure_and_build clang build-clang "${shipped[@]}"
     phase_done
-    phase $total "all tests" "$([[ $mode == long ]] && echo "an hour" || echo "4-7 min")"
-    run_tests build "$([[ $mode == long ]] && echo 7200 || echo 600)" "$@"
+    if [[ $mode == long ]]; then
+      phase $total "an hour of simulator seeds" "60 min"
+      build/decree-sim --minutes 60
+      phase_done
+    fi
+    phase $total "all tests" "4-7 min"
+    run_tests build 600 "$@"
     ;;
   *)
     total=3

@@ -1,7 +1,11 @@
 #!/usr/bin/env python3
-"""Public headers compile alone, against the public folders only; --all adds the internal ones."""
+"""Public headers compile alone, against the public folders only, and so do programs in documents.
+
+With --all the internal headers are compiled too.
+"""
 import argparse
 import os
+import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -13,16 +17,24 @@ _FLAGS = ["-std=c++20", "-fsyntax-only", "-Wall", "-Wextra", "-Wpedantic", "-Wer
 _PUBLIC = ["kv/include", "server/include", "client/include"]
 
 
-def compile_alone(compiler, root, header):
-    """The compiler's complaints about a file that includes the header twice and nothing else."""
+def sources(tree, everything):
+    """(name, text to compile, internal?) of each header and of each whole program in a document."""
+    for path in tree.paths(".h"):
+        public = "/include/decree/" in path
+        if public or everything:
+            name = path[path.index("decree/"):] if public else path
+            yield path, f'#include "{name}"\n' * 2, not public
+    for path in tree.paths(".md"):
+        for number, program in enumerate(re.findall(r"(?ms)^```cpp\n(.*?)^```", tree.files[path]), 1):
+            if "int main(" in program:
+                yield f"{path}, program {number}", program, False
+
+
+def complaints(compiler, root, text, internal):
     folders = [f for f in _PUBLIC if os.path.isdir(os.path.join(root, f))]
-    if "/include/decree/" in header:
-        name = header[header.index("decree/"):]
-    else:
-        name, folders = header, folders + ["."]
+    folders += ["."] if internal else []
     command = [compiler, *_FLAGS, *(f"-I{folder}" for folder in folders), "-"]
-    source = f'#include "{name}"\n#include "{name}"\n'
-    done = subprocess.run(command, input=source, cwd=root, stderr=subprocess.PIPE, text=True,
+    done = subprocess.run(command, input=text, cwd=root, stderr=subprocess.PIPE, text=True,
                           check=False)
     return "" if done.returncode == 0 else done.stderr
 
@@ -33,18 +45,15 @@ def main():
     parser.add_argument("--compiler", default="c++")
     parser.add_argument("--all", action="store_true", help="internal headers too (a minute)")
     options = parser.parse_args()
-    headers = [h for h in read_tree(options.root).paths(".h")
-               if options.all or "/include/decree/" in h]
+    cases = list(sources(read_tree(options.root), options.all))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        errors = list(pool.map(lambda h: compile_alone(options.compiler, options.root, h),
-                               headers))
-    failed = 0
-    for header, error in zip(headers, errors):
+        errors = list(pool.map(lambda c: complaints(options.compiler, options.root, *c[1:]), cases))
+    for (name, _, _), error in zip(cases, errors):
         if error:
-            failed += 1
-            print(f"[FAILED] {header} does not compile alone\n{error}")
-    print(f"{len(headers) - failed} passed, {failed} failed")
-    return 1 if failed or not headers else 0
+            print(f"[FAILED] {name} does not compile alone\n{error}")
+    failed = sum(map(bool, errors))
+    print(f"{len(cases) - failed} passed, {failed} failed")
+    return 1 if failed or not cases else 0
 
 
 if __name__ == "__main__":
