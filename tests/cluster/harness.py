@@ -34,7 +34,7 @@ def wait_until(what, condition, seconds, every=0.1):
         time.sleep(every)
 
 
-def _die_with_parent():
+def die_with_parent():
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
@@ -89,7 +89,7 @@ class Node:
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                preexec_fn=_die_with_parent)
+                preexec_fn=die_with_parent)
 
     def start(self, seconds=20):
         """Starts the process and waits for its ports file."""

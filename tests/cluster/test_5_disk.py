@@ -62,7 +62,7 @@ def test_a_torn_tail_is_cut(cluster):
     node.kill()
     segment, end = _written_part(node)
     with open(segment, "r+b") as f:  # what a power loss leaves of a record never acknowledged
-        f.seek(end)
+        f.seek(end // 8 * 8 + 72)  # records may end in zeros; they are aligned to 8 bytes
         f.write(b"\x5a" * 300)
     node.start()
     for i in range(400):

@@ -1,11 +1,11 @@
-"""The README's quick start, typed as it stands: only ports, folders and the build's place differ."""
+"""The README's quick start, typed as it stands; only ports and the build's place differ."""
 import os
 import re
 import signal
 import socket
 import subprocess
 
-from harness import _die_with_parent, expect, http_call, wait_until
+from harness import die_with_parent, expect, http_call, wait_until
 
 README = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "README.md")
 PORTS = ("4740", "4741", "4742", "4780", "4781", "4782")
@@ -59,7 +59,7 @@ class Shell:
         with open(os.path.join(self.folder, "readme.log"), "ab") as log:
             self.background.append(subprocess.Popen(
                 ["bash", "-c", "exec " + command], cwd=self.folder, env=self.environment,
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=_die_with_parent))
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=die_with_parent))
         wait_until(f"$ {command} answers", lambda: self._ready(port), 20)
 
     @staticmethod

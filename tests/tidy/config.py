@@ -49,8 +49,8 @@ EDGES = {
 # The layers that may read clocks, start threads, take locks and draw real randomness.
 EDGE_LAYERS = {"net", "client", "client_public", "cli", "examples", "rocks", "main", "bench",
                "tests"}
-# The log writers, their files, and the engine in memory, which log threads and workers share, belong
-# to the edge.
+# The log writers, their files, and the engine in memory, which log threads and workers share,
+# belong to the edge.
 EDGE_FILES = ["kv/store/shard_log*", "kv/store/log_*", "kv/store/file_*", "kv/store/posix_*",
               "kv/store/mem_*"]
 

@@ -25,7 +25,8 @@ def sources(tree, everything):
             name = path[path.index("decree/"):] if public else path
             yield path, f'#include "{name}"\n' * 2, not public
     for path in tree.paths(".md"):
-        for number, program in enumerate(re.findall(r"(?ms)^```cpp\n(.*?)^```", tree.files[path]), 1):
+        programs = re.findall(r"(?ms)^```cpp\n(.*?)^```", tree.files[path])
+        for number, program in enumerate(programs, 1):
             if "int main(" in program:
                 yield f"{path}, program {number}", program, False
 
