@@ -15,7 +15,8 @@ namespace decree {
 enum class CommandKind : std::uint8_t {
   kPut = 0,
   kDelete = 1,
-  kOpenSession = 2,  // creates session.client in this shard; opening an open one is fine
+  kOpenSession = 2,  // creates session.client in this shard; opening an open one is fine. Answers
+                     // SessionRef::opened as its version
   kMark = 3,         // changes nothing; replicas digest their rows as of its slot
   kPlacement = 4,    // placement group only: `value` is an encoded placement command
   kMax = kPlacement
@@ -42,7 +43,10 @@ struct SessionRef {
   std::uint64_t client = 0;
   std::uint64_t sequence = 0;     // 1, 2, 3... in each shard
   std::uint64_t acked_below = 0;  // the client has the answers of all sequences below
-  DECREE_FIELDS(client, sequence, acked_below)
+  // The version that kOpenSession answered; 0: do not compare. A late duplicate of kOpenSession may
+  // bring a forgotten client id back, but then this differs, and late commands stay refused.
+  std::uint64_t opened = 0;
+  DECREE_FIELDS(client, sequence, acked_below, opened)
 };
 
 struct Command {

@@ -41,10 +41,11 @@ std::string ExpiryValue(std::uint64_t value_bytes);
 Result<ExpiryRow> ParseExpiryRow(std::string_view row_key, std::string_view row_value);
 
 struct SessionHeader {
+  Slot opened;
   std::uint64_t acked_below = 0;
   Slot used;  // last command; orders sessions by use, because replicated time never falls
   WallMs used_ms = 0;
-  DECREE_FIELDS(acked_below, used, used_ms)
+  DECREE_FIELDS(opened, acked_below, used, used_ms)
 };
 std::string SessionKey(std::uint64_t client);
 Result<std::uint64_t> ParseSessionKey(std::string_view row_key);

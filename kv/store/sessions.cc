@@ -62,17 +62,21 @@ CommandResult SessionTable::Open(std::uint64_t client, ApplyMoment moment, RowOv
   }
   if (at == sessions_.end()) {
     at = sessions_.emplace(client, Session{}).first;
+    at->second.header.opened = moment.slot;
     bytes_ += kSessionBytes;
   }
   Touch(at, moment);
+  CommandResult result;
+  result.version = at->second.header.opened.value;
   EvictOverLimits(rows);
-  return {};
+  return result;
 }
 
 Result<std::optional<CommandResult>> SessionTable::Admit(const SessionRef& session,
                                                          ApplyMoment moment, RowOverlay& rows) {
   const auto at = sessions_.find(session.client);
-  if (at == sessions_.end() || Idle(at->second, moment.time_ms)) {
+  if (at == sessions_.end() || Idle(at->second, moment.time_ms) ||
+      (session.opened != 0 && session.opened != at->second.header.opened.value)) {
     SOMETIMES(session_unknown_at_apply);
     return std::optional(Refusal(Errc::kSessionExpired, "the session is unknown to this shard"));
   }

@@ -151,7 +151,7 @@ bool HoldsMark(const consensus::Decree& decree) {
   bool found = false;
   for (std::size_t left = reader.Count(); left > 0 && reader.ok(); --left) {
     found |= reader.Varint() == static_cast<std::uint64_t>(CommandKind::kMark);
-    for (int i = 0; i < 3; ++i) reader.Varint();  // session
+    for (int i = 0; i < 4; ++i) reader.Varint();  // session
     for (int i = 0; i < 2; ++i) reader.Sized();   // key, value
     for (int i = 0; i < 2; ++i) reader.Varint();  // condition: kind, version
     reader.Sized();                               // condition: value

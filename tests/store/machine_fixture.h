@@ -44,7 +44,7 @@ inline Command MarkCommand() {
 
 inline Command InSession(Command command, std::uint64_t client, std::uint64_t sequence,
                          std::uint64_t acked_below = 0) {
-  command.session = {client, sequence, acked_below};
+  command.session = {client, sequence, acked_below, 0};
   return command;
 }
 
@@ -74,11 +74,11 @@ inline consensus::Config GenesisConfig() {
 class MachineOnDisk {
  public:
   MachineOnDisk() : disk_(MemDiskOptions{}) {
-    engine_ = std::move(*disk_.OpenRows({ShardId{0}, ReplicaId{1}}));
+    engine_ = disk_.OpenRows({ShardId{0}, ReplicaId{1}}).value();
     Reopen();
   }
   // A new machine over the same rows, as after a restart that lost nothing.
-  void Reopen() { machine_ = std::move(*KvMachine::Open(*engine_, GenesisConfig())); }
+  void Reopen() { machine_ = KvMachine::Open(*engine_, GenesisConfig()).value(); }
 
   std::vector<CommandResult> Apply(std::vector<Command> commands) {
     const Slot slot = machine_->facts().applied.Next();

@@ -82,6 +82,17 @@ TEST_F(SessionsTest, OpeningAnOpenSessionKeepsItsResults) {
   EXPECT_EQ(Do(OpenCommand(0)).code, Errc::kInvalidArgument);
 }
 
+TEST_F(SessionsTest, SessionBroughtBackByALateDuplicateRefusesCommandsOfItsFirstLife) {
+  Command put = InSession(PutCommand("k", "v"), 7, 1);
+  put.session.opened = Do(OpenCommand(7)).version;
+  EXPECT_EQ(Do(OpenCommand(7)).version, put.session.opened) << "open already: the same life";
+  EXPECT_EQ(Do(put).code, Errc::kOk);
+  PassTime(kTenMinutes);
+  EXPECT_NE(Do(OpenCommand(7)).version, put.session.opened);
+  EXPECT_EQ(Do(put).code, Errc::kSessionExpired);
+  EXPECT_EQ(facts().last_version, 1u);
+}
+
 TEST_F(SessionsTest, SessionsSurviveAReopenWithTheirResults) {
   Do(OpenCommand(7));
   const CommandResult first = Do(InSession(PutCommand("k", "v"), 7, 1));
@@ -131,7 +142,7 @@ TEST_F(SessionsTest, OnlyTheNewestTenThousandSessionsStay) {
 class SessionTableTest : public testing::Test {
  protected:
   SessionTableTest() : disk_(MemDiskOptions{}) {
-    engine_ = std::move(*disk_.OpenRows({ShardId{0}, ReplicaId{1}}));
+    engine_ = disk_.OpenRows({ShardId{0}, ReplicaId{1}}).value();
   }
   static SessionLimits SmallLimits() {
     SessionLimits limits;
@@ -142,7 +153,7 @@ class SessionTableTest : public testing::Test {
   }
   ApplyMoment Now() { return {Slot{++slot_}, time_ms_}; }
   bool Admitted(std::uint64_t client, std::uint64_t sequence) {
-    return !table_.Admit({client, sequence, 0}, Now(), rows_)->has_value();
+    return !table_.Admit({client, sequence, 0, 0}, Now(), rows_)->has_value();
   }
 
   MemDisk disk_;
@@ -157,10 +168,10 @@ TEST_F(SessionTableTest, ClientThatNeverAcknowledgesLosesItsOldestResults) {
   table_.Open(1, Now(), rows_);
   for (std::uint64_t i = 1; i <= 6; ++i) {
     ASSERT_TRUE(Admitted(1, i));
-    table_.Remember({1, i, 0}, {}, rows_);
+    table_.Remember({1, i, 0, 0}, {}, rows_);
   }
-  EXPECT_EQ(table_.Admit({1, 2, 0}, Now(), rows_)->value().code, Errc::kSessionExpired);
-  EXPECT_EQ(table_.Admit({1, 3, 0}, Now(), rows_)->value().code, Errc::kOk);
+  EXPECT_EQ(table_.Admit({1, 2, 0, 0}, Now(), rows_)->value().code, Errc::kSessionExpired);
+  EXPECT_EQ(table_.Admit({1, 3, 0, 0}, Now(), rows_)->value().code, Errc::kOk);
 }
 
 TEST_F(SessionTableTest, ByteLimitEvictsTheLeastRecentlyUsed) {
@@ -169,7 +180,7 @@ TEST_F(SessionTableTest, ByteLimitEvictsTheLeastRecentlyUsed) {
   for (std::uint64_t client = 1; client <= 3; ++client) {
     table_.Open(client, Now(), rows_);
     ASSERT_TRUE(Admitted(client, 1));
-    table_.Remember({client, 1, 0}, large, rows_);
+    table_.Remember({client, 1, 0, 0}, large, rows_);
   }
   EXPECT_LE(table_.bytes(), 1000u);
   EXPECT_EQ(table_.count(), 2u);

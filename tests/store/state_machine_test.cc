@@ -275,8 +275,8 @@ TEST_F(StateMachineTest, CorruptRowIsAnErrorNotACrash) {
 
 TEST(DigestRowsTest, TellsWhereAKeyEndsAndItsValueBegins) {
   MemDisk disk(MemDiskOptions{});
-  const auto a = std::move(*disk.OpenRows({ShardId{0}, ReplicaId{1}}));
-  const auto b = std::move(*disk.OpenRows({ShardId{0}, ReplicaId{2}}));
+  const auto a = disk.OpenRows({ShardId{0}, ReplicaId{1}}).value();
+  const auto b = disk.OpenRows({ShardId{0}, ReplicaId{2}}).value();
   ASSERT_TRUE(a->Write({{"dab", "c"}}));
   ASSERT_TRUE(b->Write({{"da", "bc"}}));
   EXPECT_NE(*DigestRows(*a->View()), *DigestRows(*b->View()));
