@@ -1,9 +1,11 @@
 // What to do next for a move, given its record and what its replicas say of themselves. Pure and
 // idempotent: asked again in the same situation it gives the same answer, so a new placement leader
-// resumes where the old one was. MOVES.md has the table of stages with precondition, end and error edge.
+// resumes where the old one was. MOVES.md has the table of stages with precondition, end and error
+// edge.
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -23,19 +25,19 @@ struct ReplicaDigest {
 // What a node says of one replica (Method::kReplicaStatus).
 struct ReplicaStatus {
   bool exists = false;
-  ReplicaId tombstone;           // highest removed replica id of the shard on that node
-  bool leader = false;           // ready leader
+  ReplicaId tombstone;  // highest removed replica id of the shard on that node
+  bool leader = false;  // ready leader
   std::optional<consensus::Member> leader_hint;
-  consensus::Config config;      // as of chosen
+  consensus::Config config;  // as of chosen
   Slot chosen;
   Slot durable_chosen;
   Slot applied;
-  bool epoch_started = false;    // EpochStart of config.epoch is chosen here (always true in epoch 1)
-  bool has_snapshot = false;     // a learner that holds rows (installed, or followed from slot 1)
+  bool epoch_started = false;  // EpochStart of config.epoch is chosen here (always true in epoch 1)
+  bool has_snapshot = false;   // a learner that holds rows (installed, or followed from slot 1)
   std::uint64_t snapshot_bytes_total = 0;
   std::uint64_t snapshot_bytes_done = 0;
   std::uint64_t data_bytes = 0;
-  std::uint64_t switch_pause_ms = 0;  // of the last switch this replica led
+  std::uint64_t switch_pause_ms = 0;   // of the last switch this replica led
   std::vector<ReplicaDigest> digests;  // of the last few marks
   DECREE_FIELDS(exists, tombstone, leader, leader_hint, config, chosen, durable_chosen, applied,
                 epoch_started, has_snapshot, snapshot_bytes_total, snapshot_bytes_done, data_bytes,
@@ -48,8 +50,12 @@ struct MoveView {
   std::optional<ReplicaStatus> target;
   std::optional<ReplicaStatus> leader;  // of the shard's ready leader
   std::optional<consensus::Member> leader_member;
-  Slot mark;                            // slot of this move's kMark; 0: none yet
-  std::uint32_t replicas_wanted = 3;    // settings.replicas
+  Slot mark;                          // slot of this move's kMark; 0: none yet
+  std::uint32_t replicas_wanted = 3;  // settings.replicas
+  // What the shard's other replicas say: which voter can take over, which learners are caught up.
+  std::map<ReplicaId, ReplicaStatus> others;
+  bool source_gone = false;  // its node is dead or removed: it will not answer soon
+  bool target_gone = false;
 };
 
 enum class ActionKind : std::uint8_t {
@@ -63,6 +69,7 @@ enum class ActionKind : std::uint8_t {
   kDestroyTarget,  // rollback: destroy the target replica, with tombstone
   kDestroySource,  // clean-up: destroy the source replica, with tombstone
   kAdvance,        // propose `advance` to the placement group
+  kCancel,         // propose CancelMove with `why`: before the Seal, the move cannot succeed
 };
 struct Action {
   ActionKind kind = ActionKind::kWait;
@@ -72,6 +79,10 @@ struct Action {
   AdvanceMove advance;
   std::string why;  // for logs and tests
 };
+
+// A target this close to the leader's chosen slot counts as caught up (design.md section 4, step
+// 5).
+inline constexpr std::uint64_t kCatchUpGap = 128;
 
 Action NextAction(const MoveRecord& move, const MoveView& view);
 

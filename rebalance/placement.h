@@ -1,6 +1,6 @@
-// The placement group's replicated state: nodes, disks, shards, moves, settings and the decree log. It
-// changes only by commands chosen in the placement group's log; applying is deterministic. Reports,
-// liveness and plans are not in it: those belong to the placement leader and are volatile.
+// The placement group's replicated state: nodes, disks, shards, moves, settings and the decree log.
+// It changes only by commands chosen in the placement group's log; applying is deterministic.
+// Reports, liveness and plans are not in it: those belong to the placement leader and are volatile.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +25,16 @@ enum class DiskState : std::uint8_t { kOk, kFailed, kMax = kFailed };
 
 // Stages of a move, in order (contract.md); kRolledBack is the other end.
 enum class Stage : std::uint8_t {
-  kIntent, kAddLearner, kSnapshot, kCatchUp, kVerify, kSeal, kActivate, kPublish, kCleanUp, kDone,
+  kIntent,
+  kAddLearner,
+  kSnapshot,
+  kCatchUp,
+  kVerify,
+  kSeal,
+  kActivate,
+  kPublish,
+  kCleanUp,
+  kDone,
   kRolledBack,
   kMax = kRolledBack
 };
@@ -52,18 +61,25 @@ struct NodeRecord {
 };
 
 struct ShardRecord {
-  ShardEntry entry;            // epoch and replicas as last published
-  ReplicaId last_replica;      // highest replica id ever given out in this shard
-  MoveId active_move;          // 0: none
+  ShardEntry entry;        // epoch and replicas as last published
+  ReplicaId last_replica;  // highest replica id ever given out in this shard
+  MoveId active_move;      // 0: none
   DECREE_FIELDS(entry, last_replica, active_move)
 };
 
 // Why a move was proposed; the queue order is repair, drain, balance.
-enum class MoveCause : std::uint8_t { kFill, kRepair, kDrain, kBalance, kOperator, kMax = kOperator };
+enum class MoveCause : std::uint8_t {
+  kFill,
+  kRepair,
+  kDrain,
+  kBalance,
+  kOperator,
+  kMax = kOperator
+};
 
 // A move brings `target` to the shard and, if `source` is set, takes that replica away in the same
-// Seal. Without a source it fills up: the target stays a learner until enough are caught up for an odd
-// number of voters; the move that completes the set seals it (1 -> 3 is one Seal).
+// Seal. Without a source it fills up: the target stays a learner until enough are caught up for an
+// odd number of voters; the move that completes the set seals it (1 -> 3 is one Seal).
 struct MoveRecord {
   MoveId id;
   ShardId shard;
@@ -81,19 +97,19 @@ struct MoveRecord {
   std::string digest;
   WallMs created_ms = 0;
   WallMs finished_ms = 0;
-  DECREE_FIELDS(id, shard, epoch, source, target, stage, cancelled, cause, reason, error, bytes_total,
-                bytes_done, switch_pause_ms, digest, created_ms, finished_ms)
+  DECREE_FIELDS(id, shard, epoch, source, target, stage, cancelled, cause, reason, error,
+                bytes_total, bytes_done, switch_pause_ms, digest, created_ms, finished_ms)
 };
 
 struct DecreeRecord {
   std::uint64_t slot = 0;
   WallMs time_ms = 0;
-  std::string kind;        // "move_intent", "node_join"...
+  std::string kind;  // "move_intent", "node_join"...
   std::optional<ShardId> shard;
   MoveId move;
   NodeId proposer;
   std::string reason;
-  std::string outcome;     // "ok" or why it was refused
+  std::string outcome;  // "ok" or why it was refused
   DECREE_FIELDS(slot, time_ms, kind, shard, move, proposer, reason, outcome)
 };
 
@@ -114,7 +130,8 @@ struct Settings {
 
 // ---- commands ----
 
-// First decree of a cluster: node 1 holds one replica (id 1, epoch 1) of every shard and of placement.
+// First decree of a cluster: node 1 holds one replica (id 1, epoch 1) of every shard and of
+// placement.
 struct Bootstrap {
   ClusterId cluster;
   std::uint32_t shards = 64;
@@ -134,24 +151,26 @@ struct SetNodeState {
   std::string reason;
   DECREE_FIELDS(node, state, reason)
 };
-// Compare-and-set on the epoch; one active move a shard. The target replica id is given out here.
-// Answer: the move id in `version`.
+// Compare-and-set on the epoch; one active move a shard. The target replica id is given out here. A
+// fill-up to a node that holds a learner of the shard already promotes that learner: no new
+// replica. Answer: the move id in `version`.
 struct StartMove {
   ShardId shard;
   Epoch epoch;
-  ReplicaId source;     // 0: fill-up
+  ReplicaId source;  // 0: fill-up
   NodeId to;
   Incarnation to_disk;  // 0: the node's first good disk
   MoveCause cause = MoveCause::kOperator;
   std::string reason;
   DECREE_FIELDS(shard, epoch, source, to, to_disk, cause, reason)
 };
-// The move reached `stage`; ignored unless it is a legal successor of the present one. kPublish
-// carries what the shard's own log says its members are now.
+// The move reached `stage`; refused unless it is a legal successor of the present one, and a repeat
+// changes nothing. kPublish, and kRolledBack of a promotion, carry what the shard's own log says
+// its members are now.
 struct AdvanceMove {
   MoveId move;
   Stage stage = Stage::kIntent;
-  std::string note;  // error for kRolledBack, digest for kSeal
+  std::string note;  // error for kRolledBack; digest for kSeal, or for kPublish of a learner
   std::uint64_t bytes_total = 0;
   std::uint64_t switch_pause_ms = 0;
   std::optional<consensus::Config> members;
@@ -176,10 +195,22 @@ struct PlacementCommand {
 
 inline constexpr std::size_t kKeptMoves = 10'000;
 inline constexpr std::size_t kKeptDecrees = 100'000;
+inline constexpr std::uint32_t kPlacementCopies = 3;
+
+// Copies a shard should have: the setting, and always 3 for the placement group.
+std::uint32_t WantedCopies(const Settings& settings, ShardId shard);
+// The disk that holds the first replica of a shard after Bootstrap: shards go round the disks, the
+// placement group lives on the first.
+Incarnation BootstrapDisk(const NodeRecord& first, ShardId shard);
+// True if a move may go from its present stage to `next` (MOVES.md has the table).
+bool IsLegalSuccessor(const MoveRecord& move, Stage next);
+// Where a decree stands in the audit log: a slot may hold several commands.
+using DecreeKey = std::pair<std::uint64_t, std::uint32_t>;  // slot, position among its commands
 
 class PlacementState {
  public:
-  // Applies one chosen command. The result is deterministic; refusals are results too and are logged.
+  // Applies one chosen command. The result is deterministic; refusals are results too and are
+  // logged.
   CommandResult Apply(Slot slot, WallMs time_ms, const PlacementCommand& command);
 
   ClusterId cluster() const { return cluster_; }
@@ -192,8 +223,15 @@ class PlacementState {
   const ShardRecord* Shard(ShardId id) const;  // placement too
   const std::map<MoveId, MoveRecord>& moves() const { return moves_; }
   std::vector<const MoveRecord*> ActiveMoves() const;
-  const std::map<std::uint64_t, DecreeRecord>& decrees() const { return decrees_; }  // by slot
+  const std::map<DecreeKey, DecreeRecord>& decrees() const { return decrees_; }
   ShardMap Map() const;
+
+  const MoveRecord* Move(MoveId id) const;
+  const NodeRecord* Node(NodeId id) const;
+  // Why a drain of this node could not end well; empty if it can.
+  std::string DrainProblem(NodeId id) const;
+  // A replica of some shard lives there, or a move is bringing one.
+  bool HoldsReplicas(NodeId id) const;
 
   // ---- rows: the state is stored as rows of the placement replica's engine ----
   // Rows changed since the last call, key -> encoded value (none: deleted). Keys start with "p".
@@ -203,7 +241,39 @@ class PlacementState {
       const std::vector<std::pair<std::string, std::string>>& rows);
 
  private:
+  struct Moment {
+    Slot slot;
+    WallMs time_ms = 0;
+  };
+  CommandResult On(const Bootstrap& change, const Moment& now);
+  CommandResult On(const RegisterNode& change, const Moment& now);
+  CommandResult On(const SetNodeState& change, const Moment& now);
+  CommandResult On(const StartMove& change, const Moment& now);
+  CommandResult On(const AdvanceMove& change, const Moment& now);
+  CommandResult On(const CancelMove& change, const Moment& now);
+  CommandResult On(const ChangeSettings& change, const Moment& now);
+
+  CommandResult AddNode(const NodeRecord& node, const Moment& now);
+  CommandResult UpdateNode(NodeRecord& known, const NodeRecord& told, const Moment& now);
+  NodeRecord* FindRegistered(const NodeRecord& told);
+  Status ChooseTarget(const StartMove& change, const ShardRecord& shard, MoveRecord& move) const;
+  Result<Incarnation> ChooseDisk(const StartMove& change, const ReplicaPlace* source) const;
+  Status Publish(const MoveRecord& move, const consensus::Config& members, const Moment& now);
+  ReplicaPlace PlaceOf(const ShardRecord& shard, const MoveRecord& move,
+                       const consensus::Member& member) const;
+  void EndMove(MoveRecord& move, const Moment& now);
+  void Record(DecreeRecord record);
+  void ForgetOldMoves();
+
   ShardRecord* MutableShard(ShardId id);
+  void TouchHead();
+  void TouchNode(NodeId id);
+  void TouchShard(ShardId id);
+  void TouchMove(MoveId id);
+  void TouchMap(const Moment& now);
+  std::optional<std::string> EncodeRow(const std::string& key) const;
+  bool DecodeRow(const std::string& key, const std::string& value);
+  bool Settle();  // after all rows are decoded: derived facts; false if rows are missing
 
   ClusterId cluster_;
   std::uint64_t version_ = 0;
@@ -213,7 +283,8 @@ class PlacementState {
   ShardRecord placement_;
   std::map<MoveId, MoveRecord> moves_;
   MoveId last_move_;
-  std::map<std::uint64_t, DecreeRecord> decrees_;
+  std::map<DecreeKey, DecreeRecord> decrees_;
+  std::set<MoveId> active_;  // derived: moves that have not ended
   std::set<std::string> changed_;
 };
 

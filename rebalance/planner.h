@@ -1,5 +1,5 @@
-// The planner: a cluster view in; moves, each with its reason, and rejected candidates, each with its
-// reason, out. Pure. Its result is a fixed point: planning again after its moves plans nothing.
+// The planner: a cluster view in; moves, each with its reason, and rejected candidates, each with
+// its reason, out. Pure. Its result is a fixed point: planning again after its moves plans nothing.
 // Mean rule (design.md section 6): a disk's fair load is the mean over disks, weighted by capacity.
 #pragma once
 
@@ -21,15 +21,15 @@ struct ShardLoad {
 
 struct ClusterView {
   const PlacementState* state = nullptr;
-  std::map<ShardId, ShardLoad> loads;      // missing: unknown, counted as empty
-  std::map<NodeId, bool> alive;            // fresh report within the liveness window
-  std::map<NodeId, bool> dead_for_good;    // past dead_node_delay_s: replace its replicas
+  std::map<ShardId, ShardLoad> loads;    // missing: unknown, counted as empty
+  std::map<NodeId, bool> alive;          // fresh report within the liveness window
+  std::map<NodeId, bool> dead_for_good;  // past dead_node_delay_s: replace its replicas
   std::map<Incarnation, std::uint64_t> disk_used_bytes;
 };
 
 struct PlannedMove {
   StartMove start;
-  NodeId from;               // 0: fill-up
+  NodeId from;  // 0: fill-up
   Incarnation from_disk;
   std::uint64_t bytes = 0;
 };
@@ -37,13 +37,13 @@ struct RejectedMove {
   ShardId shard;
   NodeId from;
   NodeId to;
-  std::string rule;    // "disk_full", "zone", "in_flight_limit"...
+  std::string rule;  // "disk_full", "zone", "in_flight_limit"...
   std::string reason;
 };
 struct Plan {
-  std::vector<PlannedMove> moves;        // in the order they should start
-  std::vector<RejectedMove> rejected;    // at most a few per shard
-  double spread_before = 0;  // (max - min) / mean of replicas a disk, by capacity
+  std::vector<PlannedMove> moves;      // in the order they should start
+  std::vector<RejectedMove> rejected;  // at most a few per shard
+  double spread_before = 0;            // (max - min) / mean of replicas a disk, by capacity
   double spread_after = 0;
 };
 

@@ -1,0 +1,254 @@
+// Moves: one a shard at a time, made for an epoch, through the stages of MOVES.md.
+#include <algorithm>
+
+#include "rebalance/refusal.h"
+
+namespace decree::rebalance {
+namespace {
+
+std::string NodeName(NodeId id) { return "node " + ToString(id); }
+std::string ShardName(ShardId id) {
+  return id == kPlacementShard ? "the placement group" : "shard " + ToString(id);
+}
+
+const ReplicaPlace* FindReplica(const ShardRecord& shard, ReplicaId id) {
+  for (const ReplicaPlace& place : shard.entry.replicas) {
+    if (place.replica == id) return &place;
+  }
+  return nullptr;
+}
+
+const ReplicaPlace* FindOnNode(const ShardRecord& shard, NodeId node) {
+  for (const ReplicaPlace& place : shard.entry.replicas) {
+    if (place.node == node) return &place;
+  }
+  return nullptr;
+}
+
+Error Impossible(std::string reason) { return Error(Errc::kImpossible, std::move(reason)); }
+
+}  // namespace
+
+bool IsLegalSuccessor(const MoveRecord& move, Stage next) {
+  const bool fill = !move.source.replica;
+  switch (next) {
+    case Stage::kIntent:
+      return false;
+    case Stage::kAddLearner:
+      return move.stage == Stage::kIntent;
+    case Stage::kSnapshot:
+      return move.stage == Stage::kAddLearner;
+    case Stage::kCatchUp:
+      return move.stage == Stage::kSnapshot;
+    case Stage::kVerify:
+      return move.stage == Stage::kCatchUp;
+    case Stage::kSeal:
+      return move.stage == Stage::kVerify;
+    case Stage::kActivate:
+      return move.stage == Stage::kSeal;
+    case Stage::kPublish:  // a fill-up that does not complete the set stays a learner: no Seal
+      return move.stage == Stage::kActivate || (fill && move.stage == Stage::kVerify);
+    case Stage::kCleanUp:
+      return !fill && move.stage == Stage::kPublish;
+    case Stage::kDone:
+      return move.stage == (fill ? Stage::kPublish : Stage::kCleanUp);
+    case Stage::kRolledBack:  // after the Seal there is only forward (design.md section 4, step 13)
+      return move.stage <= Stage::kSeal;
+  }
+  return false;
+}
+
+Result<Incarnation> PlacementState::ChooseDisk(const StartMove& change,
+                                               const ReplicaPlace* source) const {
+  const NodeRecord& node = nodes_.at(change.to);
+  const bool same_node = source && source->node == change.to;
+  for (const DiskRecord& disk : node.disks) {
+    if (change.to_disk && disk.incarnation != change.to_disk) continue;
+    if (same_node && disk.incarnation == source->disk) {
+      if (change.to_disk) return Impossible("the replica is on that disk already");
+      continue;
+    }
+    if (disk.state == DiskState::kOk) return disk.incarnation;
+    if (change.to_disk) return Impossible("that disk of " + NodeName(change.to) + " has failed");
+  }
+  if (change.to_disk) return Impossible(NodeName(change.to) + " has no such disk");
+  return Impossible(NodeName(change.to) +
+                    (same_node ? " has no other good disk" : " has no good disk"));
+}
+
+Status PlacementState::ChooseTarget(const StartMove& change, const ShardRecord& shard,
+                                    MoveRecord& move) const {
+  const ReplicaPlace* source = nullptr;
+  if (change.source) {
+    source = FindReplica(shard, change.source);
+    if (!source) {
+      return Impossible(ShardName(change.shard) + " has no replica " + ToString(change.source));
+    }
+    move.source = *source;
+  }
+  const NodeRecord* node = Node(change.to);
+  if (!node) return Impossible("no " + NodeName(change.to));
+  if (node->state == NodeState::kRemoved) return Impossible(NodeName(change.to) + " was removed");
+  if (node->state != NodeState::kUp && !(source && source->node == change.to)) {
+    return Impossible(NodeName(change.to) +
+                      (node->state == NodeState::kDead ? " is dead" : " is being drained"));
+  }
+  const ReplicaPlace* held = FindOnNode(shard, change.to);
+  if (held && !source && !held->voter) {  // a learner that waits for its vote: promote it
+    move.target = *held;
+    return {};
+  }
+  if (held && held != source) {
+    return Impossible(NodeName(change.to) + " already holds a replica of " +
+                      ShardName(change.shard));
+  }
+  if (!source && shard.entry.replicas.size() >= WantedCopies(settings_, change.shard)) {
+    return Impossible(ShardName(change.shard) + " has all its copies");
+  }
+  const Result<Incarnation> disk = ChooseDisk(change, source);
+  if (!disk) return disk.error();
+  move.target = {shard.last_replica.Next(), change.to, *disk, true};
+  return {};
+}
+
+CommandResult PlacementState::On(const StartMove& change, const Moment& now) {
+  ShardRecord* shard = MutableShard(change.shard);
+  if (!shard) return Refuse(Errc::kImpossible, "no " + ShardName(change.shard));
+  if (shard->active_move) {
+    return Refuse(Errc::kConflict, "move " + ToString(shard->active_move) + " of " +
+                                       ShardName(change.shard) + " is running");
+  }
+  if (shard->entry.epoch != change.epoch) {
+    return Refuse(Errc::kConflict, ShardName(change.shard) + " is in epoch " +
+                                       ToString(shard->entry.epoch) + ", not " +
+                                       ToString(change.epoch));
+  }
+  MoveRecord move;
+  if (const Status chosen = ChooseTarget(change, *shard, move); !chosen) {
+    return Refuse(chosen.error());
+  }
+  last_move_ = last_move_.Next();
+  move.id = last_move_;
+  move.shard = change.shard;
+  move.epoch = change.epoch;
+  move.cause = change.cause;
+  move.reason = change.reason;
+  move.created_ms = now.time_ms;
+  shard->last_replica = std::max(shard->last_replica, move.target.replica);
+  shard->active_move = move.id;
+  active_.insert(move.id);
+  moves_.emplace(move.id, std::move(move));
+  TouchMove(last_move_);
+  TouchShard(change.shard);
+  TouchHead();
+  ForgetOldMoves();
+  return Accept(last_move_.value);
+}
+
+void PlacementState::ForgetOldMoves() {
+  for (auto it = moves_.begin(); moves_.size() > kKeptMoves && it != moves_.end();) {
+    if (!IsFinal(it->second.stage)) {
+      ++it;
+      continue;
+    }
+    TouchMove(it->first);
+    it = moves_.erase(it);
+  }
+}
+
+// The shard's log names members and nodes; which disk holds one is known from the moves.
+ReplicaPlace PlacementState::PlaceOf(const ShardRecord& shard, const MoveRecord& move,
+                                     const consensus::Member& member) const {
+  if (const ReplicaPlace* known = FindReplica(shard, member.id)) return *known;
+  if (move.target.replica == member.id) return move.target;
+  for (const auto& [id, other] : moves_) {
+    if (other.shard == move.shard && other.target.replica == member.id) return other.target;
+  }
+  return {member.id, member.node, Incarnation{}, true};
+}
+
+// The map follows the shard's own log, never the other way round.
+Status PlacementState::Publish(const MoveRecord& move, const consensus::Config& members,
+                               const Moment& now) {
+  ShardRecord& shard = *MutableShard(move.shard);
+  if (members.voters.empty() || members.epoch < shard.entry.epoch) {
+    return Error(Errc::kConflict, "the members told are older than those published");
+  }
+  ShardEntry entry;
+  entry.epoch = members.epoch;
+  for (const consensus::Member& voter : members.voters) {
+    entry.replicas.push_back(PlaceOf(shard, move, voter));
+    entry.replicas.back().voter = true;
+  }
+  for (const consensus::Member& learner : members.learners) {
+    entry.replicas.push_back(PlaceOf(shard, move, learner));
+    entry.replicas.back().voter = false;
+  }
+  if (entry == shard.entry) return {};
+  shard.entry = std::move(entry);
+  TouchShard(move.shard);
+  TouchMap(now);
+  return {};
+}
+
+void PlacementState::EndMove(MoveRecord& move, const Moment& now) {
+  move.finished_ms = now.time_ms;
+  if (move.stage == Stage::kDone) move.bytes_done = move.bytes_total;
+  MutableShard(move.shard)->active_move = {};
+  active_.erase(move.id);
+  TouchShard(move.shard);
+}
+
+CommandResult PlacementState::On(const AdvanceMove& change, const Moment& now) {
+  const auto found = moves_.find(change.move);
+  if (found == moves_.end()) return Refuse(Errc::kNotFound, "no move " + ToString(change.move));
+  MoveRecord& move = found->second;
+  if (move.stage == change.stage) return Accept(change.move.value, "it was there already");
+  if (!IsLegalSuccessor(move, change.stage)) {
+    return Refuse(Errc::kConflict,
+                  "move " + ToString(change.move) + " is at " + std::string(StageName(move.stage)));
+  }
+  if (move.cancelled && change.stage != Stage::kRolledBack && move.stage < Stage::kSeal) {
+    return Refuse(Errc::kConflict, "move " + ToString(change.move) + " was cancelled");
+  }
+  if (change.stage == Stage::kPublish && !change.members) {
+    return Refuse(Errc::kInvalidArgument, "publishing needs the members");
+  }
+  if (change.members) {
+    const Status published = Publish(move, *change.members, now);
+    if (!published) return Refuse(published.error());
+  }
+  if (change.stage == Stage::kRolledBack && move.error.empty()) move.error = change.note;
+  const bool verified = change.stage == Stage::kSeal ||
+                        (change.stage == Stage::kPublish && move.stage == Stage::kVerify);
+  if (verified) move.digest = change.note;
+  if (change.bytes_total) move.bytes_total = change.bytes_total;
+  if (change.switch_pause_ms) move.switch_pause_ms = change.switch_pause_ms;
+  if (change.stage == Stage::kActivate && move.cancelled) {  // the shard's log decided for the move
+    move.cancelled = false;
+    move.error.clear();
+  }
+  move.stage = change.stage;
+  if (IsFinal(move.stage)) EndMove(move, now);
+  TouchMove(move.id);
+  return Accept(change.move.value);
+}
+
+CommandResult PlacementState::On(const CancelMove& change, const Moment&) {
+  const auto found = moves_.find(change.move);
+  if (found == moves_.end()) return Refuse(Errc::kNotFound, "no move " + ToString(change.move));
+  MoveRecord& move = found->second;
+  if (move.cancelled) return Accept(change.move.value, "it was cancelled already");
+  if (IsFinal(move.stage)) {
+    return Refuse(Errc::kConflict, "move " + ToString(change.move) + " has ended");
+  }
+  if (move.stage > Stage::kSeal) {
+    return Refuse(Errc::kConflict, "the switch of move " + ToString(change.move) + " is decided");
+  }
+  move.cancelled = true;
+  move.error = change.reason.empty() ? "cancelled" : change.reason;
+  TouchMove(move.id);
+  return Accept(change.move.value);
+}
+
+}  // namespace decree::rebalance

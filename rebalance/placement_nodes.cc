@@ -1,0 +1,202 @@
+// Nodes and disks: how they come, change and go.
+#include <algorithm>
+
+#include "rebalance/refusal.h"
+
+namespace decree::rebalance {
+namespace {
+
+bool IsPowerOfTwo(std::uint32_t n) { return n != 0 && (n & (n - 1)) == 0; }
+
+const DiskRecord* FindDisk(const NodeRecord& node, Incarnation disk) {
+  for (const DiskRecord& record : node.disks) {
+    if (record.incarnation == disk) return &record;
+  }
+  return nullptr;
+}
+
+bool SharesDisk(const NodeRecord& a, const NodeRecord& b) {
+  return std::any_of(a.disks.begin(), a.disks.end(),
+                     [&](const DiskRecord& disk) { return FindDisk(b, disk.incarnation); });
+}
+
+// Disks keep their place, since their index is their id. New ones are added; one that is not told
+// of any more is failed, never silently fresh.
+std::vector<DiskRecord> MergeDisks(const NodeRecord& known, const NodeRecord& told) {
+  std::vector<DiskRecord> disks = known.disks;
+  for (DiskRecord& disk : disks) {
+    if (const DiskRecord* now = FindDisk(told, disk.incarnation)) {
+      disk = *now;
+    } else {
+      disk.state = DiskState::kFailed;
+    }
+  }
+  for (const DiskRecord& disk : told.disks) {
+    if (!FindDisk(known, disk.incarnation)) disks.push_back(disk);
+  }
+  return disks;
+}
+
+}  // namespace
+
+Incarnation BootstrapDisk(const NodeRecord& first, ShardId shard) {
+  if (shard == kPlacementShard) return first.disks.front().incarnation;
+  return first.disks[shard.value % first.disks.size()].incarnation;
+}
+
+CommandResult PlacementState::On(const Bootstrap& change, const Moment& now) {
+  if (bootstrapped()) {
+    const bool again =
+        change.cluster == cluster_ && SharesDisk(nodes_.begin()->second, change.first);
+    if (again) return Accept(nodes_.begin()->first.value, "done before");
+    return Refuse(Errc::kConflict, "the cluster exists already");
+  }
+  if (!change.cluster || change.first.disks.empty()) {
+    return Refuse(Errc::kInvalidArgument, "a cluster needs an id and a first disk");
+  }
+  if (!IsPowerOfTwo(change.shards) || change.shards > 4096) {
+    return Refuse(Errc::kInvalidArgument, "the number of shards must be a power of two up to 4096");
+  }
+  if (change.replicas < 1 || change.replicas > 5) {
+    return Refuse(Errc::kInvalidArgument, "replicas must be 1 to 5");
+  }
+  cluster_ = change.cluster;
+  settings_.replicas = change.replicas;
+  AddNode(change.first, now);
+  const auto first_record = [&](ShardId shard) {
+    ShardRecord record;
+    record.entry.epoch = Epoch{1};
+    record.entry.replicas = {{ReplicaId{1}, NodeId{1}, BootstrapDisk(change.first, shard), true}};
+    record.last_replica = ReplicaId{1};
+    TouchShard(shard);
+    return record;
+  };
+  for (std::uint32_t i = 0; i < change.shards; ++i) shards_.push_back(first_record(ShardId{i}));
+  placement_ = first_record(kPlacementShard);
+  return Accept(1);
+}
+
+NodeRecord* PlacementState::FindRegistered(const NodeRecord& told) {
+  if (told.id) {
+    const auto found = nodes_.find(told.id);
+    return found == nodes_.end() ? nullptr : &found->second;
+  }
+  for (auto& [id, node] : nodes_) {
+    if (FindDisk(node, told.disks.front().incarnation)) return &node;
+  }
+  return nullptr;
+}
+
+CommandResult PlacementState::On(const RegisterNode& change, const Moment& now) {
+  if (change.node.disks.empty() || !change.node.disks.front().incarnation) {
+    return Refuse(Errc::kInvalidArgument, "a node needs a disk with an incarnation");
+  }
+  NodeRecord* known = FindRegistered(change.node);
+  if (!known && change.node.id) {
+    return Refuse(Errc::kImpossible, "no node " + ToString(change.node.id) + " in this cluster");
+  }
+  return known ? UpdateNode(*known, change.node, now) : AddNode(change.node, now);
+}
+
+CommandResult PlacementState::AddNode(const NodeRecord& node, const Moment& now) {
+  const NodeId id = nodes_.empty() ? NodeId{1} : nodes_.rbegin()->first.Next();
+  NodeRecord& record = nodes_[id];
+  record = node;
+  record.id = id;
+  record.state = NodeState::kUp;
+  if (record.name.empty()) record.name = "node-" + ToString(id);
+  TouchNode(id);
+  TouchMap(now);
+  return Accept(id.value);
+}
+
+CommandResult PlacementState::UpdateNode(NodeRecord& known, const NodeRecord& told,
+                                         const Moment& now) {
+  const std::string name = "node " + ToString(known.id);
+  if (!SharesDisk(known, told)) {
+    return Refuse(Errc::kImpossible, name + " is known by other disks: a wiped node joins as new");
+  }
+  if (known.state == NodeState::kRemoved) {
+    return Refuse(Errc::kImpossible, name + " was removed from this cluster");
+  }
+  NodeRecord next = told;
+  next.id = known.id;
+  next.disks = MergeDisks(known, told);
+  next.state = known.state == NodeState::kDead ? NodeState::kUp : known.state;
+  if (next.name.empty()) next.name = known.name;
+  if (Encode(next) == Encode(known)) return Accept(known.id.value, "nothing new");
+  const bool moved = next.rpc != known.rpc || next.http != known.http;
+  known = std::move(next);
+  TouchNode(known.id);
+  if (moved) TouchMap(now);
+  return Accept(known.id.value);
+}
+
+bool PlacementState::HoldsReplicas(NodeId id) const {
+  const auto here = [id](const ShardRecord& shard) {
+    const auto& replicas = shard.entry.replicas;
+    return std::any_of(replicas.begin(), replicas.end(),
+                       [id](const ReplicaPlace& place) { return place.node == id; });
+  };
+  if (here(placement_) || std::any_of(shards_.begin(), shards_.end(), here)) return true;
+  const auto moving = [&](MoveId move) {
+    return moves_.at(move).target.node == id || moves_.at(move).source.node == id;
+  };
+  return std::any_of(active_.begin(), active_.end(), moving);
+}
+
+std::string PlacementState::DrainProblem(NodeId id) const {
+  const auto holds = [](const ShardRecord& shard, NodeId node) {
+    const auto& replicas = shard.entry.replicas;
+    return std::any_of(replicas.begin(), replicas.end(),
+                       [node](const ReplicaPlace& place) { return place.node == node; });
+  };
+  const auto has_room = [&](const ShardRecord& shard) {
+    return std::any_of(nodes_.begin(), nodes_.end(), [&](const auto& item) {
+      return item.first != id && item.second.state == NodeState::kUp && !holds(shard, item.first);
+    });
+  };
+  const auto problem = [&](const ShardRecord& shard) {
+    return holds(shard, id) && !has_room(shard);
+  };
+  const bool stuck = problem(placement_) || std::any_of(shards_.begin(), shards_.end(), problem);
+  if (!stuck) return {};
+  return "every other node that is up holds a copy already: a shard's copies need as many nodes";
+}
+
+CommandResult PlacementState::On(const SetNodeState& change, const Moment& now) {
+  const auto found = nodes_.find(change.node);
+  const std::string name = "node " + ToString(change.node);
+  if (found == nodes_.end()) return Refuse(Errc::kNotFound, "no " + name);
+  NodeRecord& node = found->second;
+  if (node.state == change.state) return Accept(0, "it was so already");
+  if (node.state == NodeState::kRemoved) return Refuse(Errc::kImpossible, name + " was removed");
+  switch (change.state) {
+    case NodeState::kUp:
+      break;
+    case NodeState::kDead:
+      if (node.state != NodeState::kUp) return Refuse(Errc::kConflict, name + " is being drained");
+      break;
+    case NodeState::kDraining: {
+      if (node.state == NodeState::kDrained) return Accept(0, "it is drained already");
+      const std::string problem = DrainProblem(change.node);
+      if (!problem.empty()) return Refuse(Errc::kImpossible, problem);
+      break;
+    }
+    case NodeState::kDrained:
+      if (node.state != NodeState::kDraining)
+        return Refuse(Errc::kConflict, name + " is not draining");
+      [[fallthrough]];
+    case NodeState::kRemoved:
+      if (HoldsReplicas(change.node)) {
+        return Refuse(Errc::kImpossible, name + " still holds replicas: drain it first");
+      }
+      break;
+  }
+  node.state = change.state;
+  TouchNode(change.node);
+  if (change.state == NodeState::kRemoved) TouchMap(now);
+  return Accept();
+}
+
+}  // namespace decree::rebalance

@@ -1,0 +1,430 @@
+// NextAction, stage by stage: what is done in which situation (MOVES.md).
+#include <gmock/gmock.h>
+
+#include "rebalance/move.h"
+#include "rebalance/move_members.h"
+
+namespace decree::rebalance {
+namespace {
+
+using consensus::Config;
+using consensus::Member;
+
+constexpr Member kSource{ReplicaId{1}, NodeId{1}};
+constexpr Member kSecond{ReplicaId{2}, NodeId{2}};
+constexpr Member kThird{ReplicaId{3}, NodeId{3}};
+constexpr Member kTarget{ReplicaId{4}, NodeId{4}};
+constexpr MoveId kMove{9};
+
+// A shard of three voters on nodes 1 to 3 in epoch 1; the move replaces replica 1 by replica 4.
+class MoveStagesTest : public ::testing::Test {
+ protected:
+  MoveStagesTest() {
+    move_.id = kMove;
+    move_.shard = ShardId{7};
+    move_.epoch = Epoch{1};
+    move_.source = {kSource.id, kSource.node, Incarnation{10}, true};
+    move_.target = {kTarget.id, kTarget.node, Incarnation{40}, true};
+    config_.epoch = Epoch{1};
+    config_.voters = {kSource, kSecond, kThird};
+    Refresh();
+    view_.target = ReplicaStatus{};
+  }
+  ReplicaStatus Member(std::uint64_t chosen = 1000) const {
+    ReplicaStatus status;
+    status.exists = true;
+    status.config = config_;
+    status.chosen = status.durable_chosen = status.applied = Slot{chosen};
+    status.epoch_started = true;
+    status.has_snapshot = true;
+    return status;
+  }
+  // Source, leader (replica 2) and the third voter answer with the present configuration.
+  void Refresh() {
+    view_.source = Member();
+    view_.leader = Member();
+    view_.leader->leader = true;
+    view_.leader_member = kSecond;
+    view_.others = {{kSecond.id, *view_.leader}, {kThird.id, Member()}};
+  }
+  void AddLearner() {
+    config_.learners = {kTarget};
+    config_.open_move = kMove;
+    Refresh();
+    view_.target = Member();
+  }
+  void RemoveLearner() {
+    config_.learners.clear();
+    config_.ended_move = kMove;
+    config_.open_move = {};
+    Refresh();
+  }
+  void Seal() {
+    config_.epoch = Epoch{2};
+    config_.learners.clear();
+    config_.voters = {kSecond, kThird, kTarget};
+    config_.ended_move = kMove;
+    config_.open_move = {};
+    Refresh();
+    view_.target = Member();
+  }
+  void Digest(std::optional<ReplicaStatus>& status, std::string digest) {
+    status->digests = {{view_.mark, std::move(digest)}};
+  }
+  void MakeFillUp() { move_.source = {}; }
+  Action At(Stage stage) {
+    move_.stage = stage;
+    Action first = NextAction(move_, view_);
+    const Action again = NextAction(move_, view_);
+    EXPECT_EQ(first.kind, again.kind) << "the same situation, the same answer";
+    return first;
+  }
+  void ExpectAdvance(Stage from, Stage to) {
+    const Action action = At(from);
+    EXPECT_EQ(action.kind, ActionKind::kAdvance) << action.why;
+    EXPECT_EQ(action.advance.stage, to);
+    EXPECT_EQ(action.advance.move, kMove);
+    MoveRecord before = move_;
+    before.stage = from;
+    EXPECT_TRUE(IsLegalSuccessor(before, action.advance.stage));
+  }
+
+  MoveRecord move_;
+  Config config_;
+  MoveView view_;
+};
+
+constexpr Stage kBeforeSwitch[] = {Stage::kIntent,  Stage::kAddLearner, Stage::kSnapshot,
+                                   Stage::kCatchUp, Stage::kVerify,     Stage::kSeal};
+
+// ---- the way forward ----
+
+TEST_F(MoveStagesTest, IntentCreatesTheShellFirst) {
+  EXPECT_EQ(At(Stage::kIntent).kind, ActionKind::kCreateTarget);
+  view_.target->exists = true;
+  ExpectAdvance(Stage::kIntent, Stage::kAddLearner);
+}
+
+TEST_F(MoveStagesTest, IntentWaitsForASilentTarget) {
+  view_.target.reset();
+  EXPECT_EQ(At(Stage::kIntent).kind, ActionKind::kWait);
+}
+
+TEST_F(MoveStagesTest, AddLearnerIsProposedAtTheLeader) {
+  view_.target->exists = true;
+  const Action action = At(Stage::kAddLearner);
+  EXPECT_EQ(action.kind, ActionKind::kAddLearner);
+  EXPECT_EQ(action.to, kTarget);
+  view_.leader.reset();
+  EXPECT_EQ(At(Stage::kAddLearner).kind, ActionKind::kWait);
+  AddLearner();
+  ExpectAdvance(Stage::kAddLearner, Stage::kSnapshot);
+}
+
+TEST_F(MoveStagesTest, SnapshotWaitsForRows) {
+  AddLearner();
+  view_.target->has_snapshot = false;
+  EXPECT_EQ(At(Stage::kSnapshot).kind, ActionKind::kWait);
+  view_.target->has_snapshot = true;
+  view_.target->data_bytes = 55;
+  ExpectAdvance(Stage::kSnapshot, Stage::kCatchUp);
+  EXPECT_EQ(At(Stage::kSnapshot).advance.bytes_total, 55u);
+}
+
+TEST_F(MoveStagesTest, CatchUpGoesByWhatIsDurableAtTheTarget) {
+  AddLearner();
+  view_.target->durable_chosen = Slot{1000 - kCatchUpGap - 1};
+  EXPECT_EQ(At(Stage::kCatchUp).kind, ActionKind::kWait);
+  view_.target->durable_chosen = Slot{1000 - kCatchUpGap};
+  ExpectAdvance(Stage::kCatchUp, Stage::kVerify);
+}
+
+TEST_F(MoveStagesTest, VerifyComparesDigestsAtOneMark) {
+  AddLearner();
+  EXPECT_EQ(At(Stage::kVerify).kind, ActionKind::kMark);
+  view_.mark = Slot{900};
+  EXPECT_EQ(At(Stage::kVerify).kind, ActionKind::kWait);
+  Digest(view_.target, "abc");
+  EXPECT_EQ(At(Stage::kVerify).kind, ActionKind::kWait) << "nothing to compare with";
+  Digest(view_.leader, "abc");
+  ExpectAdvance(Stage::kVerify, Stage::kSeal);
+  EXPECT_EQ(At(Stage::kVerify).advance.note, "abc");
+  Digest(view_.source, "abc");
+  ExpectAdvance(Stage::kVerify, Stage::kSeal);
+}
+
+TEST_F(MoveStagesTest, ADigestOfAnotherSlotDoesNotCount) {
+  AddLearner();
+  view_.mark = Slot{800};
+  Digest(view_.target, "abc");
+  Digest(view_.leader, "abc");
+  view_.mark = Slot{900};
+  EXPECT_EQ(At(Stage::kVerify).kind, ActionKind::kWait);
+}
+
+TEST_F(MoveStagesTest, DifferentDigestsCancelWithBothNamed) {
+  AddLearner();
+  view_.mark = Slot{900};
+  Digest(view_.target, "abc");
+  Digest(view_.leader, "abc");
+  Digest(view_.source, "xyz");
+  const Action action = At(Stage::kVerify);
+  EXPECT_EQ(action.kind, ActionKind::kCancel);
+  EXPECT_THAT(action.why, ::testing::AllOf(::testing::HasSubstr("abc"), ::testing::HasSubstr("xyz"),
+                                           ::testing::HasSubstr("slot 900")));
+}
+
+TEST_F(MoveStagesTest, SealNamesTheNewSet) {
+  AddLearner();
+  const Action action = At(Stage::kSeal);
+  EXPECT_EQ(action.kind, ActionKind::kSeal);
+  EXPECT_THAT(action.next_voters, ::testing::ElementsAre(kSecond, kThird, kTarget));
+  EXPECT_TRUE(action.next_learners.empty());
+}
+
+TEST_F(MoveStagesTest, SealWaitsForALaggingTarget) {
+  AddLearner();
+  view_.target->durable_chosen = Slot{1};
+  EXPECT_EQ(At(Stage::kSeal).kind, ActionKind::kWait);
+  view_.target.reset();
+  EXPECT_EQ(At(Stage::kSeal).kind, ActionKind::kWait);
+}
+
+TEST_F(MoveStagesTest, ALeadingSourceHandsOverToTheMostAdvancedVoterFirst) {
+  AddLearner();
+  view_.leader_member = kSource;
+  view_.leader = view_.source;
+  view_.others[kSecond.id].durable_chosen = Slot{999};
+  const Action action = At(Stage::kSeal);
+  EXPECT_EQ(action.kind, ActionKind::kTransfer);
+  EXPECT_EQ(action.to, kThird);
+  view_.others.clear();
+  EXPECT_EQ(At(Stage::kSeal).kind, ActionKind::kWait) << "never to one that does not answer";
+}
+
+TEST_F(MoveStagesTest, TheOnlyVoterSealsItselfOut) {
+  config_.voters = {kSource};
+  AddLearner();
+  view_.others.clear();
+  view_.leader_member = kSource;
+  const Action action = At(Stage::kSeal);
+  EXPECT_EQ(action.kind, ActionKind::kSeal);
+  EXPECT_THAT(action.next_voters, ::testing::ElementsAre(kTarget));
+}
+
+TEST_F(MoveStagesTest, AChosenSealIsReadFromAnyReplica) {
+  AddLearner();
+  const MoveView before = view_;
+  Seal();
+  const ReplicaStatus sealed = Member();
+  view_ = before;
+  view_.others[kThird.id] = sealed;  // the leader has not heard, or does not answer
+  ExpectAdvance(Stage::kSeal, Stage::kActivate);
+  view_.leader.reset();
+  ExpectAdvance(Stage::kSeal, Stage::kActivate);
+}
+
+TEST_F(MoveStagesTest, ActivateWaitsForEpochStartAtALeaderOfTheNewEpoch) {
+  AddLearner();
+  EXPECT_EQ(At(Stage::kActivate).kind, ActionKind::kWait) << "a leader of the old epoch";
+  Seal();
+  view_.leader->epoch_started = false;
+  EXPECT_EQ(At(Stage::kActivate).kind, ActionKind::kWait);
+  view_.leader->epoch_started = true;
+  view_.leader->switch_pause_ms = 3;
+  ExpectAdvance(Stage::kActivate, Stage::kPublish);
+  const Action action = At(Stage::kActivate);
+  EXPECT_EQ(action.advance.members, config_);
+  EXPECT_EQ(action.advance.switch_pause_ms, 3u);
+  view_.leader.reset();
+  EXPECT_EQ(At(Stage::kActivate).kind, ActionKind::kWait);
+}
+
+TEST_F(MoveStagesTest, CleanUpDestroysTheSourceUntilItsTombstoneIsThere) {
+  Seal();
+  ExpectAdvance(Stage::kPublish, Stage::kCleanUp);
+  EXPECT_EQ(At(Stage::kCleanUp).kind, ActionKind::kDestroySource);
+  view_.source->exists = false;
+  EXPECT_EQ(At(Stage::kCleanUp).kind, ActionKind::kDestroySource) << "no tombstone yet";
+  view_.source->tombstone = kSource.id;
+  ExpectAdvance(Stage::kCleanUp, Stage::kDone);
+  view_.source.reset();
+  EXPECT_EQ(At(Stage::kCleanUp).kind, ActionKind::kWait);
+}
+
+TEST_F(MoveStagesTest, ADeadSourceDoesNotBlockTheShard) {
+  Seal();
+  view_.source.reset();
+  view_.source_gone = true;
+  ExpectAdvance(Stage::kCleanUp, Stage::kDone);
+  EXPECT_THAT(At(Stage::kCleanUp).advance.note, ::testing::HasSubstr("node 1 is dead"));
+}
+
+TEST_F(MoveStagesTest, ADeadSourceDoesNotHinderItsReplacement) {
+  AddLearner();
+  view_.source.reset();
+  view_.source_gone = true;
+  view_.mark = Slot{900};
+  Digest(view_.target, "abc");
+  Digest(view_.leader, "abc");
+  ExpectAdvance(Stage::kVerify, Stage::kSeal);
+  EXPECT_EQ(At(Stage::kSeal).kind, ActionKind::kSeal);
+}
+
+// ---- fill-ups ----
+
+TEST_F(MoveStagesTest, AFillUpThatDoesNotCompleteTheSetStaysALearner) {
+  MakeFillUp();
+  config_.voters = {kSecond};
+  AddLearner();
+  view_.source.reset();
+  view_.others = {{kSecond.id, *view_.leader}};
+  view_.mark = Slot{900};
+  Digest(view_.target, "abc");
+  Digest(view_.leader, "abc");
+  ExpectAdvance(Stage::kVerify, Stage::kPublish);
+  EXPECT_EQ(At(Stage::kVerify).advance.members, config_);
+  EXPECT_EQ(At(Stage::kVerify).advance.note, "abc");
+  ExpectAdvance(Stage::kPublish, Stage::kDone);
+}
+
+TEST_F(MoveStagesTest, TheFillUpThatCompletesTheSetSealsFromOneToThree) {
+  MakeFillUp();
+  config_.voters = {kSecond};
+  AddLearner();
+  config_.learners = {kThird, kTarget};
+  Refresh();
+  view_.source.reset();
+  view_.mark = Slot{900};
+  Digest(view_.target, "abc");
+  Digest(view_.leader, "abc");
+  ExpectAdvance(Stage::kVerify, Stage::kSeal);
+  const Action action = At(Stage::kSeal);
+  EXPECT_EQ(action.kind, ActionKind::kSeal);
+  EXPECT_THAT(action.next_voters, ::testing::ElementsAre(kSecond, kThird, kTarget));
+  view_.others[kThird.id].durable_chosen = Slot{1};
+  EXPECT_EQ(At(Stage::kVerify).kind, ActionKind::kWait) << "the other learner must catch up";
+  view_.others.erase(kThird.id);
+  ExpectAdvance(Stage::kVerify, Stage::kPublish);  // it does not answer: do not wait for it
+}
+
+TEST_F(MoveStagesTest, NoMoreVotersThanWanted) {
+  MakeFillUp();
+  config_.voters = {kSecond};
+  AddLearner();
+  config_.learners = {kThird, kTarget};
+  Refresh();
+  view_.source.reset();
+  view_.replicas_wanted = 2;  // one voter and a learner
+  view_.mark = Slot{900};
+  Digest(view_.target, "abc");
+  Digest(view_.leader, "abc");
+  ExpectAdvance(Stage::kVerify, Stage::kPublish);
+}
+
+TEST(MembersAfterTest, AMovedLearnerLeavesTheVotersAlone) {
+  MoveRecord move;
+  move.source.replica = kThird.id;
+  move.target = {kTarget.id, kTarget.node, Incarnation{1}, true};
+  Config config;
+  config.voters = {kSource};
+  config.learners = {kThird, kTarget};
+  const NextMembers next = MembersAfter(move, config, {kTarget.id}, 3);
+  EXPECT_THAT(next.voters, ::testing::ElementsAre(kSource));
+  EXPECT_THAT(next.learners, ::testing::ElementsAre(kTarget));
+}
+
+TEST(MembersAfterTest, ReplacingAVoterNeverShrinksTheSet) {
+  MoveRecord move;
+  move.source.replica = kSource.id;
+  move.target = {kTarget.id, kTarget.node, Incarnation{1}, true};
+  Config config;
+  config.voters = {kSource, kSecond, kThird};
+  config.learners = {kTarget};
+  EXPECT_EQ(MembersAfter(move, config, {kTarget.id}, 1).voters.size(), 3u);
+}
+
+// ---- the way back ----
+
+TEST_F(MoveStagesTest, ACancelledMoveRemovesTheLearnerBeforeItDestroysTheTarget) {
+  AddLearner();
+  move_.cancelled = true;
+  move_.error = "why";
+  for (const Stage stage : kBeforeSwitch) {
+    EXPECT_EQ(At(stage).kind, ActionKind::kRemoveLearner) << StageName(stage);
+  }
+  RemoveLearner();
+  for (const Stage stage : kBeforeSwitch) {
+    EXPECT_EQ(At(stage).kind, ActionKind::kDestroyTarget) << StageName(stage);
+  }
+  view_.target->exists = false;
+  EXPECT_EQ(At(Stage::kSeal).kind, ActionKind::kDestroyTarget) << "no tombstone yet";
+  view_.target->tombstone = kTarget.id;
+  for (const Stage stage : kBeforeSwitch) ExpectAdvance(stage, Stage::kRolledBack);
+  EXPECT_EQ(At(Stage::kSeal).advance.note, "why");
+}
+
+TEST_F(MoveStagesTest, RollbackWaitsForALeaderAndForTheTarget) {
+  AddLearner();
+  move_.cancelled = true;
+  view_.leader.reset();
+  EXPECT_EQ(At(Stage::kCatchUp).kind, ActionKind::kWait);
+  RemoveLearner();
+  view_.target.reset();
+  EXPECT_EQ(At(Stage::kCatchUp).kind, ActionKind::kWait);
+  view_.target_gone = true;
+  ExpectAdvance(Stage::kCatchUp, Stage::kRolledBack);
+}
+
+TEST_F(MoveStagesTest, AtIntentThereIsNoLearnerToRemove) {
+  move_.cancelled = true;
+  view_.target->exists = true;
+  EXPECT_EQ(At(Stage::kIntent).kind, ActionKind::kDestroyTarget);
+}
+
+TEST_F(MoveStagesTest, AfterAddLearnerWasPossibleOnlyTheLogMayEndTheMove) {
+  move_.cancelled = true;
+  view_.target->exists = true;
+  EXPECT_EQ(At(Stage::kAddLearner).kind, ActionKind::kRemoveLearner)
+      << "a late AddLearner must find the move ended";
+}
+
+TEST_F(MoveStagesTest, AChosenSealBeatsTheWishToCancel) {
+  Seal();
+  move_.cancelled = true;
+  ExpectAdvance(Stage::kSeal, Stage::kActivate);
+}
+
+TEST_F(MoveStagesTest, TroubleBeforeTheSealIsCancelledByDecree) {
+  AddLearner();
+  view_.target_gone = true;
+  for (const Stage stage : kBeforeSwitch) {
+    EXPECT_EQ(At(stage).kind, ActionKind::kCancel) << StageName(stage);
+    EXPECT_FALSE(At(stage).why.empty());
+  }
+  view_.target_gone = false;
+  view_.target->exists = false;
+  for (const Stage stage : {Stage::kAddLearner, Stage::kSnapshot, Stage::kSeal}) {
+    EXPECT_EQ(At(stage).kind, ActionKind::kCancel) << StageName(stage);
+  }
+  view_.target->tombstone = kTarget.id;
+  EXPECT_EQ(At(Stage::kIntent).kind, ActionKind::kCancel) << "destroyed before";
+}
+
+TEST_F(MoveStagesTest, TroubleAfterTheSealChangesNothing) {
+  Seal();
+  view_.target.reset();
+  view_.target_gone = true;
+  ExpectAdvance(Stage::kSeal, Stage::kActivate);
+  ExpectAdvance(Stage::kActivate, Stage::kPublish);
+  ExpectAdvance(Stage::kPublish, Stage::kCleanUp);
+}
+
+TEST_F(MoveStagesTest, AnEndedMoveDoesNothing) {
+  Seal();
+  EXPECT_EQ(At(Stage::kDone).kind, ActionKind::kWait);
+  EXPECT_EQ(At(Stage::kRolledBack).kind, ActionKind::kWait);
+}
+
+}  // namespace
+}  // namespace decree::rebalance

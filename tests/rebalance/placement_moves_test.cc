@@ -1,0 +1,230 @@
+#include "placement_fixture.h"
+
+namespace decree::rebalance {
+namespace {
+
+constexpr ShardId kShard{2};
+
+class PlacementMovesTest : public ::testing::Test {
+ protected:
+  PlacementMovesTest() {
+    two_ = cluster_.Join(2, 2);
+    three_ = cluster_.Join(3);
+  }
+  MoveId Start(const StartMove& start) {
+    const CommandResult result = cluster_.Do(start);
+    EXPECT_EQ(result.code, Errc::kOk) << result.detail;
+    return MoveId{result.version};
+  }
+  void Expect(const StartMove& start, Errc code) {
+    const auto before = cluster_.RowsWithoutDecrees();
+    const std::size_t decrees = cluster_.state.decrees().size();
+    const CommandResult result = cluster_.Do(start);
+    EXPECT_EQ(result.code, code) << result.detail;
+    EXPECT_FALSE(result.detail.empty());
+    EXPECT_EQ(cluster_.RowsWithoutDecrees(), before) << "a refusal changes nothing";
+    EXPECT_EQ(cluster_.state.decrees().size(), decrees + 1) << "and is in the audit log";
+    EXPECT_NE(cluster_.LastDecree().outcome, "ok");
+  }
+
+  TestCluster cluster_;
+  NodeId two_, three_;
+};
+
+TEST_F(PlacementMovesTest, AnIntentGivesOutAFreshReplicaId) {
+  const MoveId id = Start(cluster_.Intent(kShard, ReplicaId{1}, two_));
+  const MoveRecord& move = *cluster_.state.Move(id);
+  EXPECT_EQ(move.source.node, NodeId{1});
+  EXPECT_EQ(move.target, (ReplicaPlace{ReplicaId{2}, two_, Incarnation{200}, true}));
+  EXPECT_EQ(move.stage, Stage::kIntent);
+  EXPECT_EQ(cluster_.state.Shard(kShard)->active_move, id);
+  EXPECT_EQ(cluster_.state.Shard(kShard)->last_replica, ReplicaId{2});
+  EXPECT_EQ(cluster_.LastDecree().kind, "move_intent");
+  EXPECT_EQ(cluster_.LastDecree().move, id);
+  EXPECT_EQ(cluster_.LastDecree().shard, kShard);
+  EXPECT_EQ(cluster_.LastDecree().outcome, "ok");
+}
+
+TEST_F(PlacementMovesTest, OnlyOneActiveMoveAShard) {
+  Start(cluster_.Intent(kShard, ReplicaId{1}, two_));
+  Expect(cluster_.Intent(kShard, ReplicaId{1}, three_), Errc::kConflict);
+}
+
+TEST_F(PlacementMovesTest, AStaleEpochIsAConflict) {
+  StartMove start = cluster_.Intent(kShard, ReplicaId{1}, two_);
+  start.epoch = Epoch{7};
+  Expect(start, Errc::kConflict);
+}
+
+TEST_F(PlacementMovesTest, ImpossibleMovesSayWhy) {
+  Expect(StartMove{ShardId{99}, Epoch{1}, ReplicaId{1}, two_}, Errc::kImpossible);
+  Expect(cluster_.Intent(kShard, ReplicaId{9}, two_), Errc::kImpossible);
+  Expect(cluster_.Intent(kShard, ReplicaId{1}, NodeId{9}), Errc::kImpossible);
+  Expect(cluster_.Intent(kShard, ReplicaId{1}, NodeId{1}), Errc::kImpossible);
+  Expect(cluster_.Intent(kShard, ReplicaId{}, NodeId{1}), Errc::kImpossible);
+  StartMove no_disk = cluster_.Intent(kShard, ReplicaId{1}, two_);
+  no_disk.to_disk = Incarnation{12345};
+  Expect(no_disk, Errc::kImpossible);
+  cluster_.Do(SetNodeState{two_, NodeState::kDead, ""});
+  Expect(cluster_.Intent(kShard, ReplicaId{1}, two_), Errc::kImpossible);
+  cluster_.Do(SetNodeState{two_, NodeState::kDraining, ""});
+  Expect(cluster_.Intent(kShard, ReplicaId{1}, two_), Errc::kImpossible);
+  cluster_.Do(SetNodeState{two_, NodeState::kRemoved, ""});
+  Expect(cluster_.Intent(kShard, ReplicaId{1}, two_), Errc::kImpossible);
+}
+
+TEST_F(PlacementMovesTest, AFailedDiskIsNoTarget) {
+  NodeRecord node = MakeNode(2, 2);
+  node.disks[0].state = DiskState::kFailed;
+  cluster_.Do(RegisterNode{node});
+  StartMove failed = cluster_.Intent(kShard, ReplicaId{1}, two_);
+  failed.to_disk = Incarnation{200};
+  Expect(failed, Errc::kImpossible);
+  const MoveId id = Start(cluster_.Intent(kShard, ReplicaId{1}, two_));
+  EXPECT_EQ(cluster_.state.Move(id)->target.disk, Incarnation{201}) << "the first good one";
+}
+
+TEST_F(PlacementMovesTest, AReplicaMayGoToAnotherDiskOfItsNode) {
+  cluster_.Finish(Start(cluster_.Intent(kShard, ReplicaId{1}, two_)));
+  StartMove same = cluster_.Intent(kShard, ReplicaId{2}, two_);
+  same.to_disk = Incarnation{200};
+  Expect(same, Errc::kImpossible);
+  same.to_disk = {};
+  const MoveId id = Start(same);
+  EXPECT_EQ(cluster_.state.Move(id)->target,
+            (ReplicaPlace{ReplicaId{3}, two_, Incarnation{201}, true}));
+}
+
+TEST_F(PlacementMovesTest, AdvanceTakesOnlyLegalSuccessors) {
+  const MoveId id = Start(cluster_.Intent(kShard, ReplicaId{1}, two_));
+  EXPECT_EQ(cluster_.To(id, Stage::kSnapshot).code, Errc::kConflict);
+  EXPECT_EQ(cluster_.To(id, Stage::kAddLearner).code, Errc::kOk);
+  const auto before = cluster_.RowsWithoutDecrees();
+  EXPECT_EQ(cluster_.To(id, Stage::kAddLearner).code, Errc::kOk) << "an old leader repeats";
+  EXPECT_EQ(cluster_.RowsWithoutDecrees(), before);
+  EXPECT_EQ(cluster_.To(id, Stage::kIntent).code, Errc::kConflict);
+  EXPECT_EQ(cluster_.To(id, Stage::kSeal).code, Errc::kConflict);
+  EXPECT_EQ(cluster_.To(MoveId{99}, Stage::kSeal).code, Errc::kNotFound);
+}
+
+TEST_F(PlacementMovesTest, LegalSuccessorsAreThoseOfTheTable) {
+  for (const bool fill : {false, true}) {
+    MoveRecord move;
+    move.source.replica = ReplicaId{fill ? 0u : 1u};
+    int legal = 0;
+    for (int from = 0; from <= static_cast<int>(Stage::kMax); ++from) {
+      for (int to = 0; to <= static_cast<int>(Stage::kMax); ++to) {
+        move.stage = static_cast<Stage>(from);
+        legal += IsLegalSuccessor(move, static_cast<Stage>(to));
+      }
+    }
+    // Nine steps forward and a way back from the first six stages; a fill-up has no clean-up but
+    // may skip the Seal.
+    EXPECT_EQ(legal, 9 + 6) << fill;
+    for (const Stage after : {Stage::kActivate, Stage::kPublish, Stage::kCleanUp, Stage::kDone}) {
+      move.stage = after;
+      EXPECT_FALSE(IsLegalSuccessor(move, Stage::kRolledBack));
+    }
+  }
+}
+
+TEST_F(PlacementMovesTest, PublishingFollowsTheShardsLogAndBumpsTheMap) {
+  const MoveId id = Start(cluster_.Intent(kShard, ReplicaId{1}, two_));
+  const std::uint64_t version = cluster_.state.version();
+  cluster_.Finish(id);
+  EXPECT_GT(cluster_.state.version(), version);
+  const ShardRecord& shard = *cluster_.state.Shard(kShard);
+  EXPECT_EQ(shard.entry.epoch, Epoch{2});
+  ASSERT_EQ(shard.entry.replicas.size(), 1u);
+  EXPECT_EQ(shard.entry.replicas[0], (ReplicaPlace{ReplicaId{2}, two_, Incarnation{200}, true}));
+  EXPECT_FALSE(shard.active_move);
+  EXPECT_EQ(cluster_.state.Move(id)->stage, Stage::kDone);
+  EXPECT_TRUE(cluster_.state.ActiveMoves().empty());
+}
+
+TEST_F(PlacementMovesTest, PublishingNeverGoesBackInEpochs) {
+  cluster_.Finish(Start(cluster_.Intent(kShard, ReplicaId{1}, two_)));
+  const MoveId id = Start(cluster_.Intent(kShard, ReplicaId{2}, three_));
+  for (const Stage stage : {Stage::kAddLearner, Stage::kSnapshot, Stage::kCatchUp, Stage::kVerify,
+                            Stage::kSeal, Stage::kActivate}) {
+    cluster_.To(id, stage);
+  }
+  consensus::Config old = cluster_.ConfigOf(kShard);
+  old.epoch = Epoch{1};
+  EXPECT_EQ(cluster_.To(id, Stage::kPublish).code, Errc::kInvalidArgument);
+  EXPECT_EQ(cluster_.To(id, Stage::kPublish, "", old).code, Errc::kConflict);
+  EXPECT_EQ(cluster_.state.Move(id)->stage, Stage::kActivate);
+}
+
+TEST_F(PlacementMovesTest, AFillUpMaySkipTheSealAndPublishALearner) {
+  const MoveId id = Start(cluster_.Intent(kShard, ReplicaId{}, two_));
+  for (const Stage stage :
+       {Stage::kAddLearner, Stage::kSnapshot, Stage::kCatchUp, Stage::kVerify}) {
+    cluster_.To(id, stage);
+  }
+  consensus::Config config = cluster_.ConfigOf(kShard);
+  config.learners = {{ReplicaId{2}, two_}};
+  EXPECT_EQ(cluster_.To(id, Stage::kPublish, "abc", config).code, Errc::kOk);
+  EXPECT_EQ(cluster_.To(id, Stage::kCleanUp).code, Errc::kConflict) << "nothing to clean up";
+  EXPECT_EQ(cluster_.To(id, Stage::kDone).code, Errc::kOk);
+  const ShardEntry& entry = cluster_.state.Shard(kShard)->entry;
+  ASSERT_EQ(entry.replicas.size(), 2u);
+  EXPECT_FALSE(entry.replicas[1].voter);
+  EXPECT_EQ(entry.replicas[1].disk, Incarnation{200});
+  EXPECT_EQ(cluster_.state.Move(id)->digest, "abc");
+  // A later fill-up to the same node promotes that learner: no new replica.
+  const MoveId promote = Start(cluster_.Intent(kShard, ReplicaId{}, two_));
+  EXPECT_EQ(cluster_.state.Move(promote)->target.replica, ReplicaId{2});
+}
+
+TEST_F(PlacementMovesTest, NoFillUpAboveTheWantedCopies) {
+  TestCluster one(1, 1);
+  const NodeId two = one.Join(2);
+  EXPECT_EQ(one.Do(one.Intent(ShardId{0}, ReplicaId{}, two)).code, Errc::kImpossible);
+  EXPECT_EQ(one.Do(one.Intent(kPlacementShard, ReplicaId{}, two)).code, Errc::kOk)
+      << "the placement group wants three whatever the shards want";
+}
+
+TEST_F(PlacementMovesTest, RollingBackFreesTheShardAndKeepsTheReason) {
+  const MoveId id = Start(cluster_.Intent(kShard, ReplicaId{1}, two_));
+  EXPECT_EQ(cluster_.Do(CancelMove{id, "changed my mind"}).code, Errc::kOk);
+  EXPECT_TRUE(cluster_.state.Move(id)->cancelled);
+  EXPECT_EQ(cluster_.To(id, Stage::kRolledBack).code, Errc::kOk);
+  EXPECT_EQ(cluster_.state.Move(id)->error, "changed my mind");
+  EXPECT_FALSE(cluster_.state.Shard(kShard)->active_move);
+  EXPECT_EQ(cluster_.state.Shard(kShard)->entry.epoch, Epoch{1});
+  EXPECT_EQ(cluster_.Do(CancelMove{id, ""}).code, Errc::kOk) << "a repeat";
+  const MoveId next = Start(cluster_.Intent(kShard, ReplicaId{1}, two_));
+  EXPECT_EQ(cluster_.state.Move(next)->target.replica, ReplicaId{3}) << "ids are never reused";
+}
+
+TEST_F(PlacementMovesTest, CancelIsTooLateOnceTheSwitchIsDecided) {
+  const MoveId id = Start(cluster_.Intent(kShard, ReplicaId{1}, two_));
+  for (const Stage stage :
+       {Stage::kAddLearner, Stage::kSnapshot, Stage::kCatchUp, Stage::kVerify, Stage::kSeal}) {
+    cluster_.To(id, stage);
+  }
+  EXPECT_EQ(cluster_.Do(CancelMove{id, "late"}).code, Errc::kOk) << "the log decides";
+  cluster_.To(id, Stage::kActivate);
+  EXPECT_FALSE(cluster_.state.Move(id)->cancelled) << "it decided for the move";
+  EXPECT_EQ(cluster_.Do(CancelMove{id, "later"}).code, Errc::kConflict);
+}
+
+TEST_F(PlacementMovesTest, OldMovesAreForgottenButActiveOnesAreKept) {
+  const MoveId kept = Start(cluster_.Intent(ShardId{0}, ReplicaId{1}, two_));
+  MoveId last;
+  for (std::size_t i = 0; i < kKeptMoves + 5; ++i) {
+    last = MoveId{cluster_.Do(cluster_.Intent(kShard, ReplicaId{1}, two_)).version};
+    cluster_.To(last, Stage::kRolledBack);
+  }
+  EXPECT_EQ(cluster_.state.moves().size(), kKeptMoves);
+  EXPECT_NE(cluster_.state.Move(kept), nullptr);
+  EXPECT_EQ(cluster_.state.Move(kept.Next()), nullptr);
+  EXPECT_NE(cluster_.state.Move(last), nullptr);
+  auto reborn = PlacementState::FromRows({cluster_.rows.begin(), cluster_.rows.end()});
+  ASSERT_TRUE(reborn);
+  EXPECT_EQ(reborn->moves().size(), kKeptMoves);
+}
+
+}  // namespace
+}  // namespace decree::rebalance
