@@ -8,8 +8,7 @@ namespace asio = boost::asio;
 using asio::ip::tcp;
 
 struct FakeServer::Session : std::enable_shared_from_this<Session> {
-  Session(FakeServer& owner, tcp::socket accepted)
-      : server(owner), socket(std::move(accepted)) {}
+  Session(FakeServer& owner, tcp::socket accepted) : server(owner), socket(std::move(accepted)) {}
 
   void Start() {
     Hello hello;

@@ -55,9 +55,8 @@ void Echo(const RpcRequest& request, const FakeServer::Respond& respond) {
 TEST_F(LinkTest, AnswersAreMatchedToTheirCallsInAnyOrder) {
   std::vector<FakeServer::Respond> waiting;
   FakeServer server([&waiting](const RpcRequest& request, const FakeServer::Respond& respond) {
-    waiting.push_back([respond, body = request.body](RpcResponse) {
-      respond(FakeServer::Ok(body));
-    });
+    waiting.push_back(
+        [respond, body = request.body](RpcResponse) { respond(FakeServer::Ok(body)); });
     if (waiting.size() < 3) return;
     for (auto it = waiting.rbegin(); it != waiting.rend(); ++it) (*it)({});
   });
@@ -129,8 +128,7 @@ TEST_F(LinkTest, TheFirstHelloFixesTheCluster) {
 
 TEST_F(LinkTest, AServerOfAnotherProtocolIsRefusedBeforeAnythingIsSent) {
   boost::asio::io_context io;
-  boost::asio::ip::tcp::acceptor acceptor(
-      io, {boost::asio::ip::make_address("127.0.0.1"), 0});
+  boost::asio::ip::tcp::acceptor acceptor(io, {boost::asio::ip::make_address("127.0.0.1"), 0});
   Dial("127.0.0.1:" + std::to_string(acceptor.local_endpoint().port()));
   auto answer = Start();
   auto socket = acceptor.accept();

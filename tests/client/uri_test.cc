@@ -10,8 +10,7 @@ using std::chrono::milliseconds;
 TEST(ClientUriTest, TakesSeveralEndpointsAndTheTimeout) {
   const auto options = ParseClientUri("decree://a:1,b.example:65535,[::1]:4740/?timeout=500ms");
   ASSERT_TRUE(options) << options.error().ToString();
-  EXPECT_EQ(options->endpoints,
-            (std::vector<std::string>{"a:1", "b.example:65535", "[::1]:4740"}));
+  EXPECT_EQ(options->endpoints, (std::vector<std::string>{"a:1", "b.example:65535", "[::1]:4740"}));
   EXPECT_EQ(options->timeout, milliseconds(500));
 }
 
