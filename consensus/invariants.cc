@@ -1,0 +1,179 @@
+#include "consensus/invariants.h"
+
+#include <algorithm>
+
+#include "kv/base/frame.h"
+
+namespace decree::consensus {
+namespace {
+
+// Votes this far below what is decided say nothing new any more.
+constexpr std::uint64_t kKeepSlots = 8192;
+constexpr std::size_t kMaxViolations = 32;
+
+}  // namespace
+
+Invariants::Invariants(const Config& genesis) {
+  if (genesis.epoch != Epoch{}) configs_[genesis.epoch] = genesis;
+}
+
+std::uint64_t Invariants::HashOf(const Decree& decree) {
+  const std::uint64_t hash = Hash64(Encode(decree));
+  return hash != 0 ? hash : 1;
+}
+
+std::uint64_t Invariants::ChosenHash(Slot slot) const {
+  const auto it = decided_.find(slot);
+  return it != decided_.end() ? it->second.hash : 0;
+}
+
+void Invariants::Violate(ReplicaId replica, const std::string& what) {
+  if (violations_.size() < kMaxViolations) {
+    violations_.push_back("replica " + ToString(replica) + ": " + what);
+  }
+}
+
+void Invariants::Stepped(const Replica& replica, const Output& output) {
+  const ReplicaId self = replica.self();
+  Seen& seen = seen_[self];
+  if (replica.promised() < seen.promised) Violate(self, "INV-3 the promise fell");
+  if (replica.chosen() < seen.chosen) Violate(self, "INV-8 chosen fell");
+  seen.promised = replica.promised();
+  seen.chosen = replica.chosen();
+  CheckConfig(replica);
+  for (const ChosenDecree& c : output.chosen) {
+    // A snapshot may skip slots, nothing may come twice.
+    if (c.slot <= seen.emitted) Violate(self, "INV-8 handed out again: " + ToString(c.slot));
+    seen.emitted = c.slot;
+    Decide(self, c.slot, c.decree);
+  }
+  auto& votes = seen.durable_votes;
+  votes.erase(votes.begin(), votes.upper_bound(replica.trimmed()));
+}
+
+void Invariants::CheckConfig(const Replica& replica) {
+  const Config& config = replica.config();
+  if (config.epoch == Epoch{}) return;
+  const auto [known, fresh] = configs_.try_emplace(config.epoch, config);
+  if (fresh) return;
+  if (known->second.voters != config.voters || known->second.start != config.start) {
+    Violate(replica.self(), "INV-9 another membership of epoch " + ToString(config.epoch));
+  }
+}
+
+void Invariants::Decide(ReplicaId replica, Slot slot, const Decree& decree) {
+  const std::uint64_t hash = HashOf(decree);
+  const auto [known, fresh] = decided_.try_emplace(slot, Decided{hash, decree.kind});
+  if (!fresh) {
+    if (known->second.hash != hash) {
+      Violate(replica, "INV-1 two values chosen at slot " + ToString(slot));
+    }
+    return;
+  }
+  CheckSealNeighbours(replica, slot);
+  while (decided_.count(decided_to_.Next()) != 0) decided_to_ = decided_to_.Next();
+  if (decided_to_.value > kKeepSlots) Forget(Slot{decided_to_.value - kKeepSlots});
+}
+
+void Invariants::CheckSealNeighbours(ReplicaId replica, Slot slot) {
+  for (const Slot seal : {slot, Slot{slot.value - (slot.value > 0 ? 1 : 0)}}) {
+    const auto at = decided_.find(seal);
+    const auto after = decided_.find(seal.Next());
+    if (at == decided_.end() || after == decided_.end()) continue;
+    if (at->second.kind != DecreeKind::kSeal) continue;
+    if (after->second.kind != DecreeKind::kEpochStart) {
+      Violate(replica, "INV-7 no EpochStart after the Seal at " + ToString(seal));
+    }
+  }
+}
+
+void Invariants::Durable(ReplicaId replica, const Persist& record) {
+  Seen& seen = seen_[replica];
+  if (record.promised) {
+    if (*record.promised < seen.durable_promised) {
+      Violate(replica, "INV-3 a lower promise was written");
+    }
+    seen.durable_promised = std::max(seen.durable_promised, *record.promised);
+  }
+  for (const Vote& vote : record.votes) CheckVote(replica, vote);
+  for (const ChosenDecree& c : record.chosen) {
+    const auto known = decided_.find(c.slot);
+    if (known != decided_.end() && known->second.hash != HashOf(c.decree)) {
+      Violate(replica, "INV-1 learned another value at slot " + ToString(c.slot));
+    }
+  }
+}
+
+void Invariants::CheckVote(ReplicaId replica, const Vote& vote) {
+  Seen& seen = seen_[replica];
+  const std::string where = ToString(vote.ballot) + " at slot " + ToString(vote.slot);
+  if (vote.ballot < seen.durable_promised) Violate(replica, "INV-4 vote below promise: " + where);
+  Ballot& highest = seen.durable_votes[vote.slot];
+  highest = std::max(highest, vote.ballot);
+
+  const std::uint64_t hash = HashOf(vote.decree);
+  BallotSlot& cast = votes_[{vote.slot, vote.ballot}];
+  if (cast.hash == 0) cast.hash = hash;
+  if (cast.hash != hash) Violate(replica, "INV-2 two values in " + where);
+  cast.voters.insert(replica);
+
+  const auto config = configs_.find(vote.ballot.epoch);
+  if (config == configs_.end()) return;
+  if (!config->second.IsVoter(replica)) Violate(replica, "INV-4 not a voter: " + where);
+  if (cast.voters.size() < config->second.QuorumSize()) return;
+  const auto next = configs_.find(vote.ballot.epoch.Next());
+  if (next != configs_.end() && vote.slot >= next->second.start) {
+    Violate(replica, "INV-7 chosen after the Seal of its epoch: " + where);
+  }
+  Decide(replica, vote.slot, vote.decree);
+}
+
+void Invariants::Sent(ReplicaId from, const Message& message) {
+  if (const auto* promise = std::get_if<Promise>(&message)) CheckPromise(from, *promise);
+  if (const auto* accepted = std::get_if<Accepted>(&message)) CheckAccepted(from, *accepted);
+}
+
+void Invariants::CheckPromise(ReplicaId from, const Promise& m) {
+  if (m.promised > seen_[from].durable_promised) {
+    Violate(from, "INV-5 promise said before it was durable: " + ToString(m.promised));
+  }
+}
+
+void Invariants::CheckAccepted(ReplicaId from, const Accepted& m) {
+  if (m.promised > seen_[from].durable_promised) {
+    Violate(from, "INV-5 promise said before it was durable: " + ToString(m.promised));
+  }
+  if (m.promised != m.ballot) return;
+  for (Slot slot = decided_to_.Next(); slot <= m.voted; slot = slot.Next()) {
+    if (decided_.count(slot) != 0) continue;
+    const auto cast = votes_.find({slot, m.ballot});
+    if (cast == votes_.end() || cast->second.voters.count(from) == 0) {
+      Violate(from, "INV-5 vote said before it was durable: slot " + ToString(slot));
+      return;
+    }
+  }
+}
+
+void Invariants::Restarted(const Replica& replica) {
+  const ReplicaId self = replica.self();
+  Seen& seen = seen_[self];
+  if (replica.promised() < seen.durable_promised) {
+    Violate(self, "INV-3 a durable promise was forgotten");
+  }
+  for (const auto& [slot, ballot] : seen.durable_votes) {
+    if (slot <= replica.chosen()) continue;
+    const Vote* vote = replica.VoteAt(slot);
+    if (vote == nullptr || vote->ballot < ballot) {
+      Violate(self, "INV-6 a durable vote was forgotten: slot " + ToString(slot));
+    }
+  }
+  seen.promised = replica.promised();
+  seen.chosen = replica.chosen();
+  seen.emitted = replica.applied();
+}
+
+void Invariants::Forget(Slot below) {
+  votes_.erase(votes_.begin(), votes_.lower_bound({below, Ballot{}}));
+}
+
+}  // namespace decree::consensus

@@ -1,0 +1,82 @@
+// What must hold over all replicas of one shard at every moment. Tests and the simulator feed it with
+// what happens; it keeps a history of its own and compares. It never touches a replica.
+//
+//   INV-1  one value a slot: what replicas hand out as chosen, and what a majority of durable votes
+//          in one ballot chose, agree.
+//   INV-2  one value a (ballot, slot).
+//   INV-3  a promise never falls, neither in memory nor across a restart once it was durable.
+//   INV-4  no vote below a durable promise, and none of a replica that is no voter of the ballot's
+//          epoch.
+//   INV-5  what a Promise or Accepted said is durable when it leaves (P7).
+//   INV-6  durable votes survive a restart, unless superseded (chosen, a higher ballot, trimmed).
+//   INV-7  nothing is chosen after a Seal in its epoch; the slot after it holds EpochStart.
+//   INV-8  chosen never falls within a life; decrees are handed out in slot order, without gaps.
+//   INV-9  replicas agree on the voters and the first slot of an epoch.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "consensus/replica.h"
+
+namespace decree::consensus {
+
+class Invariants {
+ public:
+  explicit Invariants(const Config& genesis);
+
+  // After each event of a replica; `output` is what TakeOutput gave for it.
+  void Stepped(const Replica& replica, const Output& output);
+  // `record` of `replica` is on its disk; call before Replica::Persisted.
+  void Durable(ReplicaId replica, const Persist& record);
+  // `message` leaves `from`.
+  void Sent(ReplicaId from, const Message& message);
+  // A new life of a replica, made from what its disk kept; call before its first output is taken.
+  void Restarted(const Replica& replica);
+
+  bool ok() const { return violations_.empty(); }
+  const std::vector<std::string>& violations() const { return violations_; }
+
+  // What was found chosen at a slot, by its hash (HashOf); 0: nothing yet.
+  std::uint64_t ChosenHash(Slot slot) const;
+  static std::uint64_t HashOf(const Decree& decree);
+
+ private:
+  struct Decided {
+    std::uint64_t hash = 0;
+    DecreeKind kind = DecreeKind::kNoOp;
+  };
+  struct BallotSlot {
+    std::uint64_t hash = 0;
+    std::set<ReplicaId> voters;
+  };
+  struct Seen {  // of one replica
+    Ballot promised;          // in this life
+    Slot chosen;              // in this life
+    Slot emitted;             // in this life
+    Ballot durable_promised;  // ever
+    std::map<Slot, Ballot> durable_votes;
+  };
+
+  void Violate(ReplicaId replica, const std::string& what);
+  void Decide(ReplicaId replica, Slot slot, const Decree& decree);
+  void CheckSealNeighbours(ReplicaId replica, Slot slot);
+  void CheckConfig(const Replica& replica);
+  void CheckVote(ReplicaId replica, const Vote& vote);
+  void CheckPromise(ReplicaId from, const Promise& m);
+  void CheckAccepted(ReplicaId from, const Accepted& m);
+  void Forget(Slot below);
+
+  std::map<Epoch, Config> configs_;
+  std::map<Slot, Decided> decided_;
+  Slot decided_to_;  // everything <= it is decided
+  std::map<std::pair<Slot, Ballot>, BallotSlot> votes_;
+  std::map<ReplicaId, Seen> seen_;
+  std::vector<std::string> violations_;
+};
+
+}  // namespace decree::consensus

@@ -1,0 +1,50 @@
+#include "tests/consensus/random_cluster.h"
+
+namespace decree::consensus::testing {
+namespace {
+
+TEST(SmokeTest, ThreeReplicasElectChooseAndRead) {
+  ClusterOptions options;
+  RandomCluster cluster(1, options);
+  cluster.Run(2s);
+  cluster.HealAndSettle();
+  EXPECT_EQ(cluster.Failure(), "");
+  EXPECT_GT(cluster.acknowledged(), 100u);
+  EXPECT_GT(cluster.reads_served(), 50u);
+}
+
+TEST(RandomScheduleTest, InvariantsHoldAndHealedClustersSettle) {
+  const char* first = std::getenv("DECREE_CONSENSUS_SEED");
+  const char* count = std::getenv("DECREE_CONSENSUS_SEEDS");
+  const std::uint64_t begin = first ? std::stoull(first) : 1;
+  const std::uint64_t end = begin + (count ? std::stoull(count) : first ? 1 : 300);
+  std::size_t acknowledged = 0, reads = 0, moves = 0;
+  for (std::uint64_t seed = begin; seed < end; ++seed) {
+    RandomCluster cluster(seed);
+    cluster.Run(1500ms);
+    cluster.HealAndSettle();
+    ASSERT_EQ(cluster.Failure(), "") << "replay with DECREE_CONSENSUS_SEED=" << seed;
+    acknowledged += cluster.acknowledged();
+    reads += cluster.reads_served();
+    moves += cluster.moves_done();
+  }
+  RecordProperty("acknowledged", static_cast<int>(acknowledged));
+  RecordProperty("reads", static_cast<int>(reads));
+  RecordProperty("moves", static_cast<int>(moves));
+  if (end - begin < 100) return;
+  EXPECT_GT(acknowledged, 1000u);
+  EXPECT_GT(reads, 1000u);
+  EXPECT_GT(moves, 50u);
+}
+
+TEST(RandomScheduleTest, OneSeedGivesOneTrace) {
+  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+    RandomCluster a(seed), b(seed);
+    a.Run(800ms);
+    b.Run(800ms);
+    EXPECT_EQ(a.digest(), b.digest()) << seed;
+  }
+}
+
+}  // namespace
+}  // namespace decree::consensus::testing
