@@ -93,7 +93,7 @@ void ShardHost::Pump() {
 void ShardHost::CarryOut(consensus::Output&& output) {
   PersistOutput(output);
   SendAll(output.send);
-  if (!output.chosen.empty()) Apply(output.chosen);
+  if (!output.chosen.empty()) Apply(std::move(output.chosen));
   if (closed_) return;
   if (output.leadership_changed) OnLeadershipChange();
   if (!output.reads.empty()) FinishReads(output.reads);

@@ -62,7 +62,7 @@ class ShardHost : public std::enable_shared_from_this<ShardHost> {
   const consensus::Replica& replica() const { return *replica_; }
   const store::MachineFacts& facts() const { return machine_->facts(); }
   store::StateMachine& machine() { return *machine_; }
-  bool leading() const { return replica_->ReadyLeader(); }
+  bool leading() const { return !closed_ && replica_->ReadyLeader(); }
   bool closed() const { return closed_; }
   std::uint64_t operations() const { return operations_; }
   rebalance::ReplicaStatus Describe() const;
@@ -83,8 +83,8 @@ class ShardHost : public std::enable_shared_from_this<ShardHost> {
   void PersistOutput(consensus::Output& output);
   void OnPersisted(consensus::PersistId id, std::vector<consensus::Outgoing>& after, Status status);
   void SendAll(std::vector<consensus::Outgoing>& messages);
-  void Apply(const std::vector<consensus::ChosenDecree>& chosen);
-  bool ApplyOne(const consensus::ChosenDecree& chosen);
+  void Apply(std::vector<consensus::ChosenDecree>&& chosen);
+  bool ApplyRun(const std::vector<consensus::ChosenDecree>& run);
   void OnLeadershipChange();
   void Fail(const Error& error);
 

@@ -10,6 +10,7 @@ namespace decree::node {
 namespace {
 
 constexpr std::size_t kKeptDigests = 8;
+constexpr std::size_t kMaxRun = 256;  // slots in one row batch
 // Slots kept in the log below the flushed rows, so that a member that was away briefly catches up
 // without a snapshot.
 constexpr std::uint64_t kKeptSlots = 512;
@@ -19,24 +20,35 @@ constexpr Duration kFetchRetry = 200ms;
 
 }  // namespace
 
-void ShardHost::Apply(const std::vector<consensus::ChosenDecree>& chosen) {
-  for (const consensus::ChosenDecree& decree : chosen) {
-    if (!ApplyOne(decree)) return;
+// One row batch for everything chosen, but a mark ends a batch: its rows are digested as of its slot.
+void ShardHost::Apply(std::vector<consensus::ChosenDecree>&& chosen) {
+  const Slot last = chosen.back().slot;
+  std::vector<consensus::ChosenDecree> run;
+  for (consensus::ChosenDecree& decree : chosen) {
+    const bool mark = store::HoldsMark(decree.decree);
+    const bool end = mark || run.size() + 1 == kMaxRun || decree.slot == last;
+    run.push_back(std::move(decree));
+    if (!end) continue;
+    if (!ApplyRun(run)) return;
+    if (mark) DigestMark(run.back().slot);
+    run.clear();
   }
-  replica_->Applied(Now(), chosen.back().slot);
+  replica_->Applied(Now(), last);
   if (!kv_) env_->HostChanged(*this);
   MaybeFlush();
 }
 
-bool ShardHost::ApplyOne(const consensus::ChosenDecree& chosen) {
-  Result<std::vector<store::AppliedSlot>> applied = machine_->Apply({chosen});
+bool ShardHost::ApplyRun(const std::vector<consensus::ChosenDecree>& run) {
+  Result<std::vector<store::AppliedSlot>> applied = machine_->Apply(run);
   if (!applied) {
     Fail(applied.error());
     return false;
   }
-  DECREE_CHECK(applied->size() == 1 && facts().applied == chosen.slot);
-  if (applied->front().has_mark) DigestMark(chosen.slot);
-  writes_.Settle(chosen.slot, chosen.decree.payload, applied->front(), AnswerFrame());
+  DECREE_CHECK(applied->size() == run.size() && facts().applied == run.back().slot);
+  const RpcResponse frame = AnswerFrame();
+  for (std::size_t i = 0; i < run.size(); ++i) {
+    writes_.Settle(run[i].slot, run[i].decree.payload, (*applied)[i], frame);
+  }
   return true;
 }
 

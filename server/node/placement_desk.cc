@@ -1,0 +1,79 @@
+#include "server/node/placement_desk.h"
+
+#include <utility>
+
+#include "server/node/node_shared.h"
+#include "server/node/placement_machine.h"
+
+namespace decree::node {
+
+PlacementDesk::PlacementDesk(NodeShared& node)
+    : node_(&node), leader_(*this), mover_(*this), admin_(*this, leader_) {}
+
+PlacementDesk::~PlacementDesk() = default;
+
+void PlacementDesk::OnHost(ShardHost& host) {
+  const bool leads = host.leading() && state() != nullptr && state()->bootstrapped();
+  if (leads == leading_) return;
+  leading_ = leads;
+  if (leads) {
+    leader_.Start();
+    mover_.Start();
+  } else {
+    Stop();
+  }
+}
+
+void PlacementDesk::Stop() {
+  leading_ = false;
+  mover_.Stop();
+  leader_.Stop();
+}
+
+void PlacementDesk::OnReport(NodeReport report) {
+  if (leading_) leader_.OnReport(std::move(report));
+}
+
+void PlacementDesk::Admin(AdminRequest request, std::function<void(AdminResponse)> done) {
+  admin_.Handle(std::move(request), std::move(done));
+}
+
+Executor& PlacementDesk::executor() { return node_->workers[0]->executor(); }
+NodeId PlacementDesk::self() const { return node_->node(); }
+const NodeConfig& PlacementDesk::config() const { return node_->config; }
+
+const rebalance::PlacementState* PlacementDesk::state() {
+  const auto host = node_->workers[0]->FindShard(kPlacementShard);
+  if (!host || host->closed()) return nullptr;
+  return &static_cast<PlacementMachine&>(host->machine()).state();
+}
+
+void PlacementDesk::Propose(rebalance::PlacementChange change,
+                            std::function<void(CommandResult)> done) {
+  Command command;
+  command.kind = CommandKind::kPlacement;
+  command.value = Encode(rebalance::PlacementCommand{self(), std::move(change)});
+  RpcReply reply = [executor = &executor(), done = std::move(done)](RpcResponse response) {
+    CommandResult result{response.code, 0, false, 0, response.detail};
+    if (response.code == Errc::kOk) {
+      const auto decoded = Decode<CommandResult>(response.body);
+      result = decoded ? *decoded : CommandResult{Errc::kCorruption, 0, false, 0, {}};
+    }
+    executor->Post([done, result] { done(result); });
+  };
+  const auto host = node_->workers[0]->FindShard(kPlacementShard);
+  if (!host) {
+    RpcResponse refusal;
+    refusal.code = Errc::kNotLeader;
+    return reply(std::move(refusal));
+  }
+  host->Write(std::move(command), std::move(reply));
+}
+
+void PlacementDesk::CallNode(NodeId to, RpcRequest request, RpcReply reply) {
+  node_->workers[0]->Call(to, Channel::kControl, std::move(request), std::move(reply));
+}
+
+void PlacementDesk::Log(LogLevel level, std::string_view line) { node_->Log(level, line); }
+
+}  // namespace decree::node
