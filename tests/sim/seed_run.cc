@@ -114,6 +114,7 @@ class Run {
     report.simulated = world_.now();
     report.machines = cluster_.size();
     report.shards = cluster_.options().shards;
+    report.chosen_seen = cluster_.network().checker().chosen_seen();
     report.operations = history_.counts();
     report.faults = faults_.counts();
     report.failures = world_.failures();

@@ -20,6 +20,7 @@ struct SeedReport {
   Nanos simulated = 0;
   std::uint32_t machines = 0;
   std::uint32_t shards = 0;
+  std::uint64_t chosen_seen = 0;  // values that the wire checker compared
   HistoryCounts operations;
   std::map<std::string, std::uint64_t> faults;
   std::map<std::string, std::uint64_t> moves;  // by last stage

@@ -36,6 +36,7 @@ void SimTransport::Send(std::vector<consensus::Envelope> envelopes) {
   if (!life_->alive) return;
   std::map<NodeId, std::vector<consensus::Envelope>> by_node;
   for (consensus::Envelope& envelope : envelopes) {
+    network_.checker().OnSend(envelope);
     by_node[envelope.to.node].push_back(std::move(envelope));
   }
   for (const auto& [node, batch] : by_node) {
