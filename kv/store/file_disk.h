@@ -1,5 +1,5 @@
-// The real disk: a directory with a lock, an identity, a shared log, a small RocksDB of facts and one
-// RocksDB a replica. All RocksDBs of a disk share block cache, write-buffer budget and threads.
+// The real disk: a directory with a lock, an identity, a shared log, a small RocksDB of facts and
+// one RocksDB a replica. All RocksDBs of a disk share block cache, write-buffer budget and threads.
 //
 //   DIR/LOCK            held while open
 //   DIR/IDENTITY        format version, incarnation
@@ -14,6 +14,7 @@
 
 #include "kv/base/log_sink.h"
 #include "kv/store/disk.h"
+#include "kv/store/posix_file.h"
 
 namespace decree::store {
 
@@ -25,10 +26,11 @@ struct FileDiskOptions {
   std::uint64_t write_buffer_bytes = std::uint64_t{256} << 20;
   int background_threads = 2;
   LogSink log;
+  FaultHook fault_hook;  // tests only: log files, and renames of rows
 };
 
-// kLocked: another process has the directory. kCorruption: a damaged middle of the log, or a directory
-// that is not ours. kIo, kNoSpace: from the system, naming the path.
+// kLocked: another process has the directory. kCorruption: a damaged middle of the log, or a
+// directory that is not ours. kIo, kNoSpace: from the system, naming the path.
 Result<std::unique_ptr<Disk>> OpenFileDisk(FileDiskOptions options);
 
 }  // namespace decree::store

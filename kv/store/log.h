@@ -4,7 +4,7 @@
 #pragma once
 
 #include <functional>
-#include <map>
+#include <optional>
 #include <vector>
 
 #include "consensus/output.h"
@@ -31,6 +31,9 @@ class Log {
   // What the log knows of a replica after opening; empty (no promise, no votes) if nothing. `config`
   // and `applied` are left for the caller to fill from the rows. Call before the first Append of `key`.
   virtual Result<consensus::Recovered> Recover(ReplicaKey key) = 0;
+  // Every replica that has records. A crash can undo a Forget that was not yet written: after opening,
+  // the owner forgets again whoever is no replica of this disk any more. Any thread.
+  virtual std::vector<ReplicaKey> Replicas() = 0;
   // The replica that pins the oldest part of the log, if its log share passes the recycling goal: the
   // owner should flush its rows and Trim. Any thread.
   virtual std::optional<ReplicaKey> OldestPin() = 0;

@@ -137,6 +137,13 @@ Result<consensus::Recovered> MemLog::Recover(ReplicaKey key) {
   return it->second.merged.ToRecovered();
 }
 
+std::vector<ReplicaKey> MemLog::Replicas() {
+  const std::lock_guard lock(core_->mutex);
+  std::vector<ReplicaKey> keys;
+  for (const auto& [key, log] : core_->image.log) keys.push_back(key);
+  return keys;
+}
+
 std::optional<ReplicaKey> MemLog::OldestPin() {
   const std::lock_guard lock(core_->mutex);
   if (queue_->live_bytes <= goal_bytes_) return std::nullopt;

@@ -21,6 +21,7 @@ class MemLog : public Log {
   void Trim(ReplicaKey key, Slot slot) override;
   void Forget(ReplicaKey key) override;
   Result<consensus::Recovered> Recover(ReplicaKey key) override;
+  std::vector<ReplicaKey> Replicas() override;
   std::optional<ReplicaKey> OldestPin() override;
 
  private:

@@ -1,9 +1,13 @@
 #include "tests/store/test_disk.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <sstream>
+#include <stdexcept>
 
+#include "kv/store/file_disk.h"
 #include "kv/store/mem_disk.h"
+#include "tests/store/temp_dir.h"
 
 namespace decree::store {
 namespace {
@@ -23,6 +27,46 @@ class MemTestDisk : public TestDisk {
   std::unique_ptr<MemDisk> disk_ = std::make_unique<MemDisk>(MemDiskOptions{});
 };
 
+// The crash of a real disk is a copy of its directory, taken while it is open: what a killed
+// process leaves. Small segments and a few threads keep the tests quick.
+class FileTestDisk : public TestDisk {
+ public:
+  FileTestDisk() { Open(); }
+  ~FileTestDisk() override {
+    disk_.reset();
+    old_.clear();
+  }
+  Disk& disk() override { return *disk_; }
+  void Reopen() override {
+    disk_.reset();
+    Open();
+  }
+  void Crash() override {
+    const std::string from = Directory();
+    ++life_;
+    std::filesystem::copy(from, Directory(), std::filesystem::copy_options::recursive);
+    old_.push_back(std::move(disk_));
+    Open();
+  }
+
+ private:
+  std::string Directory() const { return directory_.Sub("life-" + std::to_string(life_)); }
+  void Open() {
+    FileDiskOptions options;
+    options.path = Directory();
+    options.segment_bytes = 1 << 20;
+    options.block_cache_bytes = 8 << 20;
+    auto opened = OpenFileDisk(options);
+    if (!opened) throw std::runtime_error(opened.error().ToString());
+    disk_ = *std::move(opened);
+  }
+
+  TempDir directory_;
+  int life_ = 0;
+  std::vector<std::unique_ptr<Disk>> old_;
+  std::unique_ptr<Disk> disk_;
+};
+
 consensus::Decree Command(const std::string& value) {
   consensus::Decree decree;
   decree.kind = consensus::DecreeKind::kCommandBatch;
@@ -33,7 +77,8 @@ consensus::Decree Command(const std::string& value) {
 }  // namespace
 
 std::vector<DiskKind> AllDiskKinds() {
-  return {{"Mem", [] { return std::make_unique<MemTestDisk>(); }}};
+  return {{"Mem", [] { return std::make_unique<MemTestDisk>(); }},
+          {"File", [] { return std::make_unique<FileTestDisk>(); }}};
 }
 
 Status AppendAndWait(Log& log, ReplicaKey key, consensus::Persist record) {

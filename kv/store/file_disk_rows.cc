@@ -1,0 +1,180 @@
+#include "kv/store/file_disk_rows.h"
+
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+#include <optional>
+#include <utility>
+
+namespace decree::store {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kNew = ".new";
+
+std::string NameOf(ReplicaKey key) { return ToString(key.shard) + "-" + ToString(key.replica); }
+
+std::optional<ReplicaKey> KeyOf(const std::string& name) {
+  ReplicaKey key;
+  const char* end = name.data() + name.size();
+  const auto shard = std::from_chars(name.data(), end, key.shard.value);
+  if (shard.ec != std::errc() || shard.ptr == end || *shard.ptr != '-') return std::nullopt;
+  const auto replica = std::from_chars(shard.ptr + 1, end, key.replica.value);
+  if (replica.ec != std::errc() || replica.ptr != end || NameOf(key) != name) return std::nullopt;
+  return key;
+}
+
+Result<std::vector<std::string>> Names(const std::string& directory) {
+  std::vector<std::string> names;
+  std::error_code error;
+  fs::directory_iterator it(directory, error);
+  for (; !error && it != fs::directory_iterator(); it.increment(error)) {
+    names.push_back(it->path().filename().string());
+  }
+  if (error) return SystemError("list", directory, error.value());
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+bool Exists(const std::string& path) {
+  std::error_code ignored;
+  return fs::exists(path, ignored);
+}
+
+// A database that was being created when the power went has neither a CURRENT file nor a table. One
+// that lost its CURRENT file still has its tables, and is damaged.
+Result<bool> NeverCreated(const std::string& path) {
+  if (!Exists(path)) return true;
+  const Result<std::vector<std::string>> names = Names(path);
+  if (!names) return names.error();
+  return std::none_of(names->begin(), names->end(), [](const std::string& name) {
+    return name == "CURRENT" || name.ends_with(".sst");
+  });
+}
+
+}  // namespace
+
+FileDiskRows::FileDiskRows(std::string directory, std::shared_ptr<RocksShared> shared,
+                           std::shared_ptr<BackgroundPool> pool, FaultHook hook)
+    : rows_(directory + "/rows"),
+      staging_(directory + "/staging"),
+      shared_(std::move(shared)),
+      pool_(std::move(pool)),
+      hook_(std::move(hook)) {}
+
+std::string FileDiskRows::RowPath(ReplicaKey key) const { return rows_ + "/" + NameOf(key); }
+
+std::string FileDiskRows::FreshName() { return staging_ + "/place-" + std::to_string(++fresh_); }
+
+Status FileDiskRows::Prepare(bool create) {
+  if (!create && !Exists(rows_)) {
+    return Error(Errc::kCorruption, rows_ + ": missing from the data directory");
+  }
+  std::error_code error;
+  fs::remove_all(staging_, error);
+  if (error) return SystemError("remove", staging_, error.value());
+  if (Status made = MakeDirectory(rows_); !made) return made;
+  if (Status made = MakeDirectory(staging_); !made) return made;
+  const Result<std::vector<std::string>> names = Names(rows_);
+  if (!names) return names.error();
+  for (const std::string& name : *names) {
+    const std::string path = rows_ + "/" + name;
+    if (!name.ends_with(kNew)) continue;
+    if (Status done = FinishReplace(path.substr(0, path.size() - kNew.size())); !done) return done;
+  }
+  return {};
+}
+
+Status FileDiskRows::CheckClosed(ReplicaKey key) {
+  const auto it = uses_.find(key);
+  if (it == uses_.end()) return {};
+  if (Status closed = it->second->AwaitClosed(); !closed) {
+    return Error(Errc::kConflict, RowPath(key) + ": " + closed.error().detail());
+  }
+  uses_.erase(it);
+  return {};
+}
+
+Result<std::unique_ptr<Engine>> FileDiskRows::Open(ReplicaKey key) {
+  const std::lock_guard lock(mutex_);
+  if (Status closed = CheckClosed(key); !closed) return closed.error();
+  return OpenLocked(key);
+}
+
+Result<std::unique_ptr<Engine>> FileDiskRows::OpenLocked(ReplicaKey key) {
+  const std::string path = RowPath(key);
+  if (Status finished = FinishReplace(path); !finished) return finished.error();
+  const Result<bool> create = NeverCreated(path);
+  if (!create) return create.error();
+  Result<std::shared_ptr<RocksDatabase>> database = OpenRocksDatabase(path, *create, shared_);
+  if (!database) return database.error();
+  uses_[key] = (*database)->use();
+  if (*create) {
+    if (Status synced = SyncRows(); !synced) return synced.error();
+  }
+  return std::unique_ptr<Engine>(
+      std::make_unique<RocksEngine>(*std::move(database), pool_, staging_));
+}
+
+// Out of the way at once, its bytes freed afterwards. What is left is removed at the next start.
+Status FileDiskRows::MoveAside(const std::string& path) {
+  const std::string aside = FreshName();
+  if (Status renamed = RenameFile(path, aside, hook_); !renamed) return renamed;
+  if (Status synced = SyncRows(); !synced) return synced;
+  std::error_code ignored;
+  fs::remove_all(aside, ignored);
+  return {};
+}
+
+Status FileDiskRows::Remove(ReplicaKey key) {
+  const std::lock_guard lock(mutex_);
+  if (Status closed = CheckClosed(key); !closed) return closed;
+  if (Status finished = FinishReplace(RowPath(key)); !finished) return finished;
+  if (!Exists(RowPath(key))) return {};
+  return MoveAside(RowPath(key));
+}
+
+Result<std::vector<ReplicaKey>> FileDiskRows::List() {
+  const Result<std::vector<std::string>> names = Names(rows_);
+  if (!names) return names.error();
+  std::vector<ReplicaKey> keys;
+  for (const std::string& name : *names) {
+    if (const std::optional<ReplicaKey> key = KeyOf(name)) keys.push_back(*key);
+  }
+  std::sort(keys.begin(), keys.end());
+  return keys;
+}
+
+Result<std::string> FileDiskRows::MakeStaging() {
+  std::string path = FreshName();
+  if (Status made = MakeDirectory(path); !made) return made.error();
+  return path;
+}
+
+// Once rows/S-R.new exists, the new rows are complete and decided, and everybody who meets it goes
+// on from there: old rows aside, new ones into their place.
+Status FileDiskRows::FinishReplace(const std::string& path) {
+  const std::string decided = path + std::string(kNew);
+  if (!Exists(decided)) return {};
+  if (Exists(path)) {
+    if (Status moved = MoveAside(path); !moved) return moved;
+  }
+  if (Status renamed = RenameFile(decided, path, hook_); !renamed) return renamed;
+  return SyncRows();
+}
+
+Result<std::unique_ptr<Engine>> FileDiskRows::Replace(ReplicaKey key, const std::string& staged) {
+  if (Status good = CheckRocksFiles(staged, *shared_); !good) return good.error();
+  const std::lock_guard lock(mutex_);
+  if (Status closed = CheckClosed(key); !closed) return closed.error();
+  const std::string path = RowPath(key);
+  if (Status finished = FinishReplace(path); !finished) return finished.error();
+  if (Status renamed = RenameFile(staged, path + std::string(kNew), hook_); !renamed) {
+    return renamed.error();
+  }
+  if (Status synced = SyncRows(); !synced) return synced.error();
+  return OpenLocked(key);
+}
+
+}  // namespace decree::store

@@ -1,0 +1,59 @@
+// The directories of the replicas' rows: how they are opened, replaced and removed so that a crash
+// at any step leaves the old rows or the new ones (FORMATS.md, "Replacing rows").
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "kv/base/ids.h"
+#include "kv/store/disk.h"
+#include "kv/store/posix_file.h"
+#include "kv/store/rocks_engine.h"
+
+namespace decree::store {
+
+class FileDiskRows {
+ public:
+  FileDiskRows(std::string directory, std::shared_ptr<RocksShared> shared,
+               std::shared_ptr<BackgroundPool> pool, FaultHook hook);
+
+  // At start-up: empties staging and finishes replacements that were decided before a crash.
+  // `create` makes the directories; without it missing ones are kCorruption.
+  Status Prepare(bool create);
+
+  Result<std::unique_ptr<Engine>> Open(ReplicaKey key);
+  Status Remove(ReplicaKey key);
+  Result<std::vector<ReplicaKey>> List();
+  // A fresh directory under staging/.
+  Result<std::string> MakeStaging();
+  // Puts the synced files of a staging directory in the place of the replica's rows, and opens
+  // them.
+  Result<std::unique_ptr<Engine>> Replace(ReplicaKey key, const std::string& staged);
+
+ private:
+  std::string RowPath(ReplicaKey key) const;
+  std::string FreshName();
+  Status CheckClosed(ReplicaKey key);
+  Result<std::unique_ptr<Engine>> OpenLocked(ReplicaKey key);
+  Status MoveAside(const std::string& path);
+  Status FinishReplace(const std::string& path);
+  Status SyncRows() { return SyncDirectory(rows_, hook_); }
+
+  const std::string rows_;
+  const std::string staging_;
+  const std::shared_ptr<RocksShared> shared_;
+  const std::shared_ptr<BackgroundPool> pool_;
+  const FaultHook hook_;
+  std::mutex mutex_;  // one opening, replacing or removing at a time
+  std::map<ReplicaKey, std::shared_ptr<RowsUse>> uses_;
+  std::atomic<std::uint64_t> fresh_{0};
+};
+
+// Gathers received files in a directory under staging/.
+std::unique_ptr<Staging> MakeFileStaging(FileDiskRows& rows, ReplicaKey key, std::string directory);
+
+}  // namespace decree::store

@@ -1,0 +1,80 @@
+#include <filesystem>
+#include <map>
+#include <utility>
+
+#include "kv/store/file_disk_rows.h"
+#include "kv/store/staged_file.h"
+
+namespace decree::store {
+namespace {
+
+class FileStaging : public Staging {
+ public:
+  FileStaging(FileDiskRows& rows, ReplicaKey key, std::string directory)
+      : rows_(rows), key_(key), directory_(std::move(directory)) {}
+
+  ~FileStaging() override {
+    std::error_code ignored;  // committed: the directory has moved away; else: dropped
+    std::filesystem::remove_all(directory_, ignored);
+  }
+
+  Status Append(const std::string& file, std::uint64_t offset, std::string_view bytes) override {
+    if (committed_) return AlreadyCommitted();
+    const auto known = sizes_.find(file);
+    const std::uint64_t size = known == sizes_.end() ? 0 : known->second;
+    if (Status fits = CheckStagedAppend(file, offset, size); !fits) return fits;
+    if (Status opened = Use(file, known == sizes_.end()); !opened) return opened;
+    if (Status written = open_.WriteAt(offset, bytes); !written) return written;
+    sizes_[file] = std::max<std::uint64_t>(size, offset + bytes.size());
+    return {};
+  }
+
+  Result<std::unique_ptr<Engine>> Commit() override {
+    if (committed_) return AlreadyCommitted();
+    open_ = File();
+    open_name_.clear();
+    for (const auto& [name, size] : sizes_) {
+      Result<File> file = File::Open(directory_ + "/" + name, File::Mode::kReadWrite);
+      if (!file) return file.error();
+      if (Status synced = file->Sync(); !synced) return synced.error();
+    }
+    if (Status synced = SyncDirectory(directory_); !synced) return synced.error();
+    Result<std::unique_ptr<Engine>> engine = rows_.Replace(key_, directory_);
+    committed_ = engine.has_value();
+    return engine;
+  }
+
+ private:
+  static Error AlreadyCommitted() {
+    return Error(Errc::kInvalidArgument, "this staging was committed");
+  }
+
+  // Keeps one file open: chunks of one file come one after another.
+  Status Use(const std::string& name, bool fresh) {
+    if (name == open_name_) return {};
+    open_name_.clear();
+    Result<File> file =
+        File::Open(directory_ + "/" + name, fresh ? File::Mode::kCreate : File::Mode::kReadWrite);
+    if (!file) return file.error();
+    open_ = *std::move(file);
+    open_name_ = name;
+    return {};
+  }
+
+  FileDiskRows& rows_;
+  const ReplicaKey key_;
+  const std::string directory_;
+  std::map<std::string, std::uint64_t> sizes_;
+  File open_;
+  std::string open_name_;
+  bool committed_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<Staging> MakeFileStaging(FileDiskRows& rows, ReplicaKey key,
+                                         std::string directory) {
+  return std::make_unique<FileStaging>(rows, key, std::move(directory));
+}
+
+}  // namespace decree::store

@@ -1,0 +1,154 @@
+#include "kv/store/log_segments.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstdio>
+#include <filesystem>
+#include <utility>
+
+namespace decree::store {
+namespace {
+
+constexpr std::string_view kSuffix = ".log";
+constexpr std::size_t kDigits = 16;
+
+std::optional<std::uint64_t> SequenceOf(const std::string& name) {
+  if (name.size() != kDigits + kSuffix.size() || !name.ends_with(kSuffix)) return std::nullopt;
+  std::uint64_t sequence = 0;
+  const auto parsed = std::from_chars(name.data(), name.data() + kDigits, sequence, 16);
+  if (parsed.ptr != name.data() + kDigits) return std::nullopt;
+  return sequence;
+}
+
+}  // namespace
+
+LogSegments::LogSegments(std::string directory, std::uint64_t segment_bytes, std::uint64_t seed,
+                         FaultHook hook)
+    : directory_(std::move(directory)),
+      segment_bytes_(segment_bytes),
+      salts_(seed),
+      hook_(std::move(hook)) {}
+
+std::string LogSegments::Path(std::uint64_t sequence) const {
+  char name[kDigits + 1];
+  std::snprintf(name, sizeof name, "%016llx", static_cast<unsigned long long>(sequence));
+  return directory_ + "/" + name + std::string(kSuffix);
+}
+
+Result<std::vector<std::uint64_t>> LogSegments::List() {
+  ::unlink((directory_ + "/prepare.tmp").c_str());
+  std::vector<std::uint64_t> sequences;
+  std::error_code error;
+  std::filesystem::directory_iterator it(directory_, error);
+  for (; !error && it != std::filesystem::directory_iterator(); it.increment(error)) {
+    if (const auto sequence = SequenceOf(it->path().filename().string())) {
+      sequences.push_back(*sequence);
+    }
+  }
+  if (error) return SystemError("list", directory_, error.value());
+  std::sort(sequences.begin(), sequences.end());
+  return sequences;
+}
+
+Result<SegmentBytes> LogSegments::Read(std::uint64_t sequence) const {
+  Result<std::string> bytes = ReadWholeFile(Path(sequence));
+  if (!bytes) return bytes.error();
+  const std::optional<SegmentHeader> header = DecodeSegmentHeader(*bytes);
+  if (!header || header->sequence != sequence) {
+    return Error(Errc::kCorruption, Path(sequence) + ": damaged header of a log segment");
+  }
+  if (header->bytes != bytes->size()) {
+    return Error(Errc::kCorruption, Path(sequence) + ": " + std::to_string(bytes->size()) +
+                                        " bytes long, but made with " +
+                                        std::to_string(header->bytes));
+  }
+  return SegmentBytes{*header, *std::move(bytes)};
+}
+
+Result<std::string> LogSegments::ReadRecord(const LogPlace& place, SegmentHeader* header) const {
+  Result<File> file = File::Open(Path(place.segment), File::Mode::kRead);
+  if (!file) return file.error();
+  const Result<std::string> head = file->ReadAt(0, kSegmentHeaderBytes);
+  if (!head) return head.error();
+  const auto decoded = DecodeSegmentHeader(*head);
+  if (!decoded || decoded->sequence != place.segment) {
+    return Error(Errc::kCorruption, Path(place.segment) + ": damaged header of a log segment");
+  }
+  *header = *decoded;
+  return file->ReadAt(place.offset, place.bytes);
+}
+
+Result<OpenSegment> LogSegments::Open(std::uint64_t sequence) const {
+  Result<SegmentBytes> segment = Read(sequence);
+  if (!segment) return segment.error();
+  Result<File> file = File::Open(Path(sequence), File::Mode::kReadWrite, hook_);
+  if (!file) return file.error();
+  return OpenSegment{segment->header, *std::move(file)};
+}
+
+Result<OpenSegment> LogSegments::Begin(std::uint64_t sequence, std::uint64_t first,
+                                       std::uint64_t least_bytes) {
+  SegmentHeader header;
+  header.sequence = sequence;
+  header.salt = salts_.Next();
+  header.first = first;
+  // One record larger than a segment gets a segment of its own.
+  header.bytes = std::max(segment_bytes_, kSegmentHeaderBytes + least_bytes);
+  if (spares_.empty() || header.bytes != segment_bytes_) return Create(header);
+  const std::uint64_t spare = spares_.back();
+  spares_.pop_back();
+  return Recycle(spare, header);
+}
+
+Result<OpenSegment> LogSegments::Recycle(std::uint64_t spare, const SegmentHeader& header) {
+  Result<File> opened = File::Open(Path(spare), File::Mode::kReadWrite, hook_);
+  if (!opened) return opened.error();
+  const Result<std::uint64_t> size = opened->Size();
+  if (!size || *size != header.bytes) {
+    ::unlink(Path(spare).c_str());  // made with another segment size
+    return Create(header);
+  }
+  // Until the rename the file is still named as a spare: a crash in between leaves a spare.
+  if (Status written = WriteHeader(*opened, header); !written) return written.error();
+  if (Status renamed = RenameFile(Path(spare), Path(header.sequence), hook_); !renamed) {
+    return renamed.error();
+  }
+  if (Status synced = SyncDirectory(directory_, hook_); !synced) return synced.error();
+  Result<File> file = File::Open(Path(header.sequence), File::Mode::kReadWrite, hook_);
+  if (!file) return file.error();
+  return OpenSegment{header, *std::move(file)};
+}
+
+Result<OpenSegment> LogSegments::Create(const SegmentHeader& header) {
+  const std::string temporary = directory_ + "/prepare.tmp";
+  Result<File> fresh = File::Open(temporary, File::Mode::kCreate, hook_);
+  if (!fresh) return fresh.error();
+  if (Status filled = fresh->ZeroFill(0, header.bytes); !filled) {
+    ::unlink(temporary.c_str());  // a full disk gets its bytes back
+    return filled.error();
+  }
+  if (Status written = WriteHeader(*fresh, header); !written) return written.error();
+  if (Status renamed = RenameFile(temporary, Path(header.sequence), hook_); !renamed) {
+    return renamed.error();
+  }
+  if (Status synced = SyncDirectory(directory_, hook_); !synced) return synced.error();
+  Result<File> file = File::Open(Path(header.sequence), File::Mode::kReadWrite, hook_);
+  if (!file) return file.error();
+  return OpenSegment{header, *std::move(file)};
+}
+
+Status LogSegments::WriteHeader(File& file, const SegmentHeader& header) {
+  if (Status written = file.WriteAt(0, EncodeSegmentHeader(header)); !written) return written;
+  return file.Sync();
+}
+
+void LogSegments::LimitSpares(std::size_t keep) {
+  while (spares_.size() > keep) {
+    ::unlink(Path(spares_.front()).c_str());
+    spares_.erase(spares_.begin());
+  }
+}
+
+}  // namespace decree::store

@@ -1,0 +1,63 @@
+// The directory of a log: segment files named by their sequence, of which the oldest may be spare.
+//
+//   <sequence, 16 hex digits>.log   a segment; below the tail: spare, to be recycled
+//   prepare.tmp                     a new segment on its way; removed at start
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "kv/base/random.h"
+#include "kv/store/log_book.h"
+#include "kv/store/log_format.h"
+#include "kv/store/posix_file.h"
+
+namespace decree::store {
+
+struct OpenSegment {
+  SegmentHeader header;
+  File file;
+};
+
+struct SegmentBytes {
+  SegmentHeader header;
+  std::string bytes;
+};
+
+// Reading is thread-safe beside one writing thread, as long as that does not recycle what is read.
+class LogSegments {
+ public:
+  // `seed` gives the salts; take it from the operating system.
+  LogSegments(std::string directory, std::uint64_t segment_bytes, std::uint64_t seed,
+              FaultHook hook);
+
+  // Sequences found, ascending. Removes an unfinished new segment.
+  Result<std::vector<std::uint64_t>> List();
+  // kCorruption, naming the file, unless it is the segment of this sequence in its full length.
+  Result<SegmentBytes> Read(std::uint64_t sequence) const;
+  Result<std::string> ReadRecord(const LogPlace& place, SegmentHeader* header) const;
+  Result<OpenSegment> Open(std::uint64_t sequence) const;
+  // A segment that holds at least `least_bytes` of records: a spare one, or a new one of zeros. Its
+  // header and its name are durable when this returns.
+  Result<OpenSegment> Begin(std::uint64_t sequence, std::uint64_t first, std::uint64_t least_bytes);
+
+  void AddSpare(std::uint64_t sequence) { spares_.push_back(sequence); }
+  // Removes spares until at most `keep` are left.
+  void LimitSpares(std::size_t keep);
+  std::string Path(std::uint64_t sequence) const;
+  const FaultHook& hook() const { return hook_; }
+
+ private:
+  Result<OpenSegment> Recycle(std::uint64_t spare, const SegmentHeader& header);
+  Result<OpenSegment> Create(const SegmentHeader& header);
+  Status WriteHeader(File& file, const SegmentHeader& header);
+
+  const std::string directory_;
+  const std::uint64_t segment_bytes_;
+  Random salts_;
+  const FaultHook hook_;
+  std::vector<std::uint64_t> spares_;
+};
+
+}  // namespace decree::store

@@ -1,0 +1,197 @@
+#include "kv/store/rocks_engine.h"
+
+#include <rocksdb/db.h>
+#include <rocksdb/iterator.h>
+#include <rocksdb/snapshot.h>
+#include <rocksdb/write_batch.h>
+
+#include <utility>
+
+#include "kv/store/rocks_snapshot.h"
+
+namespace decree::store {
+namespace {
+
+rocksdb::Slice Slice(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
+
+Result<std::optional<std::string>> GetRow(const RocksDatabase& database,
+                                          const rocksdb::ReadOptions& options,
+                                          std::string_view key) {
+  std::string value;
+  const rocksdb::Status status = database.db().Get(options, Slice(key), &value);
+  if (status.IsNotFound()) return std::optional<std::string>();
+  if (!status.ok()) return RocksError(status, database.path());
+  return std::optional<std::string>(std::move(value));
+}
+
+// Pins one moment of the database for a view and its cursors.
+class PinnedMoment {
+ public:
+  explicit PinnedMoment(std::shared_ptr<RocksDatabase> database)
+      : database_(std::move(database)), snapshot_(database_->db().GetSnapshot()) {}
+  ~PinnedMoment() { database_->db().ReleaseSnapshot(snapshot_); }
+  PinnedMoment(const PinnedMoment&) = delete;
+  PinnedMoment& operator=(const PinnedMoment&) = delete;
+  const RocksDatabase& database() const { return *database_; }
+  rocksdb::ReadOptions options() const {
+    rocksdb::ReadOptions options;
+    options.snapshot = snapshot_;
+    return options;
+  }
+
+ private:
+  const std::shared_ptr<RocksDatabase> database_;
+  const rocksdb::Snapshot* const snapshot_;
+};
+
+class RocksCursor : public RowCursor {
+ public:
+  explicit RocksCursor(std::shared_ptr<const PinnedMoment> moment)
+      : moment_(std::move(moment)), iterator_(NewIterator(*moment_)) {}
+  void Seek(std::string_view key) override { iterator_->Seek(Slice(key)); }
+  bool Valid() const override { return iterator_->Valid(); }
+  void Next() override { iterator_->Next(); }
+  std::string_view key() const override { return iterator_->key().ToStringView(); }
+  std::string_view value() const override { return iterator_->value().ToStringView(); }
+  Status status() const override {
+    return ToStatus(iterator_->status(), moment_->database().path());
+  }
+
+ private:
+  static rocksdb::Iterator* NewIterator(const PinnedMoment& moment) {
+    rocksdb::ReadOptions options = moment.options();
+    options.fill_cache = false;  // a scan or digest must not push out what point reads use
+    options.total_order_seek = true;
+    return moment.database().db().NewIterator(options);
+  }
+
+  const std::shared_ptr<const PinnedMoment> moment_;
+  const std::unique_ptr<rocksdb::Iterator> iterator_;  // goes before the moment
+};
+
+class RocksView : public RowView {
+ public:
+  explicit RocksView(std::shared_ptr<RocksDatabase> database)
+      : moment_(std::make_shared<PinnedMoment>(std::move(database))) {}
+  Result<std::optional<std::string>> Get(std::string_view key) const override {
+    return GetRow(moment_->database(), moment_->options(), key);
+  }
+  std::unique_ptr<RowCursor> NewCursor() const override {
+    return std::make_unique<RocksCursor>(moment_);
+  }
+
+ private:
+  const std::shared_ptr<const PinnedMoment> moment_;
+};
+
+std::uint64_t Property(rocksdb::DB& db, const rocksdb::Slice& name) {
+  std::uint64_t value = 0;
+  return db.GetIntProperty(name, &value) ? value : 0;
+}
+
+Error EngineClosed(const RocksDatabase& database) {
+  return Error(Errc::kCancelled, database.path() + ": the rows were closed");
+}
+
+}  // namespace
+
+RocksDatabase::RocksDatabase(std::string path, std::unique_ptr<rocksdb::DB> db,
+                             std::shared_ptr<RocksShared> shared, std::shared_ptr<RowsUse> use)
+    : path_(std::move(path)),
+      shared_(std::move(shared)),
+      db_(std::move(db)),
+      use_(std::move(use)) {}
+
+RocksDatabase::~RocksDatabase() {
+  db_.reset();
+  use_->DatabaseClosed();
+}
+
+RocksEngine::RocksEngine(std::shared_ptr<RocksDatabase> database,
+                         std::shared_ptr<BackgroundPool> pool, std::string staging)
+    : database_(std::move(database)), pool_(std::move(pool)), staging_(std::move(staging)) {}
+
+RocksEngine::~RocksEngine() { database_->use()->EngineGone(); }
+
+Status RocksEngine::Write(const RowBatch& batch) {
+  rocksdb::WriteBatch writes;
+  for (const RowWrite& write : batch) {
+    const rocksdb::Status status = write.value ? writes.Put(Slice(write.key), Slice(*write.value))
+                                               : writes.Delete(Slice(write.key));
+    if (!status.ok()) return RocksError(status, database_->path());
+  }
+  rocksdb::WriteOptions options;
+  options.disableWAL = true;
+  return ToStatus(database_->db().Write(options, &writes), database_->path());
+}
+
+Result<std::optional<std::string>> RocksEngine::Get(std::string_view key) const {
+  return GetRow(*database_, rocksdb::ReadOptions(), key);
+}
+
+std::unique_ptr<RowView> RocksEngine::View() const {
+  return std::make_unique<RocksView>(database_);
+}
+
+void RocksEngine::Flush(Done done) {
+  const auto shared_done = std::make_shared<Done>(std::move(done));
+  const bool queued = pool_->Submit(database_->use(), [database = database_, shared_done] {
+    if (!database->use()->engine_alive()) return (*shared_done)(EngineClosed(*database));
+    rocksdb::FlushOptions options;
+    options.wait = true;
+    options.allow_write_stall = true;  // asked for: do not wait for a better moment
+    (*shared_done)(ToStatus(database->db().Flush(options), database->path()));
+  });
+  if (!queued) (*shared_done)(EngineClosed(*database_));
+}
+
+void RocksEngine::Checkpoint(SnapshotDone done) {
+  static std::atomic<std::uint64_t> number{0};
+  const std::string directory = staging_ + "/frozen-" + std::to_string(++number);
+  const auto shared_done = std::make_shared<SnapshotDone>(std::move(done));
+  const bool queued =
+      pool_->Submit(database_->use(), [database = database_, shared_done, directory] {
+        if (!database->use()->engine_alive()) return (*shared_done)(EngineClosed(*database));
+        (*shared_done)(FreezeRocks(database->db(), directory));
+      });
+  if (!queued) (*shared_done)(EngineClosed(*database_));
+}
+
+void RocksEngine::RunInBackground(std::function<void()> job) {
+  pool_->Submit(database_->use(), std::move(job));
+}
+
+std::uint64_t RocksEngine::ApproximateBytes() const {
+  return Property(database_->db(), rocksdb::DB::Properties::kLiveSstFilesSize) + UnflushedBytes();
+}
+
+std::uint64_t RocksEngine::UnflushedBytes() const {
+  const std::uint64_t entries =
+      Property(database_->db(), rocksdb::DB::Properties::kNumEntriesActiveMemTable) +
+      Property(database_->db(), rocksdb::DB::Properties::kNumEntriesImmMemTables);
+  if (entries == 0) return 0;
+  return Property(database_->db(), rocksdb::DB::Properties::kCurSizeAllMemTables);
+}
+
+Result<std::shared_ptr<RocksDatabase>> OpenRocksDatabase(const std::string& path, bool create,
+                                                         std::shared_ptr<RocksShared> shared) {
+  rocksdb::Options options = shared->RowOptions();
+  options.create_if_missing = create;
+  rocksdb::DB* db = nullptr;
+  if (const auto status = rocksdb::DB::Open(options, path, &db); !status.ok()) {
+    return RocksError(status, path);
+  }
+  return std::make_shared<RocksDatabase>(path, std::unique_ptr<rocksdb::DB>(db), std::move(shared),
+                                         std::make_shared<RowsUse>());
+}
+
+Status CheckRocksFiles(const std::string& path, const RocksShared& shared) {
+  rocksdb::DB* raw = nullptr;
+  const rocksdb::Status status = rocksdb::DB::OpenForReadOnly(shared.RowOptions(), path, &raw);
+  const std::unique_ptr<rocksdb::DB> db(raw);
+  if (status.ok()) return {};
+  const Error error = RocksError(status, path);
+  return Error(error == Errc::kNoSpace ? Errc::kNoSpace : Errc::kCorruption, error.detail());
+}
+
+}  // namespace decree::store

@@ -1,0 +1,107 @@
+#include "kv/store/rocks_shared.h"
+
+#include <rocksdb/env.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/table.h>
+
+#include <cstdarg>
+#include <cstdio>
+#include <utility>
+
+namespace decree::store {
+namespace {
+
+// Passes RocksDB's errors on and drops the rest: no LOG file, no descriptor for one, no growth.
+class SinkLogger : public rocksdb::Logger {
+ public:
+  explicit SinkLogger(LogSink sink)
+      : rocksdb::Logger(rocksdb::InfoLogLevel::ERROR_LEVEL), sink_(std::move(sink)) {}
+  using rocksdb::Logger::Logv;
+  void Logv(const char* format, va_list args) override {
+    if (!sink_) return;
+    char line[512];
+    std::vsnprintf(line, sizeof line, format, args);
+    sink_(LogLevel::kError, line);
+  }
+
+ private:
+  const LogSink sink_;
+};
+
+}  // namespace
+
+RocksShared::RocksShared(const RocksSharedOptions& options)
+    : options_(options),
+      cache_(rocksdb::NewLRUCache(options.block_cache_bytes)),
+      write_buffers_(std::make_shared<rocksdb::WriteBufferManager>(options.write_buffer_bytes)),
+      logger_(std::make_shared<SinkLogger>(options.log)) {
+  rocksdb::Env* env = rocksdb::Env::Default();  // its threads serve every database of the process
+  env->IncBackgroundThreadsIfNeeded(options.background_threads, rocksdb::Env::LOW);
+  env->IncBackgroundThreadsIfNeeded(1, rocksdb::Env::HIGH);
+}
+
+rocksdb::Options RocksShared::CommonOptions() const {
+  rocksdb::Options options;
+  // The default of info_log_level depends on NDEBUG, which Debian's build leaves unset.
+  options.info_log_level = rocksdb::InfoLogLevel::ERROR_LEVEL;
+  options.info_log = logger_;
+  options.keep_log_file_num = 1;
+  options.stats_dump_period_sec = 0;  // no timer threads
+  options.stats_persist_period_sec = 0;
+  options.skip_stats_update_on_db_open = true;
+  options.max_file_opening_threads = 1;
+  options.max_background_jobs = options_.background_threads + 1;
+  options.max_open_files = 256;
+  options.max_manifest_file_size = std::uint64_t{4} << 20;
+  options.paranoid_checks = true;
+  options.rate_limiter = options_.rate_limiter;
+  options.arena_block_size =
+      32 << 10;  // the default of 1 MiB is reserved by every touched database
+  return options;
+}
+
+rocksdb::Options RocksShared::RowOptions() const {
+  rocksdb::Options options = CommonOptions();
+  rocksdb::BlockBasedTableOptions table;
+  table.block_cache = cache_;
+  table.cache_index_and_filter_blocks = true;
+  table.pin_l0_filter_and_index_blocks_in_cache = true;
+  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  table.format_version = 5;
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  options.compression = rocksdb::kLZ4Compression;
+  options.write_buffer_manager = write_buffers_;
+  options.write_buffer_size = std::size_t{16} << 20;
+  options.max_write_buffer_number = 4;
+  options.target_file_size_base = std::uint64_t{32} << 20;
+  options.max_bytes_for_level_base = std::uint64_t{128} << 20;
+  options.allow_concurrent_memtable_write = false;  // one writer
+  options.enable_write_thread_adaptive_yield = false;
+  options.avoid_flush_during_shutdown = true;
+  return options;
+}
+
+rocksdb::Options RocksShared::FactOptions() const {
+  rocksdb::Options options = CommonOptions();
+  options.write_buffer_size = std::size_t{1} << 20;
+  options.max_open_files = 16;
+  // Every fact was synced: only a write that never finished may be missing, never one in the
+  // middle.
+  options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
+  return options;
+}
+
+Error RocksError(const rocksdb::Status& status, const std::string& path) {
+  const std::string detail = path + ": " + status.ToString();
+  if (status.IsNoSpace()) return Error(Errc::kNoSpace, detail);
+  if (status.IsIOError()) return Error(Errc::kIo, detail);
+  if (status.IsShutdownInProgress() || status.IsAborted()) return Error(Errc::kCancelled, detail);
+  return Error(Errc::kCorruption, detail);
+}
+
+Status ToStatus(const rocksdb::Status& status, const std::string& path) {
+  if (status.ok()) return {};
+  return RocksError(status, path);
+}
+
+}  // namespace decree::store

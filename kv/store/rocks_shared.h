@@ -1,0 +1,50 @@
+// What all RocksDBs of a disk share, and the one place where their options are set.
+#pragma once
+
+#include <rocksdb/cache.h>
+#include <rocksdb/options.h>
+#include <rocksdb/rate_limiter.h>
+#include <rocksdb/status.h>
+#include <rocksdb/write_buffer_manager.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "decree/result.h"
+#include "kv/base/log_sink.h"
+
+namespace decree::store {
+
+struct RocksSharedOptions {
+  std::uint64_t block_cache_bytes = std::uint64_t{128} << 20;
+  std::uint64_t write_buffer_bytes = std::uint64_t{256} << 20;
+  int background_threads = 2;
+  std::shared_ptr<rocksdb::RateLimiter> rate_limiter;  // of flushes and compactions; none: no limit
+  LogSink log;
+};
+
+class RocksShared {
+ public:
+  explicit RocksShared(const RocksSharedOptions& options);
+  // Rows of a replica: WAL off (the disk's log replays what a crash loses), so nothing is flushed
+  // on closing either.
+  rocksdb::Options RowOptions() const;
+  // The disk's facts: few, small, each write synced.
+  rocksdb::Options FactOptions() const;
+
+ private:
+  rocksdb::Options CommonOptions() const;
+
+  const RocksSharedOptions options_;
+  const std::shared_ptr<rocksdb::Cache> cache_;
+  const std::shared_ptr<rocksdb::WriteBufferManager> write_buffers_;
+  const std::shared_ptr<rocksdb::Logger> logger_;
+};
+
+// `path` is named in the detail. Whatever is not a full disk or a failed call means that stored
+// bytes are not what they should be.
+Error RocksError(const rocksdb::Status& status, const std::string& path);
+Status ToStatus(const rocksdb::Status& status, const std::string& path);
+
+}  // namespace decree::store

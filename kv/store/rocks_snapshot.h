@@ -1,0 +1,19 @@
+// A checkpoint of a RocksDB as files: hard links in a directory of its own, removed with the
+// object.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "kv/store/engine.h"
+
+namespace rocksdb {
+class DB;
+}
+
+namespace decree::store {
+
+// Flushes, then freezes the database into the directory, which must not exist.
+Result<std::shared_ptr<SnapshotSource>> FreezeRocks(rocksdb::DB& db, const std::string& directory);
+
+}  // namespace decree::store
