@@ -14,6 +14,7 @@ PlacementDesk::~PlacementDesk() = default;
 
 void PlacementDesk::OnHost(ShardHost& host) {
   const bool leads = host.leading() && state() != nullptr && state()->bootstrapped();
+  if (leads && leading_) mover_.Kick();
   if (leads == leading_) return;
   leading_ = leads;
   if (leads) {

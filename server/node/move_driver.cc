@@ -1,0 +1,308 @@
+#include "server/node/move_driver.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "kv/base/mark.h"
+
+namespace decree::node {
+namespace {
+
+constexpr Duration kScanEvery = 100ms;
+constexpr Duration kFirstPause = 10ms;
+constexpr Duration kLongestPause = 500ms;
+constexpr Duration kMarkPatience = 5s;  // digests that do not come (a replica restarted): mark again
+constexpr std::uint64_t kStatusTimeoutMs = 500;
+constexpr std::uint64_t kActionTimeoutMs = 3000;
+
+bool Gone(const rebalance::PlacementState& state, NodeId node) {
+  const auto record = state.nodes().find(node);
+  return record == state.nodes().end() || record->second.state == rebalance::NodeState::kDead ||
+         record->second.state == rebalance::NodeState::kRemoved;
+}
+
+// Everybody who may know something of the move: the published replicas, the source and the target.
+std::vector<ReplicaPlace> Witnesses(const rebalance::PlacementState& state,
+                                    const rebalance::MoveRecord& move) {
+  std::vector<ReplicaPlace> places;
+  const auto add = [&](const ReplicaPlace& place) {
+    const bool known = std::any_of(places.begin(), places.end(), [&](const ReplicaPlace& p) {
+      return p.replica == place.replica;
+    });
+    if (place.replica && !known) places.push_back(place);
+  };
+  add(move.source);
+  add(move.target);
+  if (const auto* shard = state.Shard(move.shard)) {
+    for (const ReplicaPlace& place : shard->entry.replicas) add(place);
+  }
+  return places;
+}
+
+}  // namespace
+
+struct MoveDriver::Task {
+  MoveId id;
+  std::uint64_t generation = 0;
+  rebalance::MoveView view;
+  std::size_t missing = 0;
+  Duration pause = kFirstPause;
+  rebalance::Stage stage = rebalance::Stage::kIntent;
+  Instant marked_at;
+  MoveProgress progress;
+  std::uint64_t counted_bytes = 0;
+  Instant counted_at;
+};
+
+void MoveDriver::Start() {
+  if (running_) return;
+  running_ = true;
+  Tick(++generation_);
+}
+
+void MoveDriver::Stop() {
+  running_ = false;
+  ++generation_;
+  tasks_.clear();
+}
+
+void MoveDriver::Tick(std::uint64_t generation) {
+  if (generation != generation_) return;
+  Kick();
+  port_->executor().RunAt(port_->executor().Now() + kScanEvery,
+                          [this, generation] { Tick(generation); });
+}
+
+void MoveDriver::Kick() {
+  const rebalance::PlacementState* state = port_->state();
+  if (!running_ || !state) return;
+  std::erase_if(tasks_, [&](const auto& item) { return !Record(item.second); });
+  for (const rebalance::MoveRecord* move : state->ActiveMoves()) {
+    if (tasks_.count(move->id)) continue;
+    auto task = std::make_shared<Task>();
+    task->id = move->id;
+    task->generation = generation_;
+    tasks_[move->id] = task;
+    Poll(task);
+  }
+}
+
+std::optional<MoveProgress> MoveDriver::Progress(MoveId move) const {
+  const auto task = tasks_.find(move);
+  if (task == tasks_.end()) return std::nullopt;
+  return task->second->progress;
+}
+
+const rebalance::MoveRecord* MoveDriver::Record(const TaskPtr& task) const {
+  const rebalance::PlacementState* state = port_->state();
+  if (task->generation != generation_ || !state) return nullptr;
+  const auto move = state->moves().find(task->id);
+  const bool active = move != state->moves().end() && !rebalance::IsFinal(move->second.stage);
+  return active ? &move->second : nullptr;
+}
+
+// ---- asking ----
+
+void MoveDriver::Poll(const TaskPtr& task) {
+  const rebalance::MoveRecord* move = Record(task);
+  if (!move) return;
+  const rebalance::PlacementState& state = *port_->state();
+  const Slot mark = task->view.mark;
+  task->view = {};
+  task->view.mark = mark;
+  task->view.replicas_wanted = state.settings().replicas;
+  task->view.source_gone = move->source.replica && Gone(state, move->source.node);
+  task->view.target_gone = Gone(state, move->target.node);
+  const std::vector<ReplicaPlace> witnesses = Witnesses(state, *move);
+  task->missing = witnesses.size();
+  for (const ReplicaPlace& place : witnesses) Ask(task, place);
+}
+
+void MoveDriver::Ask(const TaskPtr& task, const ReplicaPlace& place) {
+  const ShardId shard = Record(task)->shard;
+  RpcRequest request{Method::kReplicaStatus, shard, kStatusTimeoutMs,
+                     Encode(StatusRequest{{shard, place.replica}})};
+  port_->CallNode(place.node, std::move(request), [this, task, place](RpcResponse response) {
+    if (task->generation == generation_) OnStatus(task, place, response);
+  });
+}
+
+void MoveDriver::OnStatus(const TaskPtr& task, const ReplicaPlace& place,
+                          const RpcResponse& response) {
+  const rebalance::MoveRecord* move = Record(task);
+  auto status = Decode<rebalance::ReplicaStatus>(response.body);
+  if (move && response.code == Errc::kOk && status) {
+    rebalance::MoveView& view = task->view;
+    const bool newer = !view.leader || view.leader->config.epoch < status->config.epoch;
+    if (status->leader && newer) {
+      view.leader = *status;
+      view.leader_member = consensus::Member{place.replica, place.node};
+    }
+    if (place.replica == move->source.replica) {
+      view.source = std::move(*status);
+    } else if (place.replica == move->target.replica) {
+      view.target = std::move(*status);
+    } else {
+      view.others[place.replica] = std::move(*status);
+    }
+  }
+  if (--task->missing == 0) Decide(task);
+}
+
+void MoveDriver::NoteProgress(const TaskPtr& task) {
+  const rebalance::MoveView& view = task->view;
+  if (!view.target) return;
+  MoveProgress& progress = task->progress;
+  progress.bytes_total = view.target->snapshot_bytes_total;
+  progress.bytes_done = view.target->snapshot_bytes_done;
+  if (view.leader && view.leader->chosen > view.target->durable_chosen) {
+    progress.lag = view.leader->chosen.value - view.target->durable_chosen.value;
+  } else {
+    progress.lag = 0;
+  }
+  const Instant now = port_->executor().Now();
+  const double seconds = std::chrono::duration<double>(now - task->counted_at).count();
+  if (seconds < 0.2) return;
+  const std::uint64_t done = progress.bytes_done;
+  progress.bytes_per_s = done > task->counted_bytes && task->counted_at.ns > 0
+                             ? static_cast<double>(done - task->counted_bytes) / seconds
+                             : 0;
+  task->counted_bytes = done;
+  task->counted_at = now;
+}
+
+void MoveDriver::Decide(const TaskPtr& task) {
+  const rebalance::MoveRecord* move = Record(task);
+  if (!move) return;
+  if (move->stage != task->stage) task->pause = kFirstPause;
+  task->stage = move->stage;
+  NoteProgress(task);
+  Execute(task, *move, rebalance::NextAction(*move, task->view));
+}
+
+// ---- doing ----
+
+void MoveDriver::Execute(const TaskPtr& task, const rebalance::MoveRecord& move,
+                         const rebalance::Action& action) {
+  switch (action.kind) {
+    case rebalance::ActionKind::kWait:
+      return Wait(task, move);
+    case rebalance::ActionKind::kCreateTarget:
+      return CreateTarget(task, move);
+    case rebalance::ActionKind::kMark:
+      return Mark(task, move);
+    case rebalance::ActionKind::kDestroyTarget:
+      return Destroy(task, move, move.target);
+    case rebalance::ActionKind::kDestroySource:
+      return Destroy(task, move, move.source);
+    case rebalance::ActionKind::kCancel:
+      port_->Log(LogLevel::kWarn, "move " + ToString(move.id) + " is rolled back: " + action.why);
+      return Propose(task, rebalance::CancelMove{move.id, action.why});
+    case rebalance::ActionKind::kAdvance: {
+      rebalance::AdvanceMove advance = action.advance;
+      if (task->view.leader) advance.switch_pause_ms = task->view.leader->switch_pause_ms;
+      return Propose(task, std::move(advance));
+    }
+    default:
+      return Change(task, move, action);
+  }
+}
+
+void MoveDriver::Wait(const TaskPtr& task, const rebalance::MoveRecord& move) {
+  const Instant now = port_->executor().Now();
+  const bool verifying = move.stage == rebalance::Stage::kVerify && task->view.mark;
+  if (verifying && now - task->marked_at > kMarkPatience) {
+    SOMETIMES(move_marked_again);
+    task->view.mark = {};
+  }
+  PollSoon(task, false);
+}
+
+// Asks again at once after progress, else after a pause that grows.
+void MoveDriver::PollSoon(const TaskPtr& task, bool succeeded) {
+  if (succeeded) {
+    task->pause = kFirstPause;
+    return Poll(task);
+  }
+  Executor& executor = port_->executor();
+  executor.RunAt(executor.Now() + task->pause, [this, task] { Poll(task); });
+  task->pause = std::min<Duration>(task->pause * 2, kLongestPause);
+}
+
+void MoveDriver::CreateTarget(const TaskPtr& task, const rebalance::MoveRecord& move) {
+  const CreateReplica create{{move.shard, move.target.replica}, move.target.disk, move.id};
+  RpcRequest request{Method::kCreateReplica, move.shard, kActionTimeoutMs, Encode(create)};
+  port_->CallNode(move.target.node, std::move(request), [this, task](RpcResponse response) {
+    const rebalance::MoveRecord* move = Record(task);
+    if (!move) return;
+    if (response.code != Errc::kImpossible) return PollSoon(task, response.code == Errc::kOk);
+    Propose(task, rebalance::CancelMove{move->id, response.detail});
+  });
+}
+
+void MoveDriver::Destroy(const TaskPtr& task, const rebalance::MoveRecord& move,
+                         const ReplicaPlace& place) {
+  const DestroyReplica destroy{{move.shard, place.replica}, move.id};
+  RpcRequest request{Method::kDestroyReplica, move.shard, kActionTimeoutMs, Encode(destroy)};
+  port_->CallNode(place.node, std::move(request), [this, task](RpcResponse response) {
+    PollSoon(task, response.code == Errc::kOk);
+  });
+}
+
+void MoveDriver::Mark(const TaskPtr& task, const rebalance::MoveRecord& move) {
+  if (!task->view.leader_member) return PollSoon(task, false);
+  Command command;
+  command.kind = CommandKind::kMark;
+  RpcRequest request{Method::kWrite, move.shard, kActionTimeoutMs, Encode(command)};
+  port_->CallNode(task->view.leader_member->node, std::move(request),
+                  [this, task](RpcResponse response) {
+                    const auto result = Decode<CommandResult>(response.body);
+                    const bool marked = response.code == Errc::kOk && result &&
+                                        result->code == Errc::kOk;
+                    if (marked) {
+                      task->view.mark = Slot{result->version};
+                      task->marked_at = port_->executor().Now();
+                    }
+                    PollSoon(task, marked);
+                  });
+}
+
+// AddLearner, RemoveLearner, Seal and leader transfer, all at the shard's leader.
+void MoveDriver::Change(const TaskPtr& task, const rebalance::MoveRecord& move,
+                        const rebalance::Action& action) {
+  if (!task->view.leader_member) return PollSoon(task, false);
+  ChangeMembers change;
+  change.move = move.id;
+  change.epoch = task->view.leader->config.epoch;
+  change.member = action.to;
+  change.wait_ms = port_->state()->settings().switch_wait_ms;
+  switch (action.kind) {
+    case rebalance::ActionKind::kAddLearner:
+      change.kind = ChangeKind::kAddLearner;
+      break;
+    case rebalance::ActionKind::kRemoveLearner:
+      change.kind = ChangeKind::kRemoveLearner;
+      break;
+    case rebalance::ActionKind::kTransfer:
+      change.kind = ChangeKind::kTransferLeader;
+      break;
+    default:
+      change.kind = ChangeKind::kSeal;
+      change.next_voters = action.next_voters;
+      change.next_learners = action.next_learners;
+  }
+  RpcRequest request{Method::kChangeMembers, move.shard, kActionTimeoutMs, Encode(change)};
+  port_->CallNode(task->view.leader_member->node, std::move(request),
+                  [this, task](RpcResponse response) {
+                    PollSoon(task, response.code == Errc::kOk);
+                  });
+}
+
+void MoveDriver::Propose(const TaskPtr& task, rebalance::PlacementChange change) {
+  port_->Propose(std::move(change), [this, task](CommandResult result) {
+    PollSoon(task, result.code == Errc::kOk);
+  });
+}
+
+}  // namespace decree::node

@@ -1,0 +1,63 @@
+// Carries out moves while this node leads the placement group: asks the shard's replicas how they
+// are, lets rebalance::NextAction decide, does that one thing, asks again. Every step is idempotent and
+// the progress is in the decree log, so a new leader resumes where the old one was. Worker 0 only.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+
+#include "rebalance/move.h"
+#include "server/node/node_rpc.h"
+#include "server/node/placement_port.h"
+
+namespace decree::node {
+
+// What an operator wants to see of a running move beyond its record.
+struct MoveProgress {
+  std::uint64_t bytes_total = 0;
+  std::uint64_t bytes_done = 0;
+  double bytes_per_s = 0;
+  std::uint64_t lag = 0;  // slots the target's durable chosen is behind the leader
+};
+
+class MoveDriver {
+ public:
+  explicit MoveDriver(PlacementPort& port) : port_(&port) {}
+
+  void Start();
+  void Stop();
+  // The placement state changed: looks for moves that began or ended.
+  void Kick();
+  std::optional<MoveProgress> Progress(MoveId move) const;
+
+ private:
+  struct Task;
+  using TaskPtr = std::shared_ptr<Task>;
+
+  void Tick(std::uint64_t generation);
+  const rebalance::MoveRecord* Record(const TaskPtr& task) const;  // null: ended, or not ours
+  void Poll(const TaskPtr& task);
+  void Ask(const TaskPtr& task, const ReplicaPlace& place);
+  void OnStatus(const TaskPtr& task, const ReplicaPlace& place, const RpcResponse& response);
+  void Decide(const TaskPtr& task);
+  void NoteProgress(const TaskPtr& task);
+  void Execute(const TaskPtr& task, const rebalance::MoveRecord& move,
+               const rebalance::Action& action);
+  void Wait(const TaskPtr& task, const rebalance::MoveRecord& move);
+  void CreateTarget(const TaskPtr& task, const rebalance::MoveRecord& move);
+  void Destroy(const TaskPtr& task, const rebalance::MoveRecord& move, const ReplicaPlace& place);
+  void Mark(const TaskPtr& task, const rebalance::MoveRecord& move);
+  void Change(const TaskPtr& task, const rebalance::MoveRecord& move,
+              const rebalance::Action& action);
+  void Propose(const TaskPtr& task, rebalance::PlacementChange change);
+  void PollSoon(const TaskPtr& task, bool succeeded);
+
+  PlacementPort* port_;
+  bool running_ = false;
+  std::uint64_t generation_ = 0;
+  std::map<MoveId, TaskPtr> tasks_;
+};
+
+}  // namespace decree::node
