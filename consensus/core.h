@@ -117,6 +117,7 @@ class Replica::Core {
   void OnPreVote(const Member& from, const PreVote& m);
   void OnPreVoteReply(const Member& from, const PreVoteReply& m);
   void ElectionTick();
+  void AskAround();
   void StartPreVote();
   void SendPreVotes();
   void Campaign();

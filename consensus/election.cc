@@ -14,8 +14,20 @@ Duration Replica::Core::RandomElection() {
   return Duration{static_cast<std::int64_t>(random_.Between(low, std::max(low, high)))};
 }
 
+// A voter campaigns when the time is over, a learner asks around. Whoever is no member sleeps.
 void Replica::Core::ResetElectionTimer() {
-  election_deadline_ = SelfVotes() ? now_ + RandomElection() : kNever;
+  const bool member = config_.Find(self_) != nullptr;
+  election_deadline_ = member ? now_ + RandomElection() : kNever;
+}
+
+// No leader was heard: perhaps its epoch is over, and this learner votes in the next one without
+// knowing. Any voter of the configuration it knows may tell (P11).
+void Replica::Core::AskAround() {
+  SOMETIMES(consensus_learner_asked_around);
+  ResetElectionTimer();
+  if (config_.voters.empty()) return;
+  const Member& voter = config_.voters[random_.Below(config_.voters.size())];
+  if (voter.id != self_) AskLearnNow(voter);
 }
 
 // After a Seal: the old leader campaigns itself if it stays, and gets a whole timeout to do so. If
@@ -81,11 +93,13 @@ void Replica::Core::ElectionTick() {
   if (role_ == Role::kPreCandidate && now_ >= pre_vote_.resend_at) SendPreVotes();
   if (now_ < election_deadline_) return;
   // A replica whose disk hangs cannot lead, and cannot make a ballot durable either.
-  if (!SelfVotes() || DiskStuck(options_.election_min)) {
+  if (DiskStuck(options_.election_min)) {
     ResetElectionTimer();
-    return;
+  } else if (SelfVotes()) {
+    StartPreVote();
+  } else {
+    AskAround();
   }
-  StartPreVote();
 }
 
 void Replica::Core::StartPreVote() {

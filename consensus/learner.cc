@@ -152,7 +152,10 @@ void Replica::Core::ApplyToConfig(Slot slot, const Decree& decree) {
 void Replica::Core::BeginEpoch(Config next) {
   const bool led = role_ == Role::kLeader;
   const ReplicaId old_leader = led ? self_ : leader_ ? leader_->id : ReplicaId{};
-  if (led) SendToMembers(Heartbeat{lead_.ballot, chosen_, 0});
+  if (led) {
+    SendToMembers(Heartbeat{lead_.ballot, chosen_, 0});
+    ServeParkedLearns();
+  }
   config_ = std::move(next);
   seen_round_ = 0;
   const bool goes_on = led && SelfVotes();

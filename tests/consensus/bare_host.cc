@@ -186,8 +186,7 @@ Decree Command(const std::string& payload) {
   return decree;
 }
 
-Decree SealOf(MoveId move, std::vector<std::uint64_t> voters,
-              std::vector<std::uint64_t> learners) {
+Decree SealOf(MoveId move, std::vector<std::uint64_t> voters, std::vector<std::uint64_t> learners) {
   Decree decree;
   decree.kind = DecreeKind::kSeal;
   decree.move = move;

@@ -44,8 +44,8 @@ class BareHost {
   BareDisk& disk() { return disk_; }
 
   void Start(Instant now);
-  // Loses what is not completed, except `keep` of the oldest writes under way (they reached the disk,
-  // nobody was told).
+  // Loses what is not completed, except `keep` of the oldest writes under way (they reached the
+  // disk, nobody was told).
   void Crash(std::size_t keep = 0);
 
   void Tick(Instant now);

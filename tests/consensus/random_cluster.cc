@@ -29,7 +29,9 @@ ClusterOptions Draw(std::uint64_t seed) {
 RandomCluster::RandomCluster(std::uint64_t seed) : RandomCluster(seed, Draw(seed)) {}
 
 RandomCluster::RandomCluster(std::uint64_t seed, ClusterOptions options)
-    : random_(seed), options_(std::move(options)), genesis_([this] {
+    : random_(seed),
+      options_(std::move(options)),
+      genesis_([this] {
         std::vector<std::uint64_t> ids;
         for (std::size_t i = 1; i <= options_.voters; ++i) ids.push_back(i);
         return GenesisOf(ids);
@@ -127,10 +129,9 @@ void RandomCluster::ScheduleMessage(const Outgoing& out, const Member& from) {
   if (!healed_ && random_.Chance(options_.loss)) return;
   const int copies = !healed_ && random_.Chance(options_.duplicate) ? 2 : 1;
   for (int i = 0; i < copies; ++i) {
-    Schedule(NetworkDelay(), Event{.kind = Kind::kDeliver,
-                                   .host = out.to.id,
-                                   .from = from,
-                                   .message = out.message});
+    Schedule(
+        NetworkDelay(),
+        Event{.kind = Kind::kDeliver, .host = out.to.id, .from = from, .message = out.message});
   }
 }
 
@@ -259,7 +260,33 @@ void RandomCluster::Fail(const std::string& what) {
   if (failure_.empty()) failure_ = what + " at " + std::to_string(now_.ns / 1000) + " us";
 }
 
-std::string RandomCluster::Failure() const { return failure_; }
+std::string RandomCluster::Failure() const {
+  if (failure_.empty()) return "";
+  std::string text = failure_;
+  for (const auto& [id, node] : nodes_) {
+    text += "\n  replica " + ToString(id);
+    if (node.destroyed) text += " destroyed";
+    if (!node.host->up()) {
+      text += " down";
+      continue;
+    }
+    const Replica& r = node.host->replica();
+    text += " role " + std::to_string(static_cast<int>(r.role())) + (r.ReadyLeader() ? "!" : "") +
+            " promised " + ToString(r.promised()) + " chosen " + ToString(r.chosen()) +
+            " applied " + ToString(r.applied()) + " trimmed " + ToString(r.trimmed()) +
+            " inflight " + std::to_string(r.inflight()) + " epoch " + ToString(r.config().epoch) +
+            " voters";
+    for (const Member& m : r.config().voters) text += " " + ToString(m.id);
+    text += " learners";
+    for (const Member& m : r.config().learners) text += " " + ToString(m.id);
+  }
+  if (plan_) {
+    text += "\n  plan epoch " + ToString(plan_->epoch) + " move " + ToString(plan_->move) +
+            (plan_->abort ? " abort" : "") + " next";
+    for (const auto id : plan_->next_voters) text += " " + std::to_string(id);
+  }
+  return text;
+}
 
 void RandomCluster::HealAndSettle() {
   healed_ = true;

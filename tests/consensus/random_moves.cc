@@ -99,8 +99,8 @@ void RandomCluster::RollBack(BareHost& leader) {
   }
 }
 
-// The leader is ready in e+1, so EpochStart is chosen: whoever left may go (step 12). A stale leader
-// of an even later epoch is fine too.
+// The leader is ready in e+1, so EpochStart is chosen: whoever left may go (step 12). A stale
+// leader of an even later epoch is fine too.
 void RandomCluster::FinishPlan(BareHost& leader) {
   const Config& config = leader.replica().config();
   for (auto& [id, node] : nodes_) {
