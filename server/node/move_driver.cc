@@ -12,7 +12,8 @@ namespace {
 constexpr Duration kScanEvery = 100ms;
 constexpr Duration kFirstPause = 10ms;
 constexpr Duration kLongestPause = 500ms;
-constexpr Duration kMarkPatience = 5s;  // digests that do not come (a replica restarted): mark again
+constexpr Duration kMarkPatience =
+    5s;  // digests that do not come (a replica restarted): mark again
 constexpr std::uint64_t kStatusTimeoutMs = 500;
 constexpr std::uint64_t kActionTimeoutMs = 3000;
 
@@ -255,17 +256,16 @@ void MoveDriver::Mark(const TaskPtr& task, const rebalance::MoveRecord& move) {
   Command command;
   command.kind = CommandKind::kMark;
   RpcRequest request{Method::kWrite, move.shard, kActionTimeoutMs, Encode(command)};
-  port_->CallNode(task->view.leader_member->node, std::move(request),
-                  [this, task](RpcResponse response) {
-                    const auto result = Decode<CommandResult>(response.body);
-                    const bool marked = response.code == Errc::kOk && result &&
-                                        result->code == Errc::kOk;
-                    if (marked) {
-                      task->view.mark = Slot{result->version};
-                      task->marked_at = port_->executor().Now();
-                    }
-                    PollSoon(task, marked);
-                  });
+  port_->CallNode(
+      task->view.leader_member->node, std::move(request), [this, task](RpcResponse response) {
+        const auto result = Decode<CommandResult>(response.body);
+        const bool marked = response.code == Errc::kOk && result && result->code == Errc::kOk;
+        if (marked) {
+          task->view.mark = Slot{result->version};
+          task->marked_at = port_->executor().Now();
+        }
+        PollSoon(task, marked);
+      });
 }
 
 // AddLearner, RemoveLearner, Seal and leader transfer, all at the shard's leader.
@@ -293,16 +293,14 @@ void MoveDriver::Change(const TaskPtr& task, const rebalance::MoveRecord& move,
       change.next_learners = action.next_learners;
   }
   RpcRequest request{Method::kChangeMembers, move.shard, kActionTimeoutMs, Encode(change)};
-  port_->CallNode(task->view.leader_member->node, std::move(request),
-                  [this, task](RpcResponse response) {
-                    PollSoon(task, response.code == Errc::kOk);
-                  });
+  port_->CallNode(
+      task->view.leader_member->node, std::move(request),
+      [this, task](RpcResponse response) { PollSoon(task, response.code == Errc::kOk); });
 }
 
 void MoveDriver::Propose(const TaskPtr& task, rebalance::PlacementChange change) {
-  port_->Propose(std::move(change), [this, task](CommandResult result) {
-    PollSoon(task, result.code == Errc::kOk);
-  });
+  port_->Propose(std::move(change),
+                 [this, task](CommandResult result) { PollSoon(task, result.code == Errc::kOk); });
 }
 
 }  // namespace decree::node

@@ -1,6 +1,7 @@
 // Carries out moves while this node leads the placement group: asks the shard's replicas how they
-// are, lets rebalance::NextAction decide, does that one thing, asks again. Every step is idempotent and
-// the progress is in the decree log, so a new leader resumes where the old one was. Worker 0 only.
+// are, lets rebalance::NextAction decide, does that one thing, asks again. Every step is idempotent
+// and the progress is in the decree log, so a new leader resumes where the old one was. Worker 0
+// only.
 #pragma once
 
 #include <cstdint>

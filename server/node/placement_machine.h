@@ -1,6 +1,6 @@
 // The placement group's state machine: applies kPlacement commands to PlacementState and keeps the
-// changed records as rows of the replica's engine, in the same batch as the facts row. So snapshots,
-// catch-up, digests and recovery of the placement group work as those of any shard.
+// changed records as rows of the replica's engine, in the same batch as the facts row. So
+// snapshots, catch-up, digests and recovery of the placement group work as those of any shard.
 #pragma once
 
 #include <memory>
