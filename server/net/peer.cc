@@ -102,10 +102,14 @@ void Peer::SetAddress(const std::string& address) {
   });
 }
 
+// A link that is up is told before anything that is sent from now on; one that is being greeted
+// said something else in its Hello and begins again.
 void Peer::IdentityChanged() {
+  if (up_.load()) Send(EncodeFrame(FrameType::kHello, identity_.ToHello()));
   worker_.Post([self = shared_from_this()] {
-    if (self->state_ != State::kUp) return;
-    self->Send(EncodeFrame(FrameType::kHello, self->identity_.ToHello()));
+    if (self->state_ != State::kGreeting) return;
+    self->CloseLink("this node learned who it is");
+    self->retry_at_ = Instant{};
   });
 }
 
@@ -181,7 +185,9 @@ void Peer::OnConnected(tcp::socket socket) {
   dialling_.reset();
   state_ = State::kGreeting;
   link_ = std::make_shared<FrameLink>(worker_, std::move(socket), shared_from_this(), outbox_);
-  link_->Start(EncodeFrame(FrameType::kHello, identity_.ToHello()));
+  const Hello hello = identity_.ToHello();
+  said_node_ = hello.node.value;
+  link_->Start(EncodeFrame(FrameType::kHello, hello));
 }
 
 void Peer::OnFrame(const Frame& frame) {
@@ -208,7 +214,13 @@ void Peer::OnHello(const Frame& frame) {
     return CloseLink("node " + ToString(hello->node) + " answers there");
   }
   if (state_ == State::kUp) return;
+  if (said_node_ != identity_.node.load()) {
+    CloseLink("this node learned who it is");
+    retry_at_ = Instant{};
+    return;
+  }
   state_ = State::kUp;
+  up_ = true;
   state_deadline_ = kNever;
   backoff_ = Duration{};
   told_ = false;
@@ -242,6 +254,7 @@ void Peer::Down(const std::string& reason, Errc unsent) {
   }
   ++attempt_;
   state_ = State::kBackoff;
+  up_ = false;
   state_deadline_ = kNever;
   backoff_ = std::clamp(backoff_ * 2, tuning_.backoff_first, tuning_.backoff_max);
   const auto wait = Jittered(worker_.RandomWord(), backoff_);

@@ -3,6 +3,7 @@
 // next try.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -88,7 +89,9 @@ class Peer final : public FrameLink::Owner, public std::enable_shared_from_this<
   std::uint64_t next_call_ = 1;
   Instant earliest_ = kNever;  // no call's deadline is before it
 
+  std::atomic<bool> up_{false};
   // Of the worker.
+  std::uint32_t said_node_ = 0;  // in the Hello of this link
   State state_ = State::kIdle;
   std::uint64_t attempt_ = 0;  // a late completion of an earlier attempt is ignored
   Instant state_deadline_ = kNever;
