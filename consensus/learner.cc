@@ -47,9 +47,13 @@ void Replica::Core::OnLearned(const Member& from, const Learned& m) {
     slot = slot.Next();
   }
   AdvanceStoredChosen();
-  if (chosen_ == before) return;
-  // The move gate watches a learner's durable watermark: report it as soon as it is durable.
-  if (!SelfVotes()) Reply(from, HeartbeatReply{learn_.ballot, {}, 0, {}, chosen_});
+  if (chosen_ == before || config_.Find(self_) == nullptr) return;
+  if (!SelfVotes()) {
+    // The move gate watches a learner's durable watermark: report it as soon as it is durable.
+    Reply(from, HeartbeatReply{learn_.ballot, {}, 0, {}, chosen_});
+  } else if (promised_.replica == from.id && promised_.epoch == config_.epoch) {
+    ReplyAccepted(from, promised_);  // votes above the gap count from here on
+  }
   // The next page at once; a learner asks even at the tip, and waits there.
   if (m.chosen > chosen_ || !SelfVotes()) AskLearnNow(from);
 }

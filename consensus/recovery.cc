@@ -181,7 +181,6 @@ void Replica::Core::ReproposeVotes() {
       lead_.sealing = voted->second.decree.kind == DecreeKind::kSeal;
       ProposeSlot(voted->second.decree);
     } else {
-      SOMETIMES(consensus_hole_filled);
       ProposeSlot(FreshBarrier());
     }
   }
