@@ -40,12 +40,25 @@ struct RejectedMove {
   std::string rule;  // "disk_full", "zone", "in_flight_limit"...
   std::string reason;
 };
+// Leaders are evened out last and cheaply: by handing over, not by moving rows.
+struct PlannedTransfer {
+  ShardId shard;
+  NodeId from;
+  NodeId to;
+  ReplicaId to_replica;
+};
 struct Plan {
-  std::vector<PlannedMove> moves;      // in the order they should start
-  std::vector<RejectedMove> rejected;  // at most a few per shard
-  double spread_before = 0;            // (max - min) / mean of replicas a disk, by capacity
+  std::vector<PlannedMove> moves;          // in the order they should start
+  std::vector<PlannedTransfer> transfers;  // only when nothing moves
+  std::vector<RejectedMove> rejected;      // at most a few per shard
+  double spread_before = 0;                // (max - min) / mean of replicas a disk, by capacity
   double spread_after = 0;
 };
+
+// A target disk is never filled above this share of its capacity, reservations counted.
+inline constexpr double kFullShare = 0.85;
+// Byte loads closer than this are even: shards' sizes change all the time.
+inline constexpr std::uint64_t kByteNoise = std::uint64_t{64} << 20;
 
 // Every move that the rules want, moves in flight counted as done. `limit` bounds the list.
 Plan MakePlan(const ClusterView& view, std::size_t limit);

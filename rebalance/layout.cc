@@ -1,0 +1,245 @@
+#include "rebalance/layout.h"
+
+#include <algorithm>
+#include <tuple>
+
+namespace decree::rebalance {
+namespace {
+
+constexpr std::size_t kRejectionsPerShard = 3;
+
+bool Holds(const std::map<NodeId, bool>& facts, NodeId node) {
+  const auto found = facts.find(node);
+  return found != facts.end() && found->second;
+}
+
+}  // namespace
+
+Layout::Layout(const ClusterView& view, Plan& plan) : view_(view), plan_(plan) {
+  AddDisks();
+  const PlacementState& state = *view.state;
+  shards_.reserve(state.shards().size() + 1);
+  for (std::uint32_t i = 0; i < state.shards().size(); ++i) {
+    AddShard(ShardId{i}, state.shards()[i]);
+  }
+  AddShard(kPlacementShard, state.placement());
+}
+
+void Layout::AddDisks() {
+  double capacities = 0;
+  bool known = true;
+  for (const auto& [id, node] : view_.state->nodes()) {
+    if (node.state == NodeState::kRemoved) continue;
+    const bool up = node.state == NodeState::kUp;
+    for (const DiskRecord& record : node.disks) {
+      DiskLoad disk;
+      disk.id = record.incarnation;
+      disk.node = id;
+      disk.zone = node.zone;
+      disk.capacity = record.capacity_bytes;
+      const auto used = view_.disk_used_bytes.find(disk.id);
+      if (used != view_.disk_used_bytes.end()) disk.used = used->second;
+      const bool good = record.state == DiskState::kOk;
+      disk.counted = up && good && !Holds(view_.dead_for_good, id);
+      disk.open = disk.counted && Holds(view_.alive, id);
+      capacities += static_cast<double>(disk.capacity);
+      known = known && disk.capacity > 0;
+      index_[disk.id] = disks_.size();
+      disks_.push_back(std::move(disk));
+    }
+  }
+  if (!known || disks_.empty()) return;
+  const double mean = capacities / static_cast<double>(disks_.size());
+  for (DiskLoad& disk : disks_) disk.weight = static_cast<double>(disk.capacity) / mean;
+}
+
+void Layout::AddShard(ShardId id, const ShardRecord& record) {
+  ShardLayout& shard = shards_.emplace_back();
+  shard.id = id;
+  shard.epoch = record.entry.epoch;
+  if (const auto load = view_.loads.find(id); load != view_.loads.end()) {
+    shard.bytes = load->second.bytes;
+    shard.leader = load->second.leader;
+  }
+  for (const ReplicaPlace& place : record.entry.replicas) {
+    Copy copy;
+    copy.replica = place.replica;
+    copy.node = place.node;
+    copy.incarnation = place.disk;
+    copy.voter = place.voter;
+    Put(shard, std::move(copy));
+  }
+  if (!record.active_move) return;
+  shard.busy = true;
+  ApplyMoveInFlight(shard, *view_.state->Move(record.active_move));
+}
+
+void Layout::ApplyMoveInFlight(ShardLayout& shard, const MoveRecord& move) {
+  if (move.cancelled) return;
+  const auto with = [&](ReplicaId id) {
+    return std::find_if(shard.copies.begin(), shard.copies.end(),
+                        [id](const Copy& copy) { return copy.replica == id; });
+  };
+  if (const auto source = with(move.source.replica); source != shard.copies.end()) {
+    Take(shard, static_cast<std::size_t>(source - shard.copies.begin()));
+  }
+  if (const auto target = with(move.target.replica); target != shard.copies.end()) return;
+  Copy copy;
+  copy.replica = move.target.replica;
+  copy.node = move.target.node;
+  copy.incarnation = move.target.disk;
+  copy.arriving = true;
+  Put(shard, std::move(copy));
+  if (const DiskIndex disk = shard.copies.back().disk; disk != kNoDisk) {
+    disks_[disk].used += shard.bytes;
+  }
+}
+
+void Layout::Put(ShardLayout& shard, Copy copy) {
+  const auto found = index_.find(copy.incarnation);
+  copy.disk = found == index_.end() ? kNoDisk : found->second;
+  if (shard.numbered() && copy.disk != kNoDisk) {
+    DiskLoad& disk = disks_[copy.disk];
+    ++disk.count;
+    disk.bytes += shard.bytes;
+    disk.shards.insert(shard.id);
+  }
+  shard.copies.push_back(std::move(copy));
+}
+
+void Layout::Take(ShardLayout& shard, std::size_t index) {
+  const DiskIndex at = shard.copies[index].disk;
+  if (shard.numbered() && at != kNoDisk) {
+    DiskLoad& disk = disks_[at];
+    --disk.count;
+    disk.bytes -= shard.bytes;
+    disk.shards.erase(shard.id);
+  }
+  shard.copies.erase(shard.copies.begin() + static_cast<std::ptrdiff_t>(index));
+}
+
+ShardLayout& Layout::Shard(ShardId id) {
+  return id == kPlacementShard ? shards_.back() : shards_[id.value];
+}
+
+bool Layout::IsLost(const Copy& copy) const {
+  const NodeRecord* node = view_.state->Node(copy.node);
+  if (!node || node->state == NodeState::kRemoved) return true;
+  if (Holds(view_.dead_for_good, copy.node)) return true;
+  const auto& disks = node->disks;
+  return std::any_of(disks.begin(), disks.end(), [&](const DiskRecord& disk) {
+    return disk.incarnation == copy.incarnation && disk.state == DiskState::kFailed;
+  });
+}
+
+bool Layout::IsLive(const Copy& copy) const {
+  return !IsLost(copy) && Holds(view_.alive, copy.node);
+}
+
+bool Layout::IsDraining(const Copy& copy) const {
+  const NodeRecord* node = view_.state->Node(copy.node);
+  return node && (node->state == NodeState::kDraining || node->state == NodeState::kDrained);
+}
+
+std::size_t Layout::Collisions(const ShardLayout& shard, const Copy* leaving,
+                               const DiskLoad& disk) const {
+  if (disk.zone.empty()) return 0;
+  std::size_t collisions = 0;
+  for (const Copy& copy : shard.copies) {
+    if (&copy == leaving) continue;
+    const NodeRecord* node = view_.state->Node(copy.node);
+    collisions += node && node->zone == disk.zone;
+  }
+  return collisions;
+}
+
+std::string Layout::Obstacle(const ShardLayout& shard, const Copy* leaving,
+                             const DiskLoad& disk) const {
+  if (!disk.open) return "not_open";
+  for (const Copy& copy : shard.copies) {
+    if (&copy == leaving ? copy.incarnation == disk.id : copy.node == disk.node) {
+      return "node_holds_replica";
+    }
+  }
+  const auto limit = static_cast<double>(disk.capacity) * kFullShare;
+  const bool full = disk.capacity && static_cast<double>(disk.used + shard.bytes) > limit;
+  return full ? "disk_full" : "";
+}
+
+DiskIndex Layout::BestTarget(const ShardLayout& shard, const Copy* leaving) const {
+  using Rank = std::tuple<std::size_t, double, double, NodeId, Incarnation>;
+  std::optional<Rank> best;
+  DiskIndex chosen = kNoDisk;
+  for (DiskIndex i = 0; i < disks_.size(); ++i) {
+    const DiskLoad& disk = disks_[i];
+    if (!Obstacle(shard, leaving, disk).empty()) continue;
+    const bool weighs = shard.numbered();
+    Rank rank{Collisions(shard, leaving, disk), weighs ? disk.CountLevel(1) : 0,
+              weighs ? disk.ByteLevel(shard.bytes) : 0, disk.node, disk.id};
+    if (best && *best <= rank) continue;
+    best = std::move(rank);
+    chosen = i;
+  }
+  return chosen;
+}
+
+void Layout::PlanMove(ShardLayout& shard, std::optional<std::size_t> index, DiskIndex to,
+                      MoveCause cause, std::string reason) {
+  const Copy leaving = index ? shard.copies[*index] : Copy{};
+  if (index) Take(shard, *index);
+  Copy copy;
+  copy.node = disks_[to].node;
+  copy.incarnation = disks_[to].id;
+  copy.voter = !index || leaving.voter;
+  copy.planned = leaving.planned.value_or(plan_.moves.size());
+  if (!leaving.planned) {
+    PlannedMove move;
+    move.start.shard = shard.id;
+    move.start.epoch = shard.epoch;
+    move.start.source = leaving.replica;
+    move.start.cause = cause;
+    move.start.reason = std::move(reason);
+    move.from = leaving.node;
+    move.from_disk = leaving.incarnation;
+    move.bytes = shard.bytes;
+    plan_.moves.push_back(std::move(move));
+  }
+  StartMove& start = plan_.moves[*copy.planned].start;
+  start.to = copy.node;
+  start.to_disk = copy.incarnation;
+  disks_[to].used += shard.bytes;
+  Put(shard, std::move(copy));
+}
+
+void Layout::PlanPromotion(ShardLayout& shard, const Copy& learner) {
+  PlannedMove move;
+  move.start.shard = shard.id;
+  move.start.epoch = shard.epoch;
+  move.start.to = learner.node;
+  move.start.to_disk = learner.incarnation;
+  move.start.cause = MoveCause::kFill;
+  move.start.reason = "the learner on node " + ToString(learner.node) + " waits for its vote";
+  plan_.moves.push_back(std::move(move));
+}
+
+void Layout::Reject(const ShardLayout& shard, NodeId from, NodeId to, std::string rule,
+                    std::string reason) {
+  if (rejections_[shard.id]++ >= kRejectionsPerShard) return;
+  plan_.rejected.push_back({shard.id, from, to, std::move(rule), std::move(reason)});
+}
+
+double Layout::Spread() const {
+  double low = 0, high = 0, sum = 0;
+  std::size_t disks = 0;
+  for (const DiskLoad& disk : disks_) {
+    if (!disk.counted) continue;
+    const double level = disk.CountLevel();
+    low = disks ? std::min(low, level) : level;
+    high = std::max(high, level);
+    sum += level;
+    ++disks;
+  }
+  return sum > 0 ? (high - low) / (sum / static_cast<double>(disks)) : 0;
+}
+
+}  // namespace decree::rebalance

@@ -1,0 +1,108 @@
+// The planner's picture of the cluster: which disk holds which copies, with moves in flight counted
+// as done, and what has been planned on top of it so far.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "rebalance/planner.h"
+
+namespace decree::rebalance {
+
+using DiskIndex = std::size_t;
+inline constexpr DiskIndex kNoDisk = static_cast<DiskIndex>(-1);
+
+struct DiskLoad {
+  Incarnation id;
+  NodeId node;
+  std::string zone;
+  double weight = 1;           // capacity, relative to the mean
+  std::uint64_t capacity = 0;  // 0: unknown
+  std::uint64_t used = 0;      // with what is on its way counted
+  bool counted = false;        // takes part in the mean
+  bool open = false;           // may receive copies
+  std::uint64_t count = 0;     // copies of numbered shards
+  std::uint64_t bytes = 0;
+  std::set<ShardId> shards;
+
+  double CountLevel(std::uint64_t more = 0) const {
+    return static_cast<double>(count + more) / weight;
+  }
+  double ByteLevel(std::uint64_t more = 0) const {
+    return static_cast<double>(bytes + more) / weight;
+  }
+};
+
+struct Copy {
+  ReplicaId replica;  // 0: planned
+  NodeId node;
+  Incarnation incarnation;
+  DiskIndex disk = kNoDisk;  // kNoDisk: a disk that nobody knows any more
+  bool voter = true;
+  bool arriving = false;               // by a move in flight
+  std::optional<std::size_t> planned;  // by this entry of the plan
+};
+
+struct ShardLayout {
+  ShardId id;
+  Epoch epoch;
+  std::vector<Copy> copies;
+  bool busy = false;  // a move is in flight: nothing new can start
+  std::uint64_t bytes = 0;
+  NodeId leader;
+  bool numbered() const { return id != kPlacementShard; }
+};
+
+class Layout {
+ public:
+  Layout(const ClusterView& view, Plan& plan);
+
+  const ClusterView& view() const { return view_; }
+  const Settings& settings() const { return view_.state->settings(); }
+  std::vector<DiskLoad>& disks() { return disks_; }
+  std::vector<ShardLayout>& shards() { return shards_; }  // the placement group last
+  ShardLayout& Shard(ShardId id);
+  const std::vector<PlannedMove>& planned() const { return plan_.moves; }
+
+  // Node dead for good or removed, or disk failed: this copy must be replaced.
+  bool IsLost(const Copy& copy) const;
+  bool IsLive(const Copy& copy) const;
+  bool IsDraining(const Copy& copy) const;
+  // Other copies (not `leaving`) of the shard in the zone of that disk; unnamed zones never
+  // collide.
+  std::size_t Collisions(const ShardLayout& shard, const Copy* leaving, const DiskLoad& disk) const;
+  // Empty if a copy of the shard may go to that disk while `leaving` goes away; else the rule.
+  std::string Obstacle(const ShardLayout& shard, const Copy* leaving, const DiskLoad& disk) const;
+  // The best disk by zone, then by count, then by bytes; kNoDisk if there is none.
+  DiskIndex BestTarget(const ShardLayout& shard, const Copy* leaving) const;
+
+  // Plans a move of copy `index` (none: a fill-up) to the disk; moves a planned copy's target
+  // instead.
+  void PlanMove(ShardLayout& shard, std::optional<std::size_t> index, DiskIndex to, MoveCause cause,
+                std::string reason);
+  void PlanPromotion(ShardLayout& shard, const Copy& learner);
+  void Reject(const ShardLayout& shard, NodeId from, NodeId to, std::string rule,
+              std::string reason);
+
+  double Spread() const;
+
+ private:
+  void AddDisks();
+  void AddShard(ShardId id, const ShardRecord& record);
+  void ApplyMoveInFlight(ShardLayout& shard, const MoveRecord& move);
+  void Put(ShardLayout& shard, Copy copy);
+  void Take(ShardLayout& shard, std::size_t index);
+
+  const ClusterView& view_;
+  Plan& plan_;
+  std::vector<DiskLoad> disks_;
+  std::map<Incarnation, DiskIndex> index_;
+  std::vector<ShardLayout> shards_;
+  std::map<ShardId, std::size_t> rejections_;
+};
+
+}  // namespace decree::rebalance

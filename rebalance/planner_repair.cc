@@ -1,0 +1,132 @@
+#include <algorithm>
+
+#include "rebalance/planner_passes.h"
+
+namespace decree::rebalance {
+namespace {
+
+std::size_t LiveVoters(const Layout& layout, const ShardLayout& shard) {
+  return static_cast<std::size_t>(
+      std::count_if(shard.copies.begin(), shard.copies.end(),
+                    [&](const Copy& copy) { return copy.voter && layout.IsLive(copy); }));
+}
+
+bool HasQuorum(const Layout& layout, const ShardLayout& shard) {
+  const auto voters = static_cast<std::size_t>(std::count_if(
+      shard.copies.begin(), shard.copies.end(), [](const Copy& c) { return c.voter; }));
+  return 2 * LiveVoters(layout, shard) > voters;
+}
+
+// The placement group first, since everything hangs on it; then the shards with the fewest live
+// voters.
+std::vector<ShardLayout*> ByUrgency(Layout& layout) {
+  std::vector<std::pair<std::size_t, ShardLayout*>> ranked;
+  for (ShardLayout& shard : layout.shards()) {
+    if (shard.busy) continue;
+    ranked.emplace_back(shard.numbered() ? 1 + LiveVoters(layout, shard) : 0, &shard);
+  }
+  std::stable_sort(ranked.begin(), ranked.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::vector<ShardLayout*> shards;
+  for (const auto& [rank, shard] : ranked) shards.push_back(shard);
+  return shards;
+}
+
+// Takes the copies for which `leaves` is true somewhere else.
+template <class Leaves>
+void Relocate(Layout& layout, Plan& plan, std::size_t limit, ShardLayout& shard, MoveCause cause,
+              const std::string& why, Leaves leaves) {
+  for (std::size_t i = 0; i < shard.copies.size() && plan.moves.size() < limit;) {
+    const Copy& copy = shard.copies[i];
+    if (copy.planned || copy.arriving || !leaves(copy)) {
+      ++i;
+      continue;
+    }
+    const DiskIndex to = layout.BestTarget(shard, &copy);
+    const std::string reason = "node " + ToString(copy.node) + why;
+    if (to == kNoDisk) {
+      layout.Reject(shard, copy.node, NodeId{}, "no_target",
+                    reason + ", and no other node can take a copy");
+      ++i;
+      continue;
+    }
+    layout.PlanMove(shard, i, to, cause, reason);  // the new copy is appended: look at `i` again
+  }
+}
+
+void FillUp(Layout& layout, Plan& plan, std::size_t limit, ShardLayout& shard) {
+  const std::uint32_t wanted = WantedCopies(layout.settings(), shard.id);
+  while (shard.copies.size() < wanted && plan.moves.size() < limit) {
+    const std::string reason =
+        std::to_string(shard.copies.size()) + " of " + std::to_string(wanted) + " copies";
+    const DiskIndex to = layout.BestTarget(shard, nullptr);
+    if (to == kNoDisk) {
+      layout.Reject(shard, NodeId{}, NodeId{}, "no_target",
+                    reason + ", and no other node can take one");
+      return;
+    }
+    layout.PlanMove(shard, std::nullopt, to, MoveCause::kFill, reason);
+  }
+}
+
+// A shard whose copies are all there, but whose learners missed the Seal that would have given them
+// a vote (one lagged or was away at that moment).
+void Promote(Layout& layout, ShardLayout& shard) {
+  const auto able = static_cast<std::size_t>(std::count_if(
+      shard.copies.begin(), shard.copies.end(), [&](const Copy& c) { return layout.IsLive(c); }));
+  const auto wanted = std::min<std::size_t>(WantedCopies(layout.settings(), shard.id), able);
+  const std::size_t votes = wanted % 2 == 0 ? wanted - (wanted != 0) : wanted;
+  if (LiveVoters(layout, shard) >= votes || votes == 0) return;
+  for (const Copy& copy : shard.copies) {
+    if (copy.planned || copy.arriving) return;
+  }
+  for (const Copy& copy : shard.copies) {
+    if (copy.voter || !layout.IsLive(copy) || layout.IsDraining(copy)) continue;
+    layout.PlanPromotion(shard, copy);
+    break;
+  }
+}
+
+}  // namespace
+
+void PlanRepairs(Layout& layout, Plan& plan, std::size_t limit) {
+  for (ShardLayout* shard : ByUrgency(layout)) {
+    if (plan.moves.size() >= limit) return;
+    if (!HasQuorum(layout, *shard)) {
+      layout.Reject(*shard, NodeId{}, NodeId{}, "no_quorum",
+                    "too few of its voters are alive to change its members");
+      continue;
+    }
+    const std::size_t before = plan.moves.size();
+    Relocate(layout, plan, limit, *shard, MoveCause::kRepair, " is dead or its disk has failed",
+             [&](const Copy& copy) { return layout.IsLost(copy); });
+    FillUp(layout, plan, limit, *shard);
+    if (plan.moves.size() == before) Promote(layout, *shard);
+  }
+}
+
+void PlanDrains(Layout& layout, Plan& plan, std::size_t limit) {
+  for (ShardLayout* shard : ByUrgency(layout)) {
+    if (!HasQuorum(layout, *shard)) continue;
+    Relocate(layout, plan, limit, *shard, MoveCause::kDrain, " is being drained",
+             [&](const Copy& copy) { return layout.IsDraining(copy); });
+  }
+}
+
+void PlanZones(Layout& layout, Plan& plan, std::size_t limit) {
+  for (ShardLayout& shard : layout.shards()) {
+    if (shard.busy || !HasQuorum(layout, shard)) continue;
+    for (std::size_t i = 0; i < shard.copies.size() && plan.moves.size() < limit; ++i) {
+      const Copy& copy = shard.copies[i];
+      if (copy.planned || copy.disk == kNoDisk || !layout.IsLive(copy)) continue;
+      const std::size_t now = layout.Collisions(shard, &copy, layout.disks()[copy.disk]);
+      const DiskIndex to = now ? layout.BestTarget(shard, &copy) : kNoDisk;
+      if (to == kNoDisk || layout.Collisions(shard, &copy, layout.disks()[to]) >= now) continue;
+      const std::string zone = layout.disks()[copy.disk].zone;
+      layout.PlanMove(shard, i, to, MoveCause::kBalance, "two copies in zone " + zone);
+      --i;
+    }
+  }
+}
+
+}  // namespace decree::rebalance

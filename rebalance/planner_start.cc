@@ -1,0 +1,97 @@
+// Which planned moves may start now. A disk carries `moves_per_disk` moves in and as many out; a
+// move counts by its size, since the limit protects foreground work: a shard of 64 MiB or more
+// counts fully, a tiny one as a sixteenth (it costs round trips, hardly any bytes).
+#include <algorithm>
+
+#include "rebalance/planner.h"
+
+namespace decree::rebalance {
+namespace {
+
+constexpr std::uint64_t kWholeMove = 16;
+constexpr std::uint64_t kBytesPerPart = std::uint64_t{4} << 20;
+
+std::uint64_t Parts(std::uint64_t bytes) {
+  return std::clamp<std::uint64_t>(bytes / kBytesPerPart, 1, kWholeMove);
+}
+
+class Limits {
+ public:
+  explicit Limits(const ClusterView& view)
+      : view_(view), limit_(view.state->settings().moves_per_disk * kWholeMove) {
+    for (const MoveRecord* move : view.state->ActiveMoves()) {
+      busy_.insert(move->shard);
+      if (move->stage >= Stage::kPublish) continue;  // no more bytes on their way
+      const std::uint64_t parts = Parts(Bytes(move->shard));
+      in_[move->target.disk] += parts;
+      out_[SourceDisk(move->shard, move->source.disk)] += parts;
+    }
+  }
+
+  // Takes the move's share if it fits. A disk that carries nothing takes any move.
+  bool Admit(const PlannedMove& move) {
+    if (busy_.contains(move.start.shard)) return false;
+    const std::uint64_t parts = Parts(move.bytes);
+    std::uint64_t& in = in_[move.start.to_disk];
+    std::uint64_t& out = out_[SourceDisk(move.start.shard, move.from_disk)];
+    if ((in && in + parts > limit_) || (out && out + parts > limit_)) return false;
+    in += parts;
+    out += parts;
+    busy_.insert(move.start.shard);
+    return true;
+  }
+
+ private:
+  std::uint64_t Bytes(ShardId shard) const {
+    const auto load = view_.loads.find(shard);
+    return load == view_.loads.end() ? 0 : load->second.bytes;
+  }
+  // A fill-up's rows come from the leader, or from the first voter while none is known.
+  Incarnation SourceDisk(ShardId id, Incarnation from) const {
+    if (from) return from;
+    const ShardRecord* shard = view_.state->Shard(id);
+    const auto load = view_.loads.find(id);
+    for (const ReplicaPlace& place : shard->entry.replicas) {
+      if (load != view_.loads.end() && place.node == load->second.leader) return place.disk;
+    }
+    return shard->entry.replicas.front().disk;
+  }
+
+  const ClusterView& view_;
+  std::uint64_t limit_;
+  std::map<Incarnation, std::uint64_t> in_, out_;
+  std::set<ShardId> busy_;
+};
+
+bool Allowed(const Settings& settings, MoveCause cause) {
+  switch (cause) {
+    case MoveCause::kFill:
+    case MoveCause::kRepair:
+      return settings.repair;
+    case MoveCause::kDrain:
+      return settings.drain;
+    case MoveCause::kBalance:
+      return settings.rebalance;
+    default:
+      return true;
+  }
+}
+
+}  // namespace
+
+std::vector<PlannedMove> StartableNow(const ClusterView& view, const Plan& plan) {
+  std::vector<PlannedMove> startable;
+  if (!view.state || !view.state->bootstrapped()) return startable;
+  const Settings& settings = view.state->settings();
+  Limits limits(view);
+  bool urgent = false;  // repair and drain go before balance
+  for (const PlannedMove& move : plan.moves) {
+    if (!Allowed(settings, move.start.cause)) continue;
+    if (move.start.cause == MoveCause::kBalance && urgent) break;
+    urgent = urgent || move.start.cause != MoveCause::kBalance;
+    if (limits.Admit(move)) startable.push_back(move);
+  }
+  return startable;
+}
+
+}  // namespace decree::rebalance
