@@ -8,7 +8,7 @@
 namespace decree::node {
 
 PlacementDesk::PlacementDesk(NodeShared& node)
-    : node_(&node), leader_(*this), mover_(*this), admin_(*this, leader_) {}
+    : node_(&node), leader_(*this), mover_(*this), admin_(*this, leader_, mover_) {}
 
 PlacementDesk::~PlacementDesk() = default;
 
