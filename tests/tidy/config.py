@@ -49,10 +49,10 @@ EDGES = {
 # The layers that may read clocks, start threads, take locks and draw real randomness.
 EDGE_LAYERS = {"net", "client", "client_public", "cli", "examples", "rocks", "main", "bench",
                "tests"}
-# The log writers, their files, and the engine in memory, which log threads and workers share,
+# The log writers, their files, the threads of the engine, and the engine in memory
 # belong to the edge.
 EDGE_FILES = ["kv/store/shard_log*", "kv/store/log_*", "kv/store/file_*", "kv/store/posix_*",
-              "kv/store/mem_*"]
+              "kv/store/mem_*", "kv/store/background_pool*"]
 
 # System headers and the layers that may include them (pattern of the header -> layers).
 SYSTEM_INCLUDES = [
