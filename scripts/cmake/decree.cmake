@@ -30,14 +30,17 @@ target_compile_features(decree_flags INTERFACE cxx_std_20)
 target_include_directories(decree_flags INTERFACE
   $<BUILD_INTERFACE:${DECREE_SOURCE_DIR}>
   $<BUILD_INTERFACE:${DECREE_SOURCE_DIR}/kv/include>)
-target_compile_options(decree_flags INTERFACE
+# Warnings are for Decree's own sources, not for the programs that link it.
+add_library(decree_warnings INTERFACE)
+target_compile_options(decree_warnings INTERFACE
   -Wall -Wextra -Wpedantic -Wno-missing-field-initializers
   $<$<BOOL:${DECREE_WERROR}>:-Werror>
   $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict -Wno-maybe-uninitialized>)
 if(DECREE_SANITIZE)
   target_compile_options(decree_flags INTERFACE
-    -fsanitize=${DECREE_SANITIZE},undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
-  target_link_options(decree_flags INTERFACE -fsanitize=${DECREE_SANITIZE},undefined)
+    "$<BUILD_INTERFACE:-fsanitize=${DECREE_SANITIZE},undefined;-fno-sanitize-recover=undefined;-fno-omit-frame-pointer>")
+  target_link_options(decree_flags INTERFACE
+    "$<BUILD_INTERFACE:-fsanitize=${DECREE_SANITIZE},undefined>")
 endif()
 
 # decree_library(NAME SOURCES... [DEPS ...])
@@ -45,7 +48,8 @@ function(decree_library name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
   add_library(${name} STATIC ${ARG_SOURCES})
   set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE ON)
-  target_link_libraries(${name} PUBLIC decree_flags ${ARG_DEPS})
+  target_link_libraries(${name} PUBLIC decree_flags ${ARG_DEPS}
+    PRIVATE $<BUILD_INTERFACE:decree_warnings>)
 endfunction()
 
 # decree_program(NAME SOURCES... [DEPS ...]); the binary lands at the top of the build folder.
@@ -53,14 +57,14 @@ function(decree_program name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
-  target_link_libraries(${name} PRIVATE decree_flags ${ARG_DEPS})
+  target_link_libraries(${name} PRIVATE decree_flags decree_warnings ${ARG_DEPS})
 endfunction()
 
 # decree_test(NAME SOURCES... [DEPS ...]): a gtest program registered with ctest as one test.
 function(decree_test name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
-  target_link_libraries(${name} PRIVATE decree_flags ${ARG_DEPS} GTest::gmock GTest::gtest_main)
+  target_link_libraries(${name} PRIVATE decree_flags decree_warnings ${ARG_DEPS} GTest::gmock GTest::gtest_main)
   target_precompile_headers(${name} PRIVATE <gtest/gtest.h> <string> <vector> <map> <functional>)
   target_compile_definitions(${name} PRIVATE
     DECREE_TESTDATA="${DECREE_SOURCE_DIR}/tests/testdata" DECREE_BINARIES="${CMAKE_BINARY_DIR}")
