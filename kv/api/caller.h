@@ -27,7 +27,8 @@ class Courier {
   virtual ~Courier() = default;
   // Sends a call to a node; node 0 means any node that can be reached. Answers exactly once, never
   // inside this call. Without an answer the response's code is kUnavailable (certainly never sent) or
-  // kOutcomeUnknown (sent, then the link broke or the time ran out).
+  // kOutcomeUnknown (sent, then the link broke or the time ran out). The call is carried out at most
+  // once: whoever sends it again on the way answers kOutcomeUnknown, unless the log gave a result.
   virtual void Call(NodeId node, RpcRequest request, RpcReply reply) = 0;
 };
 

@@ -188,7 +188,7 @@ void Caller::Impl::OnResult(CallerOp& op, std::uint64_t attempt, NodeId target,
     if (attempt == op.attempt && op.phase == CallerPhase::kSent) OnSessionLost(op);
     return;
   }
-  if (op.IsWrite()) shards[op.operation.shard].reopened = 0;
+  if (op.IsWrite() && !op.opens_session) shards[op.operation.shard].reopened = 0;
   result.epoch = response.epoch;
   result.node = response.served_by ? response.served_by : target;
   Finish(op, std::move(result));
