@@ -65,7 +65,8 @@ struct AdminResponse {
   std::uint32_t status = 200;
   std::string location;  // of a 202; else empty
   std::string body;      // JSON; for status >= 400 problem+json
-  DECREE_FIELDS(status, location, body)
+  std::string allow;     // of a 405: the methods that the resource takes
+  DECREE_FIELDS(status, location, body, allow)
 };
 
 // Frame types of the native protocol (kv/base/frame.h).

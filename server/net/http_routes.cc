@@ -23,6 +23,7 @@ HttpResponse FromAdmin(AdminResponse answer) {
   response.body = std::move(answer.body);
   response.content_type = answer.status >= 400 ? "application/problem+json" : "application/json";
   if (!answer.location.empty()) response.AddField("Location", answer.location);
+  if (!answer.allow.empty()) response.AddField("Allow", answer.allow);
   if (answer.status == 503 || answer.status == 429) response.AddField("Retry-After", "1");
   return response;
 }

@@ -64,8 +64,8 @@ struct ShardHealth {
 std::size_t WantedVoters(const AdminView& view) {
   std::size_t nodes = 0;
   for (const auto& [id, node] : view.state.nodes()) nodes += node.state != NodeState::kRemoved;
-  const std::size_t odd = nodes % 2 == 1 ? nodes : nodes - 1;
-  return std::min<std::size_t>(view.state.settings().replicas, odd);
+  const auto copies = std::min<std::size_t>(view.state.settings().replicas, nodes);
+  return copies % 2 == 0 && copies > 0 ? copies - 1 : copies;
 }
 
 ShardHealth HealthOf(const AdminView& view, ShardId shard, const ShardEntry& entry) {
@@ -129,11 +129,6 @@ json::array DisksJson(const AdminView& view, const rebalance::NodeRecord& node) 
   return disks;
 }
 
-json::value ShardNumber(ShardId shard) {
-  if (shard == kPlacementShard) return "placement";
-  return shard.value;
-}
-
 json::value OrNull(NodeId node) {
   if (!node) return nullptr;
   return node.value;
@@ -145,6 +140,11 @@ json::value MomentOrNull(WallMs moment) {
 }
 
 }  // namespace
+
+json::value ShardNumber(ShardId shard) {
+  if (shard == kPlacementShard) return "placement";
+  return shard.value;
+}
 
 json::object ClusterJson(const AdminView& view) {
   std::size_t up = 0;
@@ -215,9 +215,10 @@ json::object ShardJson(const AdminView& view, ShardId shard) {
     ops += report->ops_per_s;
   }
   const auto count = static_cast<std::uint32_t>(view.state.shards().size());
-  return {{"id", shard.value},
-          {"hash_start", Hex(HashStart(shard, count))},
-          {"hash_end", Hex(HashEnd(shard, count))},
+  const bool numbered = shard != kPlacementShard;
+  return {{"id", ShardNumber(shard)},
+          {"hash_start", numbered ? json::value(Hex(HashStart(shard, count))) : json::value()},
+          {"hash_end", numbered ? json::value(Hex(HashEnd(shard, count))) : json::value()},
           {"epoch", entry.epoch.value},
           {"leader", OrNull(HealthOf(view, shard, entry).leader)},
           {"replicas", std::move(replicas)},
@@ -275,8 +276,12 @@ json::object DecreesJson(const rebalance::PlacementState& state, std::uint64_t f
                          std::size_t limit) {
   json::array decrees;
   const auto& log = state.decrees();
-  for (auto it = log.lower_bound({from, 0}); it != log.end() && decrees.size() < limit; ++it) {
+  std::uint64_t last = 0;
+  for (auto it = log.lower_bound({from, 0}); it != log.end(); ++it) {
     const rebalance::DecreeRecord& decree = it->second;
+    // Whole slots only, so that a reader can go on at the slot after the last one.
+    if (decrees.size() >= limit && decree.slot != last) break;
+    last = decree.slot;
     decrees.push_back({{"slot", decree.slot},
                        {"time", decree.time_ms},
                        {"kind", decree.kind},

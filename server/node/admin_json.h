@@ -21,6 +21,8 @@ struct AdminView {
   NodeId self;
 };
 
+// A shard's number, or "placement".
+boost::json::value ShardNumber(ShardId shard);
 boost::json::object ClusterJson(const AdminView& view);
 boost::json::object NodesJson(const AdminView& view);
 boost::json::object ShardsJson(const AdminView& view);

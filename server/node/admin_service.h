@@ -1,5 +1,5 @@
-// The administration interface (contract.md), answered where the placement leader is: replicated facts
-// from its state, volatile ones from the reports. Worker 0 only.
+// The administration interface (contract.md), answered where the placement leader is: replicated
+// facts from its state, volatile ones from the reports. Worker 0 only.
 #pragma once
 
 #include <functional>
@@ -26,8 +26,9 @@ class AdminService {
   // Answers once, perhaps inside the call.
   void Handle(AdminRequest request, std::function<void(AdminResponse)> done);
 
- private:
   struct Impl;
+
+ private:
   std::shared_ptr<Impl> impl_;
 };
 
