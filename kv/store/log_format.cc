@@ -97,6 +97,7 @@ void FinishRecord(std::string& out, std::size_t begin, const SegmentHeader& segm
                   std::uint64_t offset, RecordHeader header) {
   const std::size_t length = out.size() - begin - kRecordHeaderBytes;
   DECREE_CHECK(length <= UINT32_MAX);
+  out.resize(begin + Padded(length), '\0');
   char* at = out.data() + begin;
   PutFixed(at + 8, static_cast<std::uint32_t>(length));
   PutFixed(at + 12, header.batch);
@@ -105,8 +106,7 @@ void FinishRecord(std::string& out, std::size_t begin, const SegmentHeader& segm
   PutFixed(at + 24, header.key.replica.value);
   const std::uint64_t seed = Seed(segment, offset);
   PutFixed(at + 22, HeaderCheck(at, seed));
-  PutFixed(at, XXH3_64bits_withSeed(at + 8, kRecordHeaderBytes - 8 + length, seed));
-  out.resize(begin + Padded(length), '\0');
+  PutFixed(at, XXH3_64bits_withSeed(at + 8, Padded(length) - 8, seed));
 }
 
 std::optional<LogRecord> ParseRecord(const SegmentHeader& segment, std::string_view bytes,
@@ -118,8 +118,7 @@ std::optional<LogRecord> ParseRecord(const SegmentHeader& segment, std::string_v
   if (!KnownType(type) || Padded(length) > bytes.size()) return std::nullopt;
   const std::uint64_t seed = Seed(segment, offset);
   if (GetFixed<std::uint16_t>(at + 22) != HeaderCheck(at, seed)) return std::nullopt;
-  const std::uint64_t checksum =
-      XXH3_64bits_withSeed(at + 8, kRecordHeaderBytes - 8 + length, seed);
+  const std::uint64_t checksum = XXH3_64bits_withSeed(at + 8, Padded(length) - 8, seed);
   if (checksum != GetFixed<std::uint64_t>(at)) return std::nullopt;
   LogRecord record;
   record.header.key.shard.value = GetFixed<std::uint32_t>(at + 16);

@@ -108,15 +108,17 @@ Status File::ZeroFill(std::uint64_t from, std::uint64_t to) {
 }
 
 Status File::Sync() {
-  if (const int fault = Fault(FileOp::kSync)) return SystemError("fdatasync", path_, fault);
+  const int fault = Fault(FileOp::kSync);
+  if (fault == kPretend) return {};
+  if (fault != 0) return SystemError("fdatasync", path_, fault);
   if (::fdatasync(fd_) != 0) return SystemError("fdatasync", path_, errno);
   return {};
 }
 
 Status SyncDirectory(const std::string& path, const FaultHook& hook) {
-  if (const int fault = hook ? hook(FileOp::kSyncDirectory, path) : 0) {
-    return SystemError("fsync", path, fault);
-  }
+  const int fault = hook ? hook(FileOp::kSyncDirectory, path) : 0;
+  if (fault == kPretend) return {};
+  if (fault != 0) return SystemError("fsync", path, fault);
   const int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) return SystemError("open", path, errno);
   const int error = ::fsync(fd) == 0 ? 0 : errno;

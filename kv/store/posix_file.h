@@ -14,7 +14,10 @@ namespace decree::store {
 
 enum class FileOp { kOpen, kAllocate, kWrite, kSync, kRename, kSyncDirectory };
 
-// Called before an operation; returns 0 to let it happen, or the errno it shall fail with.
+// Called before an operation; returns 0 to let it happen, the errno it shall fail with, or
+// kPretend: an fdatasync then reports success without being made (what a power loss takes is not
+// the test's matter).
+inline constexpr int kPretend = -1;
 using FaultHook = std::function<int(FileOp op, const std::string& path)>;
 
 // kNoSpace for a full disk or quota, else kIo; the detail names the operation and the path.

@@ -1,0 +1,298 @@
+// What only the disk in a directory has: its lock, its identity, and crashes between the steps that
+// furnish it or replace rows.
+#include "kv/store/file_disk.h"
+
+#include <errno.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "tests/store/temp_dir.h"
+#include "tests/store/test_disk.h"
+
+namespace decree::store {
+namespace {
+
+namespace fs = std::filesystem;
+
+class FileDiskTest : public testing::Test {
+ protected:
+  FileDiskOptions Options() {
+    FileDiskOptions options;
+    options.path = dir_.Sub("data");
+    options.segment_bytes = 1 << 16;
+    options.block_cache_bytes = 1 << 20;
+    return options;
+  }
+  Result<std::unique_ptr<Disk>> TryOpen() { return OpenFileDisk(Options()); }
+  std::unique_ptr<Disk> Open() {
+    auto disk = TryOpen();
+    if (!disk) throw std::runtime_error(disk.error().ToString());
+    return *std::move(disk);
+  }
+  std::string Path(const std::string& name) { return dir_.Sub("data/" + name); }
+  static void Write(const std::string& path, const std::string& bytes) {
+    std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes;
+  }
+  // Refused as kCorruption with a detail that names the thing.
+  void ExpectRefused(const std::string& thing) {
+    const auto disk = TryOpen();
+    ASSERT_FALSE(disk) << thing;
+    EXPECT_EQ(disk.error(), Errc::kCorruption) << disk.error().ToString();
+    EXPECT_NE(disk.error().detail().find(thing), std::string::npos) << disk.error().detail();
+  }
+  void PutRow(Disk& disk, const std::string& value) {
+    auto engine = *disk.OpenRows(key_);
+    ASSERT_TRUE(WriteRow(*engine, "row", value));
+    ASSERT_TRUE(FlushAndWait(*engine));
+  }
+
+  TempDir dir_;
+  const ReplicaKey key_ = Key(5, 2);
+};
+
+TEST_F(FileDiskTest, MissingDirectoriesAreCreated) {
+  FileDiskOptions options = Options();
+  options.path = dir_.Sub("a/b/c");
+  EXPECT_TRUE(OpenFileDisk(options));
+  EXPECT_TRUE(fs::exists(dir_.Sub("a/b/c/IDENTITY")));
+}
+
+TEST_F(FileDiskTest, ASecondOpeningIsRefusedNamingThePath) {
+  auto disk = Open();
+  const auto second = TryOpen();
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error(), Errc::kLocked);
+  EXPECT_NE(second.error().detail().find(dir_.Sub("data")), std::string::npos)
+      << second.error().detail();
+  disk.reset();
+  EXPECT_TRUE(TryOpen());
+}
+
+TEST_F(FileDiskTest, EveryNewDirectoryIsAnotherIncarnation) {
+  const Incarnation first = Open()->incarnation();
+  fs::remove_all(Path(""));
+  EXPECT_NE(Open()->incarnation(), first);
+}
+
+TEST_F(FileDiskTest, AForeignDirectoryIsRefusedAndLeftAlone) {
+  fs::create_directory(Path(""));
+  Write(Path("holiday.jpg"), "x");
+  ExpectRefused("holiday.jpg");
+  EXPECT_FALSE(fs::exists(Path("IDENTITY")));
+  EXPECT_FALSE(fs::exists(Path("log")));
+}
+
+TEST_F(FileDiskTest, AFreshMountIsAnEmptyDirectory) {
+  fs::create_directories(Path("lost+found"));
+  EXPECT_TRUE(TryOpen());
+}
+
+TEST_F(FileDiskTest, ADamagedOrForeignIdentityIsRefused) {
+  { Open(); }
+  std::ifstream in(Path("IDENTITY"), std::ios::binary);
+  const std::string good{std::istreambuf_iterator<char>(in), {}};
+  for (std::size_t at = 0; at < good.size(); ++at) {
+    std::string bad = good;
+    bad[at] ^= 1;
+    Write(Path("IDENTITY"), bad);
+    ASSERT_EQ(TryOpen().error(), Errc::kCorruption) << "byte " << at;
+  }
+  for (const std::string& bad : {std::string(), good.substr(0, 40), good + "x"}) {
+    Write(Path("IDENTITY"), bad);
+    ExpectRefused("IDENTITY");
+  }
+  Write(Path("IDENTITY"), good);
+  EXPECT_TRUE(TryOpen());
+}
+
+TEST_F(FileDiskTest, PartsThatVanishedAreDamageNeverSilentlyFresh) {
+  {
+    auto disk = Open();
+    ASSERT_TRUE(disk->PutMeta("a", "1"));
+    PutRow(*disk, "x");
+  }
+  for (const std::string part : {"log", "meta", "rows", "IDENTITY"}) {
+    fs::rename(Path(part), dir_.Sub("kept"));
+    EXPECT_EQ(TryOpen().error(), Errc::kCorruption) << part;
+    fs::remove_all(Path(part));
+    fs::rename(dir_.Sub("kept"), Path(part));
+  }
+  auto disk = Open();
+  EXPECT_EQ(*disk->GetMeta("a"), "1");
+}
+
+TEST_F(FileDiskTest, FurnishingThatWasCutOffStartsAgain) {
+  // Each call to the system fails in turn, until none is left to fail.
+  for (int calls = 0;; ++calls) {
+    int left = calls;
+    FileDiskOptions options = Options();
+    options.fault_hook = [&](FileOp, const std::string&) { return left-- <= 0 ? EIO : 0; };
+    const bool opened = OpenFileDisk(options).has_value();
+    const auto disk = TryOpen();
+    ASSERT_TRUE(disk) << "after call " << calls << ": " << disk.error().ToString();
+    if (opened) break;
+    fs::remove_all(Path(""));
+  }
+}
+
+TEST_F(FileDiskTest, AnUnfinishedIdentityBringsUpAnEmptyDisk) {
+  { Open(); }
+  fs::rename(Path("IDENTITY"), Path("IDENTITY.new"));
+  { EXPECT_TRUE(TryOpen()); }
+  EXPECT_FALSE(fs::exists(Path("IDENTITY.new")));
+}
+
+TEST_F(FileDiskTest, ACrashBetweenAnyTwoStepsOfACommitLeavesOldOrNewRows) {
+  bool saw_old = false;
+  bool saw_new = false;
+  for (int calls = 0;; ++calls) {
+    fs::remove_all(Path(""));
+    int left = 0;
+    bool armed = false;
+    FileDiskOptions options = Options();
+    options.fault_hook = [&](FileOp, const std::string&) { return armed && left-- <= 0 ? EIO : 0; };
+    bool committed = false;
+    {
+      auto disk = *OpenFileDisk(options);
+      PutRow(*disk, "new");
+      auto engine = *disk->OpenRows(key_);
+      const auto source = *CheckpointAndWait(*engine);
+      ASSERT_TRUE(WriteRow(*engine, "row", "old"));
+      ASSERT_TRUE(WriteRow(*engine, "extra", "old"));
+      ASSERT_TRUE(FlushAndWait(*engine));
+      engine.reset();
+      auto staging = *disk->Stage(key_);
+      for (const SnapshotFile& file : source->files()) {
+        ASSERT_TRUE(staging->Append(file.name, 0, *source->Read(file.name, 0, file.bytes)));
+      }
+      left = calls;
+      armed = true;
+      committed = staging->Commit().has_value();
+    }
+    armed = false;
+    auto disk = Open();
+    const std::string rows = Dump(*(*disk->OpenRows(key_))->View());
+    EXPECT_EQ(*disk->ListRows(), std::vector<ReplicaKey>{key_});
+    EXPECT_TRUE(rows == "row=new" || rows == "extra=old row=old") << rows;
+    saw_old |= rows != "row=new";
+    saw_new |= rows == "row=new" && !committed;
+    if (committed) {
+      EXPECT_EQ(rows, "row=new");
+      break;
+    }
+  }
+  EXPECT_TRUE(saw_old && saw_new);
+}
+
+TEST_F(FileDiskTest, ADecidedReplacementIsFinishedBeforeTheRowsOpenAgain) {
+  // The rename of the old rows fails once: the commit says so, but the new rows are decided
+  // already, and nobody gets to write into the old ones any more.
+  int renames = 0;
+  FileDiskOptions options = Options();
+  options.fault_hook = [&](FileOp op, const std::string& path) {
+    const bool aside = path.find("staging") != std::string::npos;
+    return op == FileOp::kRename && aside && ++renames == 1 ? EIO : 0;
+  };
+  auto disk = *OpenFileDisk(options);
+  PutRow(*disk, "new");
+  auto engine = *disk->OpenRows(key_);
+  const auto source = *CheckpointAndWait(*engine);
+  ASSERT_TRUE(WriteRow(*engine, "row", "old"));
+  engine.reset();
+  auto staging = *disk->Stage(key_);
+  for (const SnapshotFile& file : source->files()) {
+    ASSERT_TRUE(staging->Append(file.name, 0, *source->Read(file.name, 0, file.bytes)));
+  }
+  EXPECT_EQ(staging->Commit().error(), Errc::kIo);
+  staging.reset();
+  EXPECT_EQ(RowOr((*disk->OpenRows(key_))->Get("row")), "new");
+}
+
+TEST_F(FileDiskTest, RowsThatLostTheirCurrentFileAreDamagedNotEmpty) {
+  {
+    auto disk = Open();
+    PutRow(*disk, "x");
+  }
+  fs::remove(Path("rows/5-2/CURRENT"));
+  auto disk = Open();
+  EXPECT_EQ(disk->OpenRows(key_).error(), Errc::kCorruption);
+}
+
+TEST_F(FileDiskTest, RowsWhoseCreationWasCutOffAreEmpty) {
+  { Open(); }
+  fs::create_directories(Path("rows/5-2"));
+  Write(Path("rows/5-2/LOCK"), "");
+  auto disk = Open();
+  EXPECT_EQ(Dump(*(*disk->OpenRows(key_))->View()), "");
+}
+
+TEST_F(FileDiskTest, DamagedTablesAreReportedNotReadAsAbsent) {
+  {
+    auto disk = Open();
+    PutRow(*disk, std::string(5000, 'x'));
+  }
+  for (const auto& entry : fs::directory_iterator(Path("rows/5-2"))) {
+    if (entry.path().extension() != ".sst") continue;
+    std::fstream file(entry.path(), std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(20);
+    file.put('\x55');
+  }
+  auto disk = Open();
+  const auto engine = disk->OpenRows(key_);
+  if (engine) {
+    EXPECT_EQ(RowOr((*engine)->Get("row")), "!corruption");
+    EXPECT_NE(Dump(*(*engine)->View()).find("!corruption"), std::string::npos);
+  } else {
+    EXPECT_EQ(engine.error(), Errc::kCorruption);
+  }
+}
+
+TEST_F(FileDiskTest, StagingIsEmptiedAtStart) {
+  { Open(); }
+  fs::create_directories(Path("staging/place-7"));
+  Write(Path("staging/place-7/000001.sst"), "half");
+  auto disk = Open();
+  EXPECT_TRUE(fs::is_empty(Path("staging")));
+}
+
+TEST_F(FileDiskTest, RemovedRowsGiveTheirFilesBack) {
+  auto disk = Open();
+  PutRow(*disk, "x");
+  ASSERT_TRUE(disk->RemoveRows(key_));
+  EXPECT_TRUE(fs::is_empty(Path("rows")));
+  EXPECT_TRUE(fs::is_empty(Path("staging")));
+}
+
+TEST_F(FileDiskTest, SnapshotsRemoveTheirLinks) {
+  auto disk = Open();
+  auto engine = *disk->OpenRows(key_);
+  ASSERT_TRUE(WriteRow(*engine, "a", "1"));
+  auto source = *CheckpointAndWait(*engine);
+  EXPECT_FALSE(fs::is_empty(Path("staging")));
+  source.reset();
+  EXPECT_TRUE(fs::is_empty(Path("staging")));
+}
+
+TEST_F(FileDiskTest, RowsHeldByAViewAreNotReplacedUnderIt) {
+  auto disk = Open();
+  auto engine = *disk->OpenRows(key_);
+  ASSERT_TRUE(WriteRow(*engine, "a", "1"));
+  auto view = engine->View();
+  engine.reset();
+  EXPECT_EQ(disk->OpenRows(key_).error(), Errc::kConflict);
+  EXPECT_EQ(RowOr(view->Get("a")), "1");
+  view.reset();
+  EXPECT_TRUE(disk->OpenRows(key_));
+}
+
+TEST_F(FileDiskTest, NoRocksDbLogFilesPileUp) {
+  for (int i = 0; i < 3; ++i) PutRow(*Open(), "x");
+  for (const auto& entry : fs::recursive_directory_iterator(Path(""))) {
+    EXPECT_NE(entry.path().filename().string().substr(0, 3), "LOG") << entry.path();
+  }
+}
+
+}  // namespace
+}  // namespace decree::store
