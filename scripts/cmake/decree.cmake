@@ -37,10 +37,10 @@ target_compile_options(decree_warnings INTERFACE
   $<$<BOOL:${DECREE_WERROR}>:-Werror>
   $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict -Wno-maybe-uninitialized>)
 if(DECREE_SANITIZE)
-  target_compile_options(decree_flags INTERFACE
-    "$<BUILD_INTERFACE:-fsanitize=${DECREE_SANITIZE},undefined;-fno-sanitize-recover=undefined;-fno-omit-frame-pointer>")
-  target_link_options(decree_flags INTERFACE
-    "$<BUILD_INTERFACE:-fsanitize=${DECREE_SANITIZE},undefined>")
+  set(sanitize -fsanitize=${DECREE_SANITIZE},undefined)
+  target_compile_options(decree_flags INTERFACE "$<BUILD_INTERFACE:${sanitize}>"
+    $<BUILD_INTERFACE:-fno-sanitize-recover=undefined> $<BUILD_INTERFACE:-fno-omit-frame-pointer>)
+  target_link_options(decree_flags INTERFACE "$<BUILD_INTERFACE:${sanitize}>")
 endif()
 
 # decree_library(NAME SOURCES... [DEPS ...])
@@ -64,7 +64,8 @@ endfunction()
 function(decree_test name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
-  target_link_libraries(${name} PRIVATE decree_flags decree_warnings ${ARG_DEPS} GTest::gmock GTest::gtest_main)
+  target_link_libraries(${name} PRIVATE
+    decree_flags decree_warnings ${ARG_DEPS} GTest::gmock GTest::gtest_main)
   target_precompile_headers(${name} PRIVATE <gtest/gtest.h> <string> <vector> <map> <functional>)
   target_compile_definitions(${name} PRIVATE
     DECREE_TESTDATA="${DECREE_SOURCE_DIR}/tests/testdata" DECREE_BINARIES="${CMAKE_BINARY_DIR}")

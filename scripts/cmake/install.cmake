@@ -18,7 +18,8 @@ foreach(part client node)
   install(EXPORT decree_${part}_targets NAMESPACE decree:: FILE decree-${part}.cmake
     DESTINATION ${package_dir} COMPONENT decree_${part})
 endforeach()
-install(DIRECTORY ${PROJECT_SOURCE_DIR}/kv/include/decree ${PROJECT_SOURCE_DIR}/client/include/decree
+install(DIRECTORY
+  ${PROJECT_SOURCE_DIR}/kv/include/decree ${PROJECT_SOURCE_DIR}/client/include/decree
   DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT decree_client FILES_MATCHING PATTERN "*.h")
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/server/include/decree
   DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT decree_node FILES_MATCHING PATTERN "*.h")
