@@ -13,7 +13,7 @@ namespace decree::consensus {
 void Replica::Core::OnPrepare(const Member& from, const Prepare& m) {
   if (!GateEpoch(from, m.ballot)) {
     Defer(from, m.ballot, m);
-    if (m.ballot.epoch > config_.epoch) {
+    if (config_.epoch != Epoch{} && m.ballot.epoch > config_.epoch) {
       Reply(from, Promise{m.ballot, promised_, chosen_, log_.trimmed(), 0, 1, {}});
     }
     return;

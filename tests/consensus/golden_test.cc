@@ -136,6 +136,13 @@ std::string Replay(const std::filesystem::path& path) {
   return text;
 }
 
+std::string FirstDifference(const std::string& recorded, const std::string& trace) {
+  std::istringstream was(recorded), is(trace);
+  std::string before, a, b;
+  while (std::getline(was, a) && std::getline(is, b) && a == b) before = a;
+  return "\nafter:    " + before + "\nrecorded: " + a + "\nnow:      " + b;
+}
+
 TEST(GoldenScriptTest, TracesAreAsRecorded) {
   std::size_t scripts = 0;
   for (const auto& file : std::filesystem::directory_iterator(DECREE_TESTDATA "/consensus")) {
@@ -148,7 +155,9 @@ TEST(GoldenScriptTest, TracesAreAsRecorded) {
     }
     std::ostringstream recorded;
     recorded << std::ifstream(file.path()).rdbuf();
-    EXPECT_EQ(recorded.str(), trace) << file.path();
+    EXPECT_TRUE(recorded.str() == trace)
+        << file.path() << FirstDifference(recorded.str(), trace)
+        << "\n(DECREE_REWRITE_GOLDEN=1 writes it anew: review the diff)";
   }
   EXPECT_GE(scripts, 4u);
 }

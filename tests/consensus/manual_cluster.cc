@@ -7,8 +7,7 @@ namespace decree::consensus::testing {
 ManualCluster::ManualCluster(const Config& genesis, Options options)
     : invariants(genesis), options_(options) {
   for (const Member& m : genesis.voters) {
-    hosts_[m.id.value] =
-        std::make_unique<BareHost>(m, genesis, options, m.id.value, &invariants);
+    hosts_[m.id.value] = std::make_unique<BareHost>(m, genesis, options, m.id.value, &invariants);
   }
   for (auto& [id, host] : hosts_) host->Start(now_);
   for (const Member& m : genesis.learners) AddShell(m.id.value);

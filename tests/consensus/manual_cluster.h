@@ -42,7 +42,7 @@ class ManualCluster {
   // A snapshot of `from` as applied there.
   void Snapshot(std::uint64_t from, std::uint64_t to);
 
-  void Cut(std::uint64_t a, std::uint64_t b);     // both ways
+  void Cut(std::uint64_t a, std::uint64_t b);  // both ways
   void CutOneWay(std::uint64_t from, std::uint64_t to);
   void Isolate(std::uint64_t id);
   void Mend();

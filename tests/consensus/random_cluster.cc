@@ -18,6 +18,7 @@ ClusterOptions Draw(std::uint64_t seed) {
   if (random.Chance(0.4)) options.cut = 0.3;
   options.moves = random.Chance(0.6);
   options.trims = random.Chance(0.6);
+  if (random.Chance(0.5)) options.duel = 0.3;
   if (random.Chance(0.3)) options.slow_disk = 30ms;
   if (random.Chance(0.5)) options.consensus.max_page_bytes = 200;
   if (random.Chance(0.5)) options.consensus.max_inflight = 4;
@@ -181,6 +182,7 @@ void RandomCluster::Chaos() {
   }
   if (healed_) return;
   if (random_.Chance(options_.crash)) CrashSomebody();
+  if (random_.Chance(options_.duel)) Duel();
   if (random_.Chance(options_.cut)) {
     cut_.clear();
     for (const auto& [a, node_a] : nodes_) {
@@ -199,6 +201,19 @@ void RandomCluster::CrashSomebody() {
   Node& node = victim->second;
   if (node.destroyed || !node.host->up()) return;
   node.host->Crash(random_.Below(node.host->writes.size() + 1));
+}
+
+// A late order to take over: somebody campaigns against a leader that is alive and proposing.
+void RandomCluster::Duel() {
+  auto chosen = nodes_.begin();
+  std::advance(chosen, random_.Below(nodes_.size()));
+  Node& node = chosen->second;
+  if (node.destroyed || !node.host->up()) return;
+  const Ballot ballot = node.host->replica().promised();
+  const Member* leader = node.host->replica().config().Find(ballot.replica);
+  if (leader == nullptr || leader->id == chosen->first) return;
+  node.host->Receive(now_, *leader, TransferNow{ballot});
+  Drain(chosen->first);
 }
 
 BareHost* RandomCluster::Leader() {

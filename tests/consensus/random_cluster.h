@@ -21,6 +21,7 @@ struct ClusterOptions {
   double duplicate = 0;
   double crash = 0;      // chance a chaos step crashes a host
   double cut = 0;        // chance a chaos step cuts links
+  double duel = 0;       // chance somebody campaigns against a live leader
   bool moves = false;    // replace, add and remove members
   bool trims = false;    // flush and trim, so that laggards need snapshots
   Duration slow_disk{};  // now and then a write takes so long
@@ -96,6 +97,7 @@ class RandomCluster {
   void AddNode(std::uint64_t id, const Config& config);
   void Chaos();
   void CrashSomebody();
+  void Duel();
   void Client();
   void Mover();
   void StartPlan(BareHost& leader);

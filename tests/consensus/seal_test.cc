@@ -1,0 +1,341 @@
+// Changing members: design.md section 4 and the scenarios of the hand-over of an epoch.
+#include "tests/consensus/one_replica.h"
+
+namespace decree::consensus::testing {
+namespace {
+
+// 1, 2, 3 with 1 leading; 4 is a caught-up learner of move 1.
+class SealTest : public ::testing::Test {
+ protected:
+  SealTest() : c(GenesisOf({1, 2, 3})) {
+    c.Elect(1);
+    c.Put(1, "a");
+    c.AddShell(4);
+    c.Propose(1, AddLearnerOf(MoveId{1}, 4));
+    c.Snapshot(1, 4);
+    c.Advance(120ms);
+  }
+  ~SealTest() override { EXPECT_TRUE(c.invariants.ok()) << c.invariants.violations().front(); }
+  ProposeCode Seal(std::uint64_t at, std::vector<std::uint64_t> voters) {
+    c[at].replica().HoldProposals();
+    return c.Propose(at, SealOf(MoveId{1}, std::move(voters))).code;
+  }
+  ManualCluster c;
+};
+
+TEST_F(SealTest, AMemberIsReplaced) {
+  EXPECT_EQ(Seal(1, {1, 2, 4}), ProposeCode::kProposed);
+  ASSERT_TRUE(c[1].replica().ReadyLeader()) << "the old leader goes on at once";
+  EXPECT_EQ(c[1].replica().config().epoch, Epoch{2});
+  EXPECT_EQ(c.LogOf(1), "1:noop 2:a 3:add-learner(4) 4:seal(1,2,4) 5:epoch-start");
+  EXPECT_NE(c.Put(1, "b"), Slot{});
+  EXPECT_EQ(c.LogOf(2), c.LogOf(1));
+  EXPECT_EQ(c[4].replica().chosen(), c[1].replica().chosen());
+  EXPECT_EQ(c[3].replica().chosen(), Slot{4}) << "who leaves knows the Seal, and no more";
+}
+
+TEST_F(SealTest, TheSealWaitsForADrainedPipeline) {  // scenario 54
+  c.frozen_disks = {1, 2, 3};
+  c.Propose(1, Command("open"));
+  EXPECT_EQ(Seal(1, {1, 2, 4}), ProposeCode::kNotNow);
+  EXPECT_EQ(c.Propose(1, Command("more")).code, ProposeCode::kNotReady) << "commands are held";
+  c.frozen_disks.clear();
+  c.Settle();
+  EXPECT_EQ(Seal(1, {1, 2, 4}), ProposeCode::kProposed);
+}
+
+TEST_F(SealTest, NothingFollowsTheSealInItsEpoch) {
+  c.Isolate(1);
+  EXPECT_EQ(Seal(1, {1, 2, 4}), ProposeCode::kProposed);
+  EXPECT_EQ(c.Propose(1, Command("after")).code, ProposeCode::kNotReady);
+  c[1].replica().ResumeProposals();
+  EXPECT_EQ(c.Propose(1, Command("after")).code, ProposeCode::kNotReady);
+}
+
+TEST_F(SealTest, ResumeTakesTheHoldBack) {
+  c[1].replica().HoldProposals();
+  EXPECT_EQ(c.Put(1, "held"), Slot{});
+  c[1].replica().ResumeProposals();
+  EXPECT_NE(c.Put(1, "free"), Slot{});
+}
+
+TEST_F(SealTest, Scenario32ALearnerWithAGapIsNotPromoted) {
+  c.Isolate(4);
+  for (int i = 0; i < 200; ++i) c.Put(1, "x");
+  EXPECT_EQ(Seal(1, {1, 2, 4}), ProposeCode::kNotNow);
+  c[1].replica().ResumeProposals();
+  c.Mend();
+  c.Advance(300ms);
+  EXPECT_EQ(Seal(1, {1, 2, 4}), ProposeCode::kProposed);
+}
+
+TEST_F(SealTest, Scenario33APromotedMemberUnawareOfItStillHelps) {
+  c.capture = [](const Packet& p) {  // 4 gets nothing of epoch 1's end but the Prepare
+    return p.to.id == ReplicaId{4} && (As<Learned>(p) || As<Heartbeat>(p));
+  };
+  c.Cut(1, 2);
+  c.Cut(2, 4);
+  c[3].Receive(c.now(), MemberOf(1), Heartbeat{B(1, 1, 1), {}, 1});
+  EXPECT_EQ(Seal(1, {1, 2, 4}), ProposeCode::kProposed);
+  EXPECT_EQ(c[4].replica().config().epoch, Epoch{1}) << "it refused, and asks to learn";
+  c.capture = nullptr;
+  c.captured.clear();
+  c.Advance(200ms);
+  EXPECT_TRUE(c[1].replica().ReadyLeader());
+  EXPECT_EQ(c[4].replica().config().epoch, Epoch{2});
+}
+
+TEST_F(SealTest, Scenario37ARemovedReplicaThatCampaignsHearsSealedAndCannotWin) {
+  c.Isolate(3);
+  Seal(1, {1, 2, 4});
+  c.Mend();
+  c.Advance(1s);
+  EXPECT_EQ(c[3].replica().role(), Role::kFollower);
+  EXPECT_EQ(c[3].replica().config().epoch, Epoch{2}) << "Sealed made it learn";
+  c.Advance(5s);
+  EXPECT_EQ(c[3].wake_at, kNever);
+  EXPECT_TRUE(c[1].replica().ReadyLeader());
+}
+
+TEST_F(SealTest, Scenario40TheOldMemberServesUntilEpochStartIsChosen) {
+  // 1 and 3 choose the Seal; 1 dies before it tells. 2, 3 finish e; 3 serves Learn to 2 and 4.
+  c.Isolate(2);
+  c.capture = [](const Packet& p) {
+    return p.from.id == ReplicaId{1} && (As<Heartbeat>(p) || As<Learned>(p) || As<Prepare>(p));
+  };
+  EXPECT_EQ(Seal(1, {1, 2, 4}), ProposeCode::kProposed);
+  ASSERT_EQ(c[1].replica().chosen(), Slot{4});
+  ASSERT_EQ(c[3].replica().chosen(), Slot{3});
+  c.Crash(1);
+  c.capture = nullptr;
+  c.Mend();
+  c.Advance(5s);
+  ASSERT_EQ(c.Leaders().size(), 1u);
+  EXPECT_EQ(c[c.Leaders().front()].replica().config().epoch, Epoch{2});
+  EXPECT_NE(c.Put(c.Leaders().front(), "on"), Slot{});
+}
+
+TEST_F(SealTest, Scenario53HearingSealedIsNotKnowing) {
+  // Only 1 knows that the Seal is chosen; 2 hears Sealed from it; 1 dies; 2, 3, 4 finish.
+  c.capture = [](const Packet& p) {
+    return p.from.id == ReplicaId{1} && (As<Heartbeat>(p) || As<Learned>(p) || As<Prepare>(p));
+  };
+  Seal(1, {1, 2, 4});
+  ASSERT_EQ(c[1].replica().config().epoch, Epoch{2});
+  ASSERT_EQ(c[2].replica().config().epoch, Epoch{1});
+  c[2].Receive(c.now(), MemberOf(1), Sealed{Epoch{1}, Slot{4}, c[1].replica().config().voters, {}});
+  EXPECT_EQ(c[2].replica().config().epoch, Epoch{1});
+  c.Crash(1);
+  c[2].Receive(c.now(), MemberOf(3), Prepare{B(1, 50, 3), Slot{1}});
+  EXPECT_EQ(c[2].replica().promised(), B(1, 50, 3)) << "it still serves phase 1 of e";
+  c.capture = nullptr;
+  c.Advance(5s);
+  ASSERT_EQ(c.Leaders().size(), 1u);
+  EXPECT_EQ(c[c.Leaders().front()].replica().config().epoch, Epoch{2});
+}
+
+TEST_F(SealTest, Scenario35ASealWithOneVoteIsNotRevived) {
+  c.Isolate(1);
+  Seal(1, {1, 2, 4});  // only its own vote
+  c.Elect(2);
+  c.Put(2, "b");
+  c.Put(2, "c");
+  c.Crash(2);
+  c.Mend();
+  c.Advance(5s);
+  ASSERT_EQ(c.Leaders().size(), 1u);
+  const std::string log = c.LogOf(c.Leaders().front());
+  EXPECT_EQ(log.find("seal"), std::string::npos) << log;
+  EXPECT_NE(log.find("5:b 6:c"), std::string::npos) << log;
+}
+
+TEST_F(SealTest, ALeaderThatGoesWithItsOwnSealLeavesAWorkingEpoch) {
+  EXPECT_EQ(Seal(1, {2, 3, 4}), ProposeCode::kProposed);
+  EXPECT_EQ(c[1].replica().role(), Role::kFollower);
+  c.Advance(200ms);
+  ASSERT_EQ(c.Leaders().size(), 1u) << "the new voters come forward soon, one after the other";
+  EXPECT_NE(c.Put(c.Leaders().front(), "on"), Slot{});
+  EXPECT_EQ(c[1].wake_at, kNever);
+}
+
+TEST_F(SealTest, ReadsThatWaitDuringTheSwitchRunInTheNextEpoch) {
+  c.Isolate(1);
+  Seal(1, {1, 2, 4});
+  c[1].Read(c.now(), 7);
+  EXPECT_TRUE(c[1].reads.empty());
+  c.Mend();
+  c.Advance(200ms);
+  ASSERT_EQ(c[1].replica().config().epoch, Epoch{2});
+  ASSERT_EQ(c[1].reads.size(), 1u);
+  EXPECT_TRUE(c[1].reads[0].ok);
+}
+
+TEST_F(SealTest, ShrinkingToOneVoterAndGrowingAgain) {
+  EXPECT_EQ(Seal(1, {1}), ProposeCode::kProposed);
+  ASSERT_TRUE(c[1].replica().ReadyLeader());
+  EXPECT_NE(c.Put(1, "alone"), Slot{});
+  for (std::uint64_t id : {5, 6}) {
+    c.AddShell(id);
+    EXPECT_EQ(c.Propose(1, AddLearnerOf(MoveId{id}, id)).code, ProposeCode::kProposed);
+    c.Snapshot(1, id);
+  }
+  c.Advance(200ms);
+  c[1].replica().HoldProposals();
+  EXPECT_EQ(c.Propose(1, SealOf(MoveId{6}, {1, 5, 6})).code, ProposeCode::kProposed);
+  EXPECT_EQ(c[1].replica().config().epoch, Epoch{3});
+  EXPECT_NE(c.Put(1, "three"), Slot{});
+  EXPECT_EQ(c[5].replica().chosen(), c[6].replica().chosen());
+}
+
+TEST_F(SealTest, MembershipDecreesThatDoNotFitAreRefused) {
+  EXPECT_EQ(c.Propose(1, AddLearnerOf(MoveId{2}, 2)).code, ProposeCode::kRefused);
+  EXPECT_EQ(c.Propose(1, SealOf(MoveId{1}, {1, 2, 9})).code, ProposeCode::kRefused);
+  EXPECT_EQ(c.Propose(1, RemoveLearnerOf(MoveId{1}, 4)).code, ProposeCode::kProposed);
+  EXPECT_EQ(c.Propose(1, RemoveLearnerOf(MoveId{1}, 4)).code, ProposeCode::kRefused);
+  EXPECT_EQ(c.Propose(1, AddLearnerOf(MoveId{1}, 4)).code, ProposeCode::kRefused);
+  Decree start;
+  start.kind = DecreeKind::kEpochStart;
+  EXPECT_EQ(c.Propose(1, start).code, ProposeCode::kRefused);
+}
+
+TEST_F(SealTest, OneMembershipDecreeIsInFlight) {
+  c.frozen_disks = {1, 2, 3};
+  EXPECT_EQ(c.Propose(1, AddLearnerOf(MoveId{2}, 5)).code, ProposeCode::kProposed);
+  EXPECT_EQ(c.Propose(1, AddLearnerOf(MoveId{3}, 6)).code, ProposeCode::kNotNow);
+}
+
+// ---- the rules on one replica ----
+
+TEST(SealRuleTest, Step9AVoteForTheSealIsNotKnowledge) {
+  OneReplica r;
+  r.Get(2, r.AcceptOf(B(1, 1, 2), 0, 1, {SealOf(MoveId{1}, {1, 2, 3})}));
+  r.Durable();
+  r.Get(2, Prepare{B(2, 1, 2), Slot{2}});
+  r.Durable();
+  EXPECT_EQ(r.replica().promised(), B(1, 1, 2));
+  ASSERT_TRUE(r.Last<Promise>());
+  EXPECT_NE(r.Last<Promise>()->promised, B(2, 1, 2)) << "refused";
+  EXPECT_EQ(r.Last<Promise>()->chosen, Slot{0}) << "and names chosen";
+  ASSERT_TRUE(r.Last<Learn>());
+  // The Prepare that waited is answered as soon as the Seal is known.
+  r.Get(2, Learned{Slot{0}, Slot{1}, Slot{1}, {SealOf(MoveId{1}, {1, 2, 3})}});
+  ASSERT_EQ(r->writes.size(), 1u);
+  EXPECT_EQ(r->writes[0].record.promised, B(2, 1, 2));
+  EXPECT_GE(r->writes[0].record.watermark, Slot{1}) << "promised with durable chosen >= r";
+  r.Durable();
+  EXPECT_EQ(r.Last<Promise>()->promised, B(2, 1, 2));
+}
+
+TEST(SealRuleTest, Step8WhoKnowsTheSealAnswersOldTrafficSealed) {
+  OneReplica r;
+  r.Get(2, r.AcceptOf(B(1, 1, 2), 0, 1, {SealOf(MoveId{1}, {1, 2, 3})}));
+  r.Get(2, Heartbeat{B(1, 1, 2), Slot{1}, 0});
+  r.Durable();
+  ASSERT_EQ(r.replica().config().epoch, Epoch{2});
+  const std::vector<Message> old_traffic = {Prepare{B(1, 7, 3), Slot{1}},
+                                            r.AcceptOf(B(1, 7, 3), 0, 1, {Command("x")}),
+                                            Heartbeat{B(1, 1, 2), Slot{1}, 5}, PreVote{B(1, 7, 3)}};
+  for (const Message& m : old_traffic) {
+    r.Forget();
+    r.Get(3, m);
+    ASSERT_TRUE(r.Last<Sealed>()) << Describe(m);
+    EXPECT_EQ(r.Last<Sealed>()->epoch, Epoch{1});
+    EXPECT_EQ(r.Last<Sealed>()->seal, Slot{1});
+  }
+  EXPECT_EQ(r.replica().promised(), B(1, 1, 2));
+}
+
+TEST(SealRuleTest, LearnIsServedInAnyEpochAndToAnybody) {
+  OneReplica r;
+  r.Get(2, r.AcceptOf(B(1, 1, 2), 0, 1, {SealOf(MoveId{1}, {1, 2, 3})}));
+  r.Get(2, Heartbeat{B(1, 1, 2), Slot{1}, 0});
+  r.Get(99, Learn{Slot{1}});
+  ASSERT_TRUE(r.Last<Learned>());
+  EXPECT_EQ(r.Last<Learned>()->decrees.size(), 1u);
+}
+
+// Knows the Seal at slot 1 and has a vote of epoch 1 above it, as a pipelining leader may leave it.
+class AfterSealTest : public ::testing::Test {
+ protected:
+  AfterSealTest() {
+    r.Get(2, r.AcceptOf(B(1, 1, 2), 0, 1, {Command("a"), Command("above")}));
+    r.Get(3, r.AcceptOf(B(1, 2, 3), 0, 1, {SealOf(MoveId{1}, {1, 2, 3})}));
+    r.Get(3, Heartbeat{B(1, 2, 3), Slot{1}, 0});
+    r.Durable();
+    EXPECT_EQ(r.VoteAt(2), "1.1.2 above");
+    EXPECT_EQ(r.replica().config().epoch, Epoch{2});
+  }
+  OneReplica r;
+};
+
+TEST_F(AfterSealTest, Scenario52VotesOfEarlierEpochsAboveTheSealAreVoid) {
+  r.Get(3, Prepare{B(2, 1, 3), Slot{2}});
+  r.Durable();
+  EXPECT_TRUE(r.Last<Promise>()->slots.empty()) << "not reported";
+  r.Restart();
+  r.Wait(1s);
+  r.Get(2, PreVoteReply{B(2, 2, 1), true, {}, {}});
+  r.Durable();
+  r.Get(2, Promise{B(2, 2, 1),
+                   B(2, 2, 1),
+                   Slot{1},
+                   {},
+                   0,
+                   1,
+                   {PromisedSlot{Slot{2}, false, B(1, 1, 2), Command("above")}}});
+  EXPECT_EQ(r.VoteAt(2), "2.2.1 epoch-start") << "not proposed, its own one neither";
+  EXPECT_EQ(r.VoteAt(3), "none") << "EpochStart is the barrier";
+}
+
+TEST_F(AfterSealTest, Step10LaterLeadersProposeEpochStartAgainAndTheirBarrierAbove) {
+  r.Wait(1s);
+  r.Get(2, PreVoteReply{B(2, 1, 1), true, {}, {}});
+  r.Durable();
+  Decree start;
+  start.kind = DecreeKind::kEpochStart;
+  r.Get(2, Promise{B(2, 1, 1),
+                   B(2, 1, 1),
+                   Slot{1},
+                   {},
+                   0,
+                   1,
+                   {PromisedSlot{Slot{2}, false, B(2, 0, 2), start}}});
+  EXPECT_EQ(r.VoteAt(2), "2.1.1 epoch-start");
+  EXPECT_EQ(r.VoteAt(3), "2.1.1 noop");
+}
+
+TEST(SealRuleTest, Scenario55ALeaderThatLearnsItsSlotsGoesOn) {
+  OneReplica r;
+  r.Lead();
+  r.Durable();
+  r.Get(2, Accepted{B(1, 1, 1), B(1, 1, 1), Slot{1}, {}});
+  ASSERT_EQ(r->Propose(r.now, Command("a")).slot, Slot{2});
+  r.Get(2, Learned{Slot{0}, Slot{2}, Slot{1}, {Decree{}, Command("a")}});
+  EXPECT_EQ(r.replica().chosen(), Slot{2});
+  EXPECT_EQ(r.replica().role(), Role::kLeader);
+  ASSERT_EQ(r->Propose(r.now, Command("b")).slot, Slot{3});
+  r.Durable();
+  r.Get(3, Accepted{B(1, 1, 1), B(1, 1, 1), Slot{3}, {}});
+  EXPECT_EQ(r.replica().chosen(), Slot{3});
+}
+
+TEST(SealRuleTest, ALeaderThatLearnsAnotherValueStepsDown) {
+  OneReplica r;
+  r.Lead();
+  r.Durable();
+  r.Get(2, Learned{Slot{0}, Slot{1}, Slot{1}, {Command("another's")}});
+  EXPECT_EQ(r.replica().role(), Role::kFollower);
+  EXPECT_EQ(Describe(r.replica().ChosenAt(Slot{1})->decree), "another's");
+}
+
+TEST(SealRuleTest, Scenario58ALearnersVoteCountsForNothing) {
+  OneReplica r(GenesisOf({1, 2, 3}, {4}));
+  r.Lead();
+  r.Durable();
+  r.Get(4, Accepted{B(1, 1, 1), B(1, 1, 1), Slot{1}, Slot{1}});
+  r.Get(4, HeartbeatReply{B(1, 1, 1), B(1, 1, 1), 1, Slot{1}, Slot{1}});
+  EXPECT_EQ(r.replica().chosen(), Slot{0});
+}
+
+}  // namespace
+}  // namespace decree::consensus::testing
