@@ -38,10 +38,12 @@ void Runtime::Stop() {
   for (auto& worker : impl_->workers) worker->DropTasks();
 }
 
-void Runtime::Fail(const std::string& reason) {
+void Runtime::Fail(const std::string& reason) { Fail(reason, impl_->options.on_fatal); }
+
+void Runtime::Fail(const std::string& reason, const std::function<void(const std::string&)>& tell) {
   if (impl_->failed.exchange(true)) return;
   for (auto& worker : impl_->workers) worker->RequestStop();
-  if (impl_->options.on_fatal) impl_->options.on_fatal(reason);
+  if (tell) tell(reason);
 }
 
 bool Runtime::failed() const { return impl_->failed.load(); }

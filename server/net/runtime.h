@@ -32,6 +32,8 @@ class Runtime {
   void Stop();
   // Stops all loops and calls on_fatal, once: what an exception in a task does. Any thread.
   void Fail(const std::string& reason);
+  // The same, with something else to call than on_fatal.
+  void Fail(const std::string& reason, const std::function<void(const std::string&)>& tell);
   bool failed() const;  // any thread
 
   std::size_t size() const;

@@ -37,7 +37,12 @@ struct ServerOptions {
   // Once, from some thread, when the node had to give up (a CHECK failed, the last disk is gone).
   // Nothing is sent or persisted any more; Stop and the destructor may be called from elsewhere.
   std::function<void(const std::string&)> on_fatal;
+  // Instead of on_fatal, when the reason is the last disk and no mistake of ours. Unset: on_fatal.
+  std::function<void(const std::string&)> on_disks_lost;
 };
+
+// kInvalidArgument naming the option that makes no sense. What Create checks first.
+Status CheckOptions(const ServerOptions& options);
 
 struct ServerPorts {
   std::uint16_t rpc = 0;  // 0: not listening
@@ -55,16 +60,19 @@ class Server {
   // Starts workers, doors and node. `ready` runs once, on worker 0.
   void Start(std::function<void(Status)> ready);
 
-  ~Server();  // as Stop(0) unless it was called
+  ~Server();  // Stop(0) and Close, unless they were called
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
   // Hands over leaderships, finishes requests in flight until `grace` is over, closes the ports,
   // ends the workers. Not from a worker. Doing it again does nothing.
   void Stop(Duration grace);
+  // After Stop, once nobody uses core() any more: closes the disks, so that they can be opened
+  // again.
+  void Close();
 
   ServerPorts ports() const;
-  node::NodeCore& core();  // gone after Stop
+  node::NodeCore& core();  // after Stop it does nothing any more; gone after Close
   std::size_t workers() const;
   Executor& executor(std::size_t worker);  // for core().caller(worker)
 

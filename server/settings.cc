@@ -1,0 +1,152 @@
+#include "server/settings.h"
+
+#include <toml++/toml.h>
+
+#include <algorithm>
+#include <cctype>
+#include <sstream>
+
+namespace decree {
+namespace {
+
+const Setting* FindSetting(std::string name) {
+  std::replace(name.begin(), name.end(), '_', '-');
+  for (const Setting& setting : AllSettings()) {
+    if (setting.name == name) return &setting;
+  }
+  return nullptr;
+}
+
+std::string Where(const std::string& path, const toml::node& node) {
+  return path + ":" + std::to_string(node.source().begin.line);
+}
+
+Result<std::string> Scalar(const Setting& setting, const toml::node& node,
+                           const std::string& where) {
+  if (setting.kind == SettingKind::kNumber && node.is_integer()) {
+    return std::to_string(node.as_integer()->get());
+  }
+  if (setting.kind == SettingKind::kSwitch && node.is_boolean()) {
+    return std::string(node.as_boolean()->get() ? "true" : "false");
+  }
+  const bool wants_text = setting.kind == SettingKind::kText || setting.kind == SettingKind::kList;
+  if (wants_text && node.is_string()) return node.as_string()->get();
+  const char* wanted = setting.kind == SettingKind::kNumber   ? "a number"
+                       : setting.kind == SettingKind::kSwitch ? "true or false"
+                                                              : "a string";
+  return Error(Errc::kInvalidArgument, where + ": '" + setting.name + "' must be " + wanted);
+}
+
+Result<std::vector<std::string>> Values(const Setting& setting, const toml::node& node,
+                                        const std::string& path) {
+  std::vector<std::string> values;
+  if (setting.kind != SettingKind::kList || !node.is_array()) {
+    auto value = Scalar(setting, node, Where(path, node));
+    if (!value) return value.error();
+    if (setting.kind == SettingKind::kList) return SplitList(*value);
+    values.push_back(std::move(*value));
+    return values;
+  }
+  for (const toml::node& element : *node.as_array()) {
+    auto value = Scalar(setting, element, Where(path, element));
+    if (!value) return value.error();
+    values.push_back(std::move(*value));
+  }
+  return values;
+}
+
+}  // namespace
+
+const std::vector<Setting>& AllSettings() {
+  using enum SettingKind;
+  static const std::vector<Setting> kSettings = {
+      {"data", kList, "", "DIR", "data directory, one a disk; repeat for more; created if absent"},
+      {"listen", kText, "127.0.0.1:4740", "HOST:PORT", "port of peers and native clients"},
+      {"http", kText, "127.0.0.1:4780", "HOST:PORT", "port of REST and metrics"},
+      {"advertise", kText, "", "HOST:PORT", "what others dial instead of --listen"},
+      {"advertise-http", kText, "", "HOST:PORT", "what others are told instead of --http"},
+      {"join", kList, "", "HOST:PORT,...", "--listen addresses of other nodes"},
+      {"name", kText, "", "NAME", "of this node, for people; default node-<id>"},
+      {"zone", kText, "", "ZONE", "copies of a shard are spread over zones"},
+      {"tls-cert", kText, "", "FILE", "certificate"},
+      {"tls-key", kText, "", "FILE", "its private key"},
+      {"tls-ca", kText, "", "FILE", "who signs the certificates of others"},
+      {"auth-file", kText, "", "FILE", "tokens"},
+      {"insecure", kSwitch, "false", "", "allow addresses other than loopback without TLS"},
+      {"shards", kNumber, "64", "N", "new cluster only: a power of two, 1..4096"},
+      {"replicas", kNumber, "3", "N", "new cluster only: target copies of a shard: 1, 3 or 5"},
+      {"bootstrap-expect", kNumber, "0", "N", "with --join: N nodes form the new cluster together"},
+      {"ports-file", kText, "", "FILE", "written once this node listens and is registered"},
+      {"log-level", kText, "info", "LEVEL", "debug, info, warn or error"},
+      {"log-format", kText, "logfmt", "FORMAT", "logfmt or json"},
+  };
+  return kSettings;
+}
+
+std::string EnvironmentName(const std::string& setting) {
+  std::string name = "DECREE_" + setting;
+  for (char& c : name) c = c == '-' ? '_' : static_cast<char>(std::toupper(c));
+  return name;
+}
+
+std::vector<std::string> SplitList(const std::string& text) {
+  std::vector<std::string> items;
+  std::istringstream in(text);
+  for (std::string item; std::getline(in, item, ',');) {
+    const std::size_t begin = item.find_first_not_of(" \t");
+    if (begin == std::string::npos) continue;
+    items.push_back(item.substr(begin, item.find_last_not_of(" \t") - begin + 1));
+  }
+  return items;
+}
+
+RawValues FromEnvironment(const Environment& environment) {
+  RawValues values;
+  for (const Setting& setting : AllSettings()) {
+    const char* text = environment(EnvironmentName(setting.name).c_str());
+    if (text == nullptr) continue;
+    values[setting.name] = setting.kind == SettingKind::kList
+                               ? SplitList(text)
+                               : std::vector<std::string>{std::string(text)};
+  }
+  return values;
+}
+
+Result<RawValues> FromFile(const std::string& path) {
+  toml::table table;
+  try {
+    table = toml::parse_file(path);
+  } catch (const toml::parse_error& error) {
+    const auto line = error.source().begin.line;
+    return Error(Errc::kInvalidArgument,
+                 path + (line > 0 ? ":" + std::to_string(line) : std::string()) + ": " +
+                     std::string(error.description()));
+  }
+  RawValues values;
+  for (const auto& [key, node] : table) {
+    const Setting* setting = FindSetting(std::string(key.str()));
+    if (setting == nullptr) {
+      return Error(Errc::kInvalidArgument,
+                   Where(path, node) + ": unknown key '" + std::string(key.str()) + "'");
+    }
+    auto found = Values(*setting, node, path);
+    if (!found) return found.error();
+    values[setting->name] = std::move(*found);
+  }
+  return values;
+}
+
+std::string PrintSettings(const Settings& settings) {
+  std::string text;
+  for (const Setting& setting : AllSettings()) {
+    const SettingValue& value = settings.at(setting.name);
+    std::string shown;
+    for (const std::string& item : value.values) shown += (shown.empty() ? "" : ",") + item;
+    const bool quoted = setting.kind == SettingKind::kText || setting.kind == SettingKind::kList;
+    if (quoted) shown = '"' + shown + '"';
+    text += std::string(setting.name) + " = " + shown + "  # " + value.source + "\n";
+  }
+  return text;
+}
+
+}  // namespace decree
