@@ -111,4 +111,24 @@ MAX_LINE_COLUMNS = 100
 # Folders whose .cc files need a test of the same name.
 TESTED_FOLDERS = ["kv/base", "kv/api", "kv/store", "consensus", "rebalance", "server/node"]
 # source -> (the test file that covers it, why it has none of its own name)
-COVERED_BY = {}
+COVERED_BY = {
+    # One suite runs against every kind of disk, so that files and memory keep the same contract.
+    "kv/store/mem_log.cc": ("tests/store/log_test.cc", "conformance suite of Log"),
+    "kv/store/mem_engine.cc": ("tests/store/engine_test.cc", "conformance suite of Engine"),
+    "kv/store/mem_table.cc": ("tests/store/engine_test.cc", "conformance suite of Engine"),
+    "kv/store/mem_snapshot.cc": ("tests/store/engine_test.cc", "conformance suite of Engine"),
+    "kv/store/rocks_engine.cc": ("tests/store/engine_test.cc", "conformance suite of Engine"),
+    "kv/store/rocks_shared.cc": ("tests/store/engine_test.cc", "conformance suite of Engine"),
+    "kv/store/rocks_snapshot.cc": ("tests/store/engine_test.cc", "conformance suite of Engine"),
+    "kv/store/background_pool.cc": ("tests/store/engine_test.cc", "conformance suite of Engine"),
+    "kv/store/staged_file.cc": ("tests/store/disk_test.cc", "conformance suite of Disk"),
+    # Parts of the file disk and of the file log are tested through them, with injected failures.
+    "kv/store/file_disk_facts.cc": ("tests/store/file_disk_test.cc", "part of the disk"),
+    "kv/store/file_disk_identity.cc": ("tests/store/file_disk_test.cc", "part of the disk"),
+    "kv/store/file_disk_rows.cc": ("tests/store/file_disk_test.cc", "part of the disk"),
+    "kv/store/file_disk_staging.cc": ("tests/store/file_disk_test.cc", "part of the disk"),
+    "kv/store/posix_file.cc": ("tests/store/shard_log_test.cc", "what the log stands on"),
+    "kv/store/log_appender.cc": ("tests/store/shard_log_test.cc", "part of the log"),
+    "kv/store/log_segments.cc": ("tests/store/shard_log_test.cc", "part of the log"),
+    "kv/store/log_recycling.cc": ("tests/store/shard_log_test.cc", "part of the log"),
+}
