@@ -24,9 +24,9 @@ class Staging {
  public:
   virtual ~Staging() = default;  // uncommitted: dropped
   virtual Status Append(const std::string& file, std::uint64_t offset, std::string_view bytes) = 0;
-  // fsyncs files and directory, then puts them in the place of the replica's rows by rename: after a
-  // crash the old rows or the new ones, no hybrid. The replica's engine must be closed. The reopened
-  // engine is returned. Refuses files that do not open.
+  // fsyncs files and directory, then puts them in the place of the replica's rows by rename: after
+  // a crash the old rows or the new ones, no hybrid. The replica's engine must be closed. The
+  // reopened engine is returned. Refuses files that do not open.
   virtual Result<std::unique_ptr<Engine>> Commit() = 0;
 };
 

@@ -1,6 +1,6 @@
 // The rows of one shard replica: an ordered map with atomic batches, consistent views, file-based
-// snapshots and an explicit moment of durability. Two implementations with one contract: RocksEngine
-// (a RocksDB of its own, WAL off) and MemEngine.
+// snapshots and an explicit moment of durability. Two implementations with one contract:
+// RocksEngine (a RocksDB of its own, WAL off) and MemEngine.
 #pragma once
 
 #include <cstdint>
@@ -29,13 +29,13 @@ class RowCursor {
   virtual void Seek(std::string_view key) = 0;  // to the first row >= key
   virtual bool Valid() const = 0;
   virtual void Next() = 0;
-  virtual std::string_view key() const = 0;    // valid until the cursor moves
+  virtual std::string_view key() const = 0;  // valid until the cursor moves
   virtual std::string_view value() const = 0;
-  virtual Status status() const = 0;           // an error ends the iteration: Valid() is false
+  virtual Status status() const = 0;  // an error ends the iteration: Valid() is false
 };
 
-// The rows as of one moment. May be used and destroyed on any one thread, also after later writes, but
-// before the engine closes.
+// The rows as of one moment. May be used and destroyed on any one thread, also after later writes,
+// but before the engine closes.
 class RowView {
  public:
   virtual ~RowView() = default;
@@ -69,8 +69,8 @@ class Engine {
   virtual Result<std::optional<std::string>> Get(std::string_view key) const = 0;
   virtual std::unique_ptr<RowView> View() const = 0;
 
-  // Makes everything written before the call durable, in the background. `done` runs on a background
-  // thread (in the simulator: as a task of its own): post to your worker and return.
+  // Makes everything written before the call durable, in the background. `done` runs on a
+  // background thread (in the simulator: as a task of its own): post to your worker and return.
   virtual void Flush(Done done) = 0;
   // Flushes and freezes everything written before the call, in the background, as Flush.
   virtual void Checkpoint(SnapshotDone done) = 0;

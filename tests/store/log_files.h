@@ -1,0 +1,86 @@
+// Opens file logs in a temporary directory and damages their files, for the tests of recovery.
+#pragma once
+
+#include <errno.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "kv/store/shard_log.h"
+#include "tests/store/temp_dir.h"
+#include "tests/store/test_disk.h"
+
+namespace decree::store {
+
+class LogFiles {
+ public:
+  explicit LogFiles(std::uint64_t segment_bytes = 16384, std::uint64_t goal_bytes = 8 * 16384) {
+    options_.directory = dir_.Sub("log");
+    options_.segment_bytes = segment_bytes;
+    options_.goal_bytes = goal_bytes;
+    SetHook(PretendSyncs);
+  }
+
+  // A copied directory has what was written, synced or not, so the tests need not wait for the
+  // disk.
+  static int PretendSyncs(FileOp op, const std::string&) {
+    return op == FileOp::kSync || op == FileOp::kSyncDirectory ? kPretend : 0;
+  }
+
+  void SetHook(FaultHook hook) {
+    options_.fault_hook = [this, hook = std::move(hook)](FileOp op, const std::string& path) {
+      if (calls_left_ == 0) dead_ = true;
+      if (calls_left_ > 0) --calls_left_;
+      return dead_ ? EIO : hook(op, path);
+    };
+  }
+
+  FileLogOptions& options() { return options_; }
+  Result<std::unique_ptr<FileLog>> TryOpen() { return FileLog::Open(options_); }
+  std::unique_ptr<FileLog> Open() {
+    auto log = TryOpen();
+    if (!log) throw std::runtime_error(log.error().ToString());
+    return *std::move(log);
+  }
+  // A power loss: from now on no call changes the files, then the log goes away. What a call before
+  // it did stays, also if its report never came.
+  void Crash(std::unique_ptr<FileLog>& log) {
+    dead_ = true;
+    log.reset();
+    dead_ = false;
+    calls_left_ = -1;
+  }
+  // The power goes after this many calls to the system.
+  void CrashAfter(int calls) { calls_left_ = calls; }
+
+  // Segment files in order of their sequence, spare ones too.
+  std::vector<std::string> Files() const {
+    std::vector<std::string> files;
+    for (const auto& entry : std::filesystem::directory_iterator(options_.directory)) {
+      files.push_back(entry.path().string());
+    }
+    std::sort(files.begin(), files.end());
+    return files;
+  }
+  static std::string Read(const std::string& path) {
+    std::ifstream in(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(in), {}};
+  }
+  static void Write(const std::string& path, const std::string& bytes) {
+    std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes;
+  }
+
+ private:
+  TempDir dir_;
+  std::atomic<bool> dead_{false};
+  std::atomic<int> calls_left_{-1};
+  FileLogOptions options_;
+};
+
+}  // namespace decree::store
