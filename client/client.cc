@@ -42,6 +42,9 @@ void Start(const StatePtr& state, std::uint64_t call, Result<Operation> operatio
                         });
 }
 
+// How often a blocking call looks whether anybody can still answer it.
+constexpr std::chrono::milliseconds kLookForFailure{200};
+
 template <class T>
 Result<T> Await(const StatePtr& state, const std::function<void(Done<T>)>& start) {
   if (state->backend->OnOwnThread()) {
@@ -51,6 +54,9 @@ Result<T> Await(const StatePtr& state, const std::function<void(Done<T>)>& start
   auto promise = std::make_shared<std::promise<Result<T>>>();
   auto future = promise->get_future();
   start([promise](Result<T> result) { promise->set_value(std::move(result)); });
+  while (future.wait_for(kLookForFailure) != std::future_status::ready) {
+    if (state->backend->Failed()) return Error(Errc::kOutcomeUnknown, "the node has failed");
+  }
   return future.get();
 }
 

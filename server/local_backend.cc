@@ -1,5 +1,6 @@
 #include "server/local_backend.h"
 
+#include <thread>
 #include <utility>
 #include <variant>
 
@@ -16,6 +17,7 @@ using Calls = detail::CallTable<OperationResult>;
 // Which backend's callback runs on this thread right now.
 thread_local const void* running = nullptr;
 
+constexpr std::chrono::microseconds kLookAgain{100};
 constexpr char kGone[] = "the node is stopping";
 
 class LocalBackend : public ClientBackend, public std::enable_shared_from_this<LocalBackend> {
@@ -31,6 +33,7 @@ class LocalBackend : public ClientBackend, public std::enable_shared_from_this<L
                    std::function<void(Result<std::uint32_t>)> done) override;
   void Post(std::function<void()> task) override;
   bool OnOwnThread() const override { return running == this; }
+  bool Failed() const override { return gate_->failed(); }
   void Close() override;
 
  private:
@@ -38,7 +41,6 @@ class LocalBackend : public ClientBackend, public std::enable_shared_from_this<L
   // known to OnOwnThread. Called exactly once: if a worker drops it, with `otherwise`.
   template <class T>
   std::shared_ptr<AnswerOnce<T>> Track(std::function<void(T)> done, T otherwise);
-  void Finished();
   std::size_t WorkerOf(const Operation& operation) const;
   bool PostTo(std::size_t worker, std::function<void(const NodeGate::Access&)> task);
 
@@ -63,13 +65,9 @@ std::shared_ptr<AnswerOnce<T>> LocalBackend::Track(std::function<void(T)> done, 
     const void* outer = std::exchange(running, self.get());
     done(std::move(value));
     running = outer;
-    self->Finished();
+    --self->pending_;
   };
   return std::make_shared<AnswerOnce<T>>(std::move(tracked), std::move(otherwise));
-}
-
-void LocalBackend::Finished() {
-  if (pending_.fetch_sub(1) == 1) pending_.notify_all();
 }
 
 // The worker that holds the key's shard, as soon as the number of shards is known.
@@ -155,17 +153,34 @@ void LocalBackend::Close() {
     });
   }
   if (OnOwnThread()) return;
-  for (std::uint64_t left = pending_; left != 0; left = pending_) pending_.wait(left);
+  // A node that fails meanwhile answers when it is destroyed.
+  while (pending_ != 0 && !Failed()) std::this_thread::sleep_for(kLookAgain);
 }
 
 }  // namespace
 
+void NodeGate::Open(Access access) {
+  access_ = std::move(access);
+  open_ = !failed_;
+}
+
 bool NodeGate::Enter(const std::function<void(const Access&)>& use) {
-  inside_.fetch_add(1);
+  struct Visit {  // left by exceptions too: a failed CHECK unwinds through here
+    std::atomic<int>& inside;
+    explicit Visit(std::atomic<int>& count) : inside(count) { inside.fetch_add(1); }
+    ~Visit() {
+      if (inside.fetch_sub(1) == 1) inside.notify_all();
+    }
+  };
+  const Visit visit(inside_);
   const bool entered = open_;
   if (entered) use(access_);
-  if (inside_.fetch_sub(1) == 1) inside_.notify_all();
   return entered;
+}
+
+void NodeGate::Fail() {
+  failed_ = true;
+  open_ = false;
 }
 
 void NodeGate::Shut() {

@@ -28,19 +28,23 @@ class NodeGate {
     std::function<void(AdminRequest, std::function<void(AdminResponse)>)> admin;
   };
 
-  explicit NodeGate(Access access) : access_(std::move(access)) {}
-
+  // Nobody comes in before Open.
+  void Open(Access access);
   // Runs `use` with the node certainly there; false: the node has gone.
   bool Enter(const std::function<void(const Access&)>& use);
   // Returns when nobody is inside and nobody can come in any more.
   void Shut();
+  // The node has given up: nobody comes in any more, and what is under way may never be answered.
+  void Fail();
+  bool failed() const { return failed_; }
 
   // How many shards the cluster has, once somebody has seen the map; picks the worker.
   std::atomic<std::uint32_t> shards{0};
 
  private:
-  const Access access_;
-  std::atomic<bool> open_{true};
+  Access access_;
+  std::atomic<bool> open_{false};
+  std::atomic<bool> failed_{false};
   std::atomic<int> inside_{0};
 };
 

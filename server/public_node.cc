@@ -72,7 +72,8 @@ struct Node::Impl {
   std::shared_ptr<NodeGate> gate;
   bool stopped = false;
 
-  explicit Impl(std::unique_ptr<net::Server> opened) : server(std::move(opened)) {
+  Impl(std::unique_ptr<net::Server> opened, std::shared_ptr<NodeGate> shut)
+      : server(std::move(opened)), gate(std::move(shut)) {
     NodeGate::Access access;
     for (std::size_t i = 0; i < server->workers(); ++i) {
       access.workers.push_back(&server->executor(i));
@@ -82,7 +83,7 @@ struct Node::Impl {
     access.admin = [raw](AdminRequest request, std::function<void(AdminResponse)> done) {
       raw->core().Admin(std::move(request), std::move(done));
     };
-    gate = std::make_shared<NodeGate>(std::move(access));
+    gate->Open(std::move(access));
   }
 };
 
@@ -97,9 +98,15 @@ Result<std::unique_ptr<Node>> Node::Open(NodeOptions options) {
   if (!options.join.empty() && !options.listen) {
     return Error(Errc::kInvalidArgument, "a node that joins others must be reachable: set listen");
   }
+  auto gate = std::make_shared<NodeGate>();
+  options.on_fatal = [gate, tell = std::move(options.on_fatal)](const std::string& reason) {
+    gate->Fail();
+    if (tell) tell(reason);
+  };
   auto server = net::Server::Open(ToServerOptions(std::move(options)));
   if (!server) return server.error();
-  return std::unique_ptr<Node>(new Node(std::make_unique<Impl>(std::move(*server))));
+  return std::unique_ptr<Node>(
+      new Node(std::make_unique<Impl>(std::move(*server), std::move(gate))));
 }
 
 Client Node::client() { return Client(MakeLocalBackend(impl_->gate), kDefaultTimeout); }
@@ -135,12 +142,13 @@ Result<std::string> Node::StatusJson() {
   return reply->body;
 }
 
-// The gate shuts last: until then clients' calls are answered by the node itself, which knows
-// whether they were sent.
+// The gate shuts when nothing runs any more: until then clients' calls are answered by the node
+// itself, which knows whether they were sent. What is still pending is answered while it closes.
 void Node::Stop(std::chrono::milliseconds grace) {
   if (std::exchange(impl_->stopped, true)) return;
   impl_->server->Stop(grace);
   impl_->gate->Shut();
+  impl_->server->Close();
 }
 
 }  // namespace decree

@@ -46,6 +46,9 @@ class ClientBackend {
   virtual void Post(std::function<void()> task) = 0;
   // True on a thread that runs callbacks: waiting there for a callback would wait for ever.
   virtual bool OnOwnThread() const = 0;
+  // True once calls under way may never be answered: what carries them has broken down. A blocking
+  // call gives up then; handlers are called at the latest when the backend's node is destroyed.
+  virtual bool Failed() const { return false; }
   // Cancels everything. Returns when every callback has run (called from a callback: soon after).
   // Calls made later answer kShuttingDown or kCancelled.
   virtual void Close() = 0;
