@@ -1,11 +1,11 @@
-// One client operation from its first attempt to its last: finds the shard and its leader, opens the
-// shard's session when a write needs one, follows NotLeader hints, refreshes the map, retries with
-// full-jitter backoff until the deadline. The client library and the node's own door (HTTP, embedded
-// client) use this same class, so that there is one retry policy.
+// One client operation from its first attempt to its last: finds the shard and its leader, opens
+// the shard's session when a write needs one, follows NotLeader hints, refreshes the map, retries
+// with full-jitter backoff until the deadline. The client library and the node's own door (HTTP,
+// embedded client) use this same class, so that there is one retry policy.
 //
-// Every write carries one session sequence through all its attempts: a retry never executes twice and
-// reports the first execution's result. An answer is kOutcomeUnknown only if an attempt was sent and
-// neither it nor a later attempt of the same sequence was answered.
+// Every write carries one session sequence through all its attempts: a retry never executes twice
+// and reports the first execution's result. An answer is kOutcomeUnknown only if an attempt was
+// sent and neither it nor a later attempt of the same sequence was answered.
 //
 // Single-threaded: one executor, all calls and callbacks on it.
 #pragma once
@@ -26,9 +26,10 @@ class Courier {
  public:
   virtual ~Courier() = default;
   // Sends a call to a node; node 0 means any node that can be reached. Answers exactly once, never
-  // inside this call. Without an answer the response's code is kUnavailable (certainly never sent) or
-  // kOutcomeUnknown (sent, then the link broke or the time ran out). The call is carried out at most
-  // once: whoever sends it again on the way answers kOutcomeUnknown, unless the log gave a result.
+  // inside this call. Without an answer the response's code is kUnavailable (certainly never sent)
+  // or kOutcomeUnknown (sent, then the link broke or the time ran out). The call is carried out at
+  // most once: whoever sends it again on the way answers kOutcomeUnknown, unless the log gave a
+  // result.
   virtual void Call(NodeId node, RpcRequest request, RpcReply reply) = 0;
 };
 

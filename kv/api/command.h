@@ -67,11 +67,12 @@ struct CommandBatch {
 };
 
 struct CommandResult {
-  Errc code = Errc::kOk;      // kOk, kPreconditionFailed, kSessionExpired, kImpossible, kConflict...
-  std::uint64_t version = 0;  // after the command; when a condition failed, the current one (0: absent)
-  bool created = false;       // a put made a new key; a delete removed one
-  WallMs expires_at_ms = 0;   // 0: never
-  std::string detail;         // placement: the answer; errors: the reason
+  Errc code = Errc::kOk;  // kOk, kPreconditionFailed, kSessionExpired, kImpossible, kConflict...
+  std::uint64_t version =
+      0;                 // after the command; when a condition failed, the current one (0: absent)
+  bool created = false;  // a put made a new key; a delete removed one
+  WallMs expires_at_ms = 0;  // 0: never
+  std::string detail;        // placement: the answer; errors: the reason
   DECREE_FIELDS(code, version, created, expires_at_ms, detail)
 };
 

@@ -1,5 +1,5 @@
-// Calls between clients and nodes, and between nodes. A call is a method, the shard it concerns and a
-// body that the method defines; an answer has a code from the common vocabulary.
+// Calls between clients and nodes, and between nodes. A call is a method, the shard it concerns and
+// a body that the method defines; an answer has a code from the common vocabulary.
 #pragma once
 
 #include <cstdint>
@@ -15,11 +15,11 @@ namespace decree {
 
 enum class Method : std::uint8_t {
   // Anyone may call these.
-  kGetMap = 0,   // body: empty -> ShardMap
-  kWrite = 1,    // body: Command -> CommandResult
-  kRead = 2,     // body: ReadRequest -> ReadResult
-  kScan = 3,     // body: ScanRequest -> ScanResult
-  kAdmin = 4,    // body: AdminRequest -> AdminResponse; answered by any node
+  kGetMap = 0,  // body: empty -> ShardMap
+  kWrite = 1,   // body: Command -> CommandResult
+  kRead = 2,    // body: ReadRequest -> ReadResult
+  kScan = 3,    // body: ScanRequest -> ScanResult
+  kAdmin = 4,   // body: AdminRequest -> AdminResponse; answered by any node
   // Nodes of the cluster call these (bodies: server/node/node_rpc.h).
   kJoin = 16,
   kReport = 17,

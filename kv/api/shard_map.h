@@ -1,5 +1,5 @@
-// hash -> shard -> replicas. The map is a versioned hint: the shard's own log is the truth about its
-// members, and a server that does not hold the shard says so.
+// hash -> shard -> replicas. The map is a versioned hint: the shard's own log is the truth about
+// its members, and a server that does not hold the shard says so.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,6 @@
 // CHECK states what must be true if our own code is right. It stays on in release builds. A failure
-// throws CheckFailure, which unwinds to the worker's loop: the node stops, sends and persists nothing
-// more, and calls on_fatal. Bad input, full disks and lying peers are errors, not CHECKs.
+// throws CheckFailure, which unwinds to the worker's loop: the node stops, sends and persists
+// nothing more, and calls on_fatal. Bad input, full disks and lying peers are errors, not CHECKs.
 #pragma once
 
 #include <stdexcept>
@@ -18,14 +18,14 @@ class CheckFailure : public std::logic_error {
 
 }  // namespace decree
 
-#define DECREE_CHECK(condition)                                       \
-  do {                                                                \
-    if (!(condition)) [[unlikely]]                                    \
-      ::decree::FailCheck(#condition, __FILE__, __LINE__);            \
+#define DECREE_CHECK(condition)                            \
+  do {                                                     \
+    if (!(condition)) [[unlikely]]                         \
+      ::decree::FailCheck(#condition, __FILE__, __LINE__); \
   } while (false)
 
-#define DECREE_CHECK_MSG(condition, detail)                           \
-  do {                                                                \
-    if (!(condition)) [[unlikely]]                                    \
-      ::decree::FailCheck(#condition, __FILE__, __LINE__, (detail));  \
+#define DECREE_CHECK_MSG(condition, detail)                          \
+  do {                                                               \
+    if (!(condition)) [[unlikely]]                                   \
+      ::decree::FailCheck(#condition, __FILE__, __LINE__, (detail)); \
   } while (false)

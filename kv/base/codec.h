@@ -4,9 +4,10 @@
 //   std::string bytes = Encode(prepare);
 //   Result<Prepare> back = Decode<Prepare>(bytes);
 //
-// Unsigned integers are LEB128 varints, signed ones zigzag varints; strings and sequences carry their
-// length; optionals and variants a tag. Decoding never reads outside its input, never trusts a length
-// before it is checked against what is left, and refuses trailing bytes and enums out of range.
+// Unsigned integers are LEB128 varints, signed ones zigzag varints; strings and sequences carry
+// their length; optionals and variants a tag. Decoding never reads outside its input, never trusts
+// a length before it is checked against what is left, and refuses trailing bytes and enums out of
+// range.
 #pragma once
 
 #include <cstring>
@@ -25,8 +26,8 @@
 #include "kv/base/ids.h"
 #include "kv/base/time.h"
 
-#define DECREE_FIELDS(...)                          \
-  auto Tie() { return std::tie(__VA_ARGS__); }      \
+#define DECREE_FIELDS(...)                     \
+  auto Tie() { return std::tie(__VA_ARGS__); } \
   auto Tie() const { return std::tie(__VA_ARGS__); }
 
 namespace decree {
@@ -109,7 +110,9 @@ class Reader {
 };
 
 template <class T>
-concept HasFields = requires(T t) { t.Tie(); };
+concept HasFields = requires(T t) {
+  t.Tie();
+};
 
 // ---- encoding ----
 

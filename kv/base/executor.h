@@ -14,7 +14,8 @@ class Executor {
  public:
   virtual ~Executor() = default;
 
-  // Runs the task on this worker, later, in the order of the posts of one poster. Any thread may call.
+  // Runs the task on this worker, later, in the order of the posts of one poster. Any thread may
+  // call.
   virtual void Post(Task task) = 0;
   // Runs the task on this worker at or after the instant. Call from this worker. There is no
   // cancellation: a task that came too late finds out by itself.

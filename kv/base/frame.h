@@ -33,8 +33,9 @@ void AppendFrame(std::string& out, std::uint16_t type, std::string_view payload)
 
 enum class FrameState { kComplete, kIncomplete, kBad };
 
-// Reads one frame from the front of `buffer`. kComplete: `frame` and `consumed` are set. kIncomplete:
-// more bytes are needed. kBad: not a frame, over the limit, or the checksum is wrong: close the link.
+// Reads one frame from the front of `buffer`. kComplete: `frame` and `consumed` are set.
+// kIncomplete: more bytes are needed. kBad: not a frame, over the limit, or the checksum is wrong:
+// close the link.
 FrameState ParseFrame(std::string_view buffer, Frame* frame, std::size_t* consumed);
 
 std::uint64_t Hash64(std::string_view bytes);  // XXH3-64, seed 0

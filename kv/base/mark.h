@@ -1,6 +1,6 @@
 // SOMETIMES(name) marks a rare path in product code. A long simulation fails if a mark is never
-// reached: a test suite that does not get there proves nothing about the path. One relaxed load when
-// the mark was reached before.
+// reached: a test suite that does not get there proves nothing about the path. One relaxed load
+// when the mark was reached before.
 #pragma once
 
 #include <atomic>
@@ -30,8 +30,8 @@ std::map<std::string, bool> MarksReached();
 
 }  // namespace decree
 
-#define SOMETIMES(name)                      \
-  do {                                       \
+#define SOMETIMES(name)                       \
+  do {                                        \
     static ::decree::Mark decree_mark(#name); \
-    decree_mark.Reach();                     \
+    decree_mark.Reach();                      \
   } while (false)

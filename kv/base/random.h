@@ -1,5 +1,5 @@
-// Injected randomness: the core never asks a device. SplitMix64 (Steele, Lea, Flood 2014): one word of
-// state, so that a replica stays copyable and hashable.
+// Injected randomness: the core never asks a device. SplitMix64 (Steele, Lea, Flood 2014): one word
+// of state, so that a replica stays copyable and hashable.
 #pragma once
 
 #include <cstdint>
@@ -18,11 +18,14 @@ class Random {
     z = (z ^ (z >> 27)) * 0x94D049BB133111EBull;
     return z ^ (z >> 31);
   }
-  // Uniform in [0, bound); bound > 0. The bias of the multiply-shift is below 2^-32 for small bounds.
+  // Uniform in [0, bound); bound > 0. The bias of the multiply-shift is below 2^-32 for small
+  // bounds.
   std::uint64_t Below(std::uint64_t bound) {
     return static_cast<std::uint64_t>((static_cast<Uint128>(Next()) * bound) >> 64);
   }
-  std::uint64_t Between(std::uint64_t low, std::uint64_t high) { return low + Below(high - low + 1); }
+  std::uint64_t Between(std::uint64_t low, std::uint64_t high) {
+    return low + Below(high - low + 1);
+  }
   bool Chance(double probability) {
     return static_cast<double>(Next() >> 11) * 0x1.0p-53 < probability;
   }

@@ -473,37 +473,5 @@ TEST_F(CallerTest, TooManyOperationsAreRefusedAtTheDoor) {
   EXPECT_EQ(answers[Errc::kUnavailable], 65'536);
 }
 
-// ---- the map on request ----
-
-TEST_F(CallerTest, RefreshesShareOneFetch) {
-  int fetched = 0;
-  for (int i = 0; i < 5; ++i) {
-    caller_->RefreshMap(1s, [&](Errc code) { fetched += code == Errc::kOk; });
-  }
-  EXPECT_EQ(fetched, 0);
-  executor_.RunFor(10ms);
-  EXPECT_EQ(fetched, 5);
-  EXPECT_EQ(courier_.map_calls.size(), 1u);
-}
-
-TEST_F(CallerTest, RefreshIsTriedUntilItsTimeIsOver) {
-  courier_.on_map = nullptr;
-  std::optional<Errc> answer;
-  caller_->RefreshMap(1s, [&](Errc code) { answer = code; });
-  executor_.RunFor(999ms);
-  EXPECT_FALSE(answer.has_value());
-  executor_.RunFor(300ms);
-  EXPECT_EQ(answer, Errc::kUnavailable);
-  EXPECT_GE(courier_.map_calls.size(), 2u);
-}
-
-TEST_F(CallerTest, WrongClusterIsToldByItsName) {
-  courier_.on_map = [](const SeenCall&) { return Refuses(Errc::kWrongCluster); };
-  std::optional<Errc> answer;
-  caller_->RefreshMap(100ms, [&](Errc code) { answer = code; });
-  executor_.RunFor(1s);
-  EXPECT_EQ(answer, Errc::kWrongCluster);
-}
-
 }  // namespace
 }  // namespace decree

@@ -4,10 +4,6 @@
 
 #include <set>
 
-#include "kv/base/check.h"
-#include "kv/base/ids.h"
-#include "kv/base/mark.h"
-
 namespace decree {
 namespace {
 
@@ -58,35 +54,6 @@ TEST(ErrcTest, BecomesAnErrorCodeOfItsCategory) {
   const boost::system::error_code code = Errc::kLocked;
   EXPECT_STREQ(code.category().name(), "decree");
   EXPECT_EQ(code.message(), "locked");
-}
-
-TEST(CheckTest, FailureUnwindsWithPlaceAndDetail) {
-  EXPECT_NO_THROW(DECREE_CHECK(1 + 1 == 2));
-  try {
-    DECREE_CHECK_MSG(1 + 1 == 3, "arithmetic");
-    FAIL() << "did not throw";
-  } catch (const CheckFailure& failure) {
-    const std::string text = failure.what();
-    EXPECT_NE(text.find("1 + 1 == 3"), std::string::npos);
-    EXPECT_NE(text.find("result_test.cc"), std::string::npos);
-    EXPECT_NE(text.find("arithmetic"), std::string::npos);
-  }
-}
-
-TEST(IdsTest, ReplicaKeysReadAsShardAndReplica) {
-  EXPECT_EQ(ToString(ReplicaKey{ShardId{7}, ReplicaId{3}}), "7/3");
-  EXPECT_EQ(ToString(ReplicaKey{kPlacementShard, ReplicaId{1}}), "placement/1");
-}
-
-void ReachMark(bool really) {
-  if (really) SOMETIMES(mark_of_this_test);
-}
-
-TEST(MarkTest, IsListedOnceSeenAndReached) {
-  ReachMark(false);
-  EXPECT_EQ(MarksReached().count("mark_of_this_test"), 0u);
-  ReachMark(true);
-  EXPECT_TRUE(MarksReached().at("mark_of_this_test"));
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
-// Errors are values. Every call of Decree that can fail returns Result<T>: test it like a bool, read
-// the value with * or ->, the reason with error(). The same codes travel on the wire and become HTTP
-// statuses, so there is one vocabulary for calls, peers and users.
+// Errors are values. Every call of Decree that can fail returns Result<T>: test it like a bool,
+// read the value with * or ->, the reason with error(). The same codes travel on the wire and
+// become HTTP statuses, so there is one vocabulary for calls, peers and users.
 #pragma once
 
 #include <boost/system/error_code.hpp>
