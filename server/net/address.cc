@@ -8,7 +8,7 @@ namespace decree::net {
 namespace {
 
 Error Malformed(std::string_view text) {
-  return {Errc::kInvalidArgument, "'" + std::string(text) + "' is not HOST:PORT"};
+  return {Errc::kInvalidArgument, std::string("'").append(text).append("' is not HOST:PORT")};
 }
 
 }  // namespace
@@ -33,7 +33,9 @@ Result<HostPort> ParseHostPort(std::string_view text) {
 
 std::string ToString(const HostPort& address) {
   const bool v6 = address.host.find(':') != std::string::npos;
-  return (v6 ? "[" + address.host + "]" : address.host) + ":" + std::to_string(address.port);
+  const std::string port = std::to_string(address.port);
+  std::string text(v6 ? "[" : "");
+  return text.append(address.host).append(v6 ? "]:" : ":").append(port);
 }
 
 bool IsLoopback(const HostPort& address) {
