@@ -17,12 +17,6 @@ constexpr Duration kMarkPatience =
 constexpr std::uint64_t kStatusTimeoutMs = 500;
 constexpr std::uint64_t kActionTimeoutMs = 3000;
 
-bool Gone(const rebalance::PlacementState& state, NodeId node) {
-  const auto record = state.nodes().find(node);
-  return record == state.nodes().end() || record->second.state == rebalance::NodeState::kDead ||
-         record->second.state == rebalance::NodeState::kRemoved;
-}
-
 // Everybody who may know something of the move: the published replicas, the source and the target.
 std::vector<ReplicaPlace> Witnesses(const rebalance::PlacementState& state,
                                     const rebalance::MoveRecord& move) {
@@ -105,6 +99,15 @@ const rebalance::MoveRecord* MoveDriver::Record(const TaskPtr& task) const {
 
 // ---- asking ----
 
+bool MoveDriver::Gone(NodeId node) const {
+  const rebalance::NodeRecord* record = port_->state()->Node(node);
+  if (!record || record->state == rebalance::NodeState::kDead ||
+      record->state == rebalance::NodeState::kRemoved) {
+    return true;
+  }
+  return gone_ && gone_(node);
+}
+
 void MoveDriver::Poll(const TaskPtr& task) {
   const rebalance::MoveRecord* move = Record(task);
   if (!move) return;
@@ -112,12 +115,14 @@ void MoveDriver::Poll(const TaskPtr& task) {
   const Slot mark = task->view.mark;
   task->view = {};
   task->view.mark = mark;
-  task->view.replicas_wanted = state.settings().replicas;
-  task->view.source_gone = move->source.replica && Gone(state, move->source.node);
-  task->view.target_gone = Gone(state, move->target.node);
-  const std::vector<ReplicaPlace> witnesses = Witnesses(state, *move);
+  task->view.replicas_wanted = rebalance::WantedCopies(state.settings(), move->shard);
+  task->view.source_gone = move->source.replica && Gone(move->source.node);
+  task->view.target_gone = Gone(move->target.node);
+  std::vector<ReplicaPlace> witnesses = Witnesses(state, *move);
+  std::erase_if(witnesses, [this](const ReplicaPlace& place) { return Gone(place.node); });
   task->missing = witnesses.size();
   for (const ReplicaPlace& place : witnesses) Ask(task, place);
+  if (witnesses.empty()) Decide(task);
 }
 
 void MoveDriver::Ask(const TaskPtr& task, const ReplicaPlace& place) {
@@ -200,11 +205,8 @@ void MoveDriver::Execute(const TaskPtr& task, const rebalance::MoveRecord& move,
     case rebalance::ActionKind::kCancel:
       port_->Log(LogLevel::kWarn, "move " + ToString(move.id) + " is rolled back: " + action.why);
       return Propose(task, rebalance::CancelMove{move.id, action.why});
-    case rebalance::ActionKind::kAdvance: {
-      rebalance::AdvanceMove advance = action.advance;
-      if (task->view.leader) advance.switch_pause_ms = task->view.leader->switch_pause_ms;
-      return Propose(task, std::move(advance));
-    }
+    case rebalance::ActionKind::kAdvance:
+      return Advance(task, action.advance);
     default:
       return Change(task, move, action);
   }
@@ -296,6 +298,14 @@ void MoveDriver::Change(const TaskPtr& task, const rebalance::MoveRecord& move,
   port_->CallNode(
       task->view.leader_member->node, std::move(request),
       [this, task](RpcResponse response) { PollSoon(task, response.code == Errc::kOk); });
+}
+
+// The answers at hand are as good for the next stage: no need to ask again before deciding.
+void MoveDriver::Advance(const TaskPtr& task, rebalance::AdvanceMove advance) {
+  port_->Propose(std::move(advance), [this, task](CommandResult result) {
+    if (result.code != Errc::kOk) return PollSoon(task, false);
+    Decide(task);
+  });
 }
 
 void MoveDriver::Propose(const TaskPtr& task, rebalance::PlacementChange change) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -25,7 +26,9 @@ struct MoveProgress {
 
 class MoveDriver {
  public:
-  explicit MoveDriver(PlacementPort& port) : port_(&port) {}
+  // `gone`: whether a node has been silent for so long that no answer is to be waited for.
+  explicit MoveDriver(PlacementPort& port, std::function<bool(NodeId)> gone = {})
+      : port_(&port), gone_(std::move(gone)) {}
 
   void Start();
   void Stop();
@@ -39,6 +42,7 @@ class MoveDriver {
 
   void Tick(std::uint64_t generation);
   const rebalance::MoveRecord* Record(const TaskPtr& task) const;  // null: ended, or not ours
+  bool Gone(NodeId node) const;
   void Poll(const TaskPtr& task);
   void Ask(const TaskPtr& task, const ReplicaPlace& place);
   void OnStatus(const TaskPtr& task, const ReplicaPlace& place, const RpcResponse& response);
@@ -52,10 +56,12 @@ class MoveDriver {
   void Mark(const TaskPtr& task, const rebalance::MoveRecord& move);
   void Change(const TaskPtr& task, const rebalance::MoveRecord& move,
               const rebalance::Action& action);
+  void Advance(const TaskPtr& task, rebalance::AdvanceMove advance);
   void Propose(const TaskPtr& task, rebalance::PlacementChange change);
   void PollSoon(const TaskPtr& task, bool succeeded);
 
   PlacementPort* port_;
+  std::function<bool(NodeId)> gone_;
   bool running_ = false;
   std::uint64_t generation_ = 0;
   std::map<MoveId, TaskPtr> tasks_;

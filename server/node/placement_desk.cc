@@ -8,7 +8,10 @@
 namespace decree::node {
 
 PlacementDesk::PlacementDesk(NodeShared& node)
-    : node_(&node), leader_(*this), mover_(*this), admin_(*this, leader_, mover_) {}
+    : node_(&node),
+      leader_(*this),
+      mover_(*this, [this](NodeId node) { return leader_.Silent(node); }),
+      admin_(*this, leader_, mover_) {}
 
 PlacementDesk::~PlacementDesk() = default;
 

@@ -15,6 +15,9 @@ constexpr Duration kReplanEvery = 1s;
 constexpr int kDeadAfterWindows = 4;
 constexpr std::size_t kPlanLimit = 256;
 constexpr std::size_t kTransfersATick = 4;
+// A shard whose moves were rolled back rests before the next one is planned: 1 s, 2 s, 4 s... up to
+// 64 s.
+constexpr std::size_t kMostRestDoublings = 6;
 
 using rebalance::NodeState;
 
@@ -30,22 +33,6 @@ bool SameRegistration(const rebalance::NodeRecord& known, const rebalance::NodeR
     if (std::none_of(known.disks.begin(), known.disks.end(), same)) return false;
   }
   return true;
-}
-
-bool Holds(const ShardEntry& entry, NodeId node) {
-  return std::any_of(entry.replicas.begin(), entry.replicas.end(),
-                     [&](const ReplicaPlace& place) { return place.node == node; });
-}
-
-bool HoldsAnything(const rebalance::PlacementState& state, NodeId node) {
-  if (Holds(state.placement().entry, node)) return true;
-  for (const rebalance::ShardRecord& shard : state.shards()) {
-    if (Holds(shard.entry, node)) return true;
-  }
-  for (const rebalance::MoveRecord* move : state.ActiveMoves()) {
-    if (move->source.node == node || move->target.node == node) return true;
-  }
-  return false;
 }
 
 }  // namespace
@@ -84,6 +71,7 @@ void PlacementLeader::OnReport(NodeReport report) {
   const NodeId node = report.node.id;
   if (!running_ || !port_->state() || !port_->state()->nodes().count(node)) return;
   CheckRegistration(report);
+  RemoveOrphans(report);
   heard_[node] = {std::move(report), port_->executor().Now()};
 }
 
@@ -98,6 +86,25 @@ void PlacementLeader::CheckRegistration(const NodeReport& report) {
                  [this, node = known.id](CommandResult) { proposing_state_[node] = false; });
 }
 
+// A replica that the map does not know and no move is about was left behind by a node that was away
+// when its shard moved on, or when its move was rolled back. No quorum counts it: the shard's log
+// took it out before the move could end (Seal, steps 12 and 13).
+void PlacementLeader::RemoveOrphans(const NodeReport& report) {
+  for (const ReplicaReport& replica : report.replicas) {
+    const rebalance::ShardRecord* shard = port_->state()->Shard(replica.key.shard);
+    if (!shard || shard->active_move || replica.key.replica > shard->last_replica) continue;
+    const auto& places = shard->entry.replicas;
+    const bool known = std::any_of(places.begin(), places.end(), [&](const ReplicaPlace& place) {
+      return place.replica == replica.key.replica;
+    });
+    if (known) continue;
+    SOMETIMES(orphan_replica_removed);
+    RpcRequest request{Method::kDestroyReplica, replica.key.shard, 3000,
+                       Encode(DestroyReplica{replica.key, MoveId{}})};
+    port_->CallNode(report.node.id, std::move(request), [](RpcResponse) {});
+  }
+}
+
 std::optional<Duration> PlacementLeader::SilenceOf(NodeId node) const {
   if (!running_) return std::nullopt;
   const auto heard = heard_.find(node);
@@ -107,6 +114,11 @@ std::optional<Duration> PlacementLeader::SilenceOf(NodeId node) const {
 bool PlacementLeader::Alive(NodeId node) const {
   const auto silence = SilenceOf(node);
   return heard_.count(node) && silence && *silence <= port_->config().suspect_after;
+}
+
+bool PlacementLeader::Silent(NodeId node) const {
+  const auto silence = SilenceOf(node);
+  return silence && *silence > port_->config().suspect_after * kDeadAfterWindows;
 }
 
 bool PlacementLeader::AllHeard() const {
@@ -119,10 +131,9 @@ bool PlacementLeader::AllHeard() const {
 
 void PlacementLeader::CheckLiveness() {
   for (const auto& [id, node] : port_->state()->nodes()) {
-    const Duration silence = *SilenceOf(id);
-    if (node.state != NodeState::kUp || proposing_state_[id]) continue;
-    if (silence <= port_->config().suspect_after * kDeadAfterWindows) continue;
+    if (node.state != NodeState::kUp || proposing_state_[id] || !Silent(id)) continue;
     SOMETIMES(node_declared_dead);
+    const Duration silence = *SilenceOf(id);
     SetState(id, NodeState::kDead, "no report for " + std::to_string(silence / 1s) + " s");
   }
 }
@@ -136,7 +147,7 @@ void PlacementLeader::SetState(NodeId node, NodeState state, std::string reason)
 void PlacementLeader::FinishDrains() {
   for (const auto& [id, node] : port_->state()->nodes()) {
     if (node.state != NodeState::kDraining || proposing_state_[id]) continue;
-    if (HoldsAnything(*port_->state(), id)) continue;
+    if (port_->state()->HoldsReplicas(id)) continue;
     SetState(id, NodeState::kDrained, "nothing is left on it");
   }
 }
@@ -181,10 +192,28 @@ void PlacementLeader::StartMoves() {
   planned_for_ = seen;
   const rebalance::ClusterView view = View();
   const rebalance::Plan plan = rebalance::MakePlan(view, kPlanLimit);
-  for (const rebalance::PlannedMove& move : rebalance::StartableNow(view, plan)) StartOne(move);
-  if (!plan.moves.empty() || !view.state->ActiveMoves().empty()) return;
+  for (const rebalance::PlannedMove& move : rebalance::StartableNow(view, plan)) {
+    if (!Resting(move.start.shard)) StartOne(move);
+  }
+  const bool quiet = plan.moves.empty() && view.state->ActiveMoves().empty();
+  if (!quiet || !view.state->settings().rebalance) return;
   const std::size_t transfers = std::min(plan.transfers.size(), kTransfersATick);
   for (std::size_t i = 0; i < transfers; ++i) Transfer(plan.transfers[i]);
+}
+
+// Whether the last moves of the shard were rolled back so recently that a new one would fail like
+// them.
+bool PlacementLeader::Resting(ShardId shard) const {
+  std::size_t failures = 0;
+  WallMs last = 0;
+  const auto& moves = port_->state()->moves();
+  for (auto it = moves.rbegin(); it != moves.rend() && failures <= kMostRestDoublings; ++it) {
+    if (it->second.shard != shard) continue;
+    if (it->second.stage != rebalance::Stage::kRolledBack) break;
+    if (failures++ == 0) last = it->second.finished_ms;
+  }
+  const WallMs rest = failures ? WallMs{1000} << (failures - 1) : 0;
+  return port_->executor().WallNow() < last + rest;
 }
 
 void PlacementLeader::StartOne(const rebalance::PlannedMove& move) {

@@ -33,7 +33,9 @@ class PlacementLeader {
   bool running() const { return running_; }
   const std::map<NodeId, Heard>& heard() const { return heard_; }
   bool Alive(NodeId node) const;  // reported within suspect_after
-  bool AllHeard() const;          // every node that should be up reported since Start
+  // Silent for so long that it is called dead; moves do not wait for it.
+  bool Silent(NodeId node) const;
+  bool AllHeard() const;  // every node that should be up reported since Start
   rebalance::ClusterView View() const;
   rebalance::Plan Plan() const;  // what the rules want now
 
@@ -41,7 +43,9 @@ class PlacementLeader {
   void Tick(std::uint64_t generation);
   void CheckLiveness();
   void CheckRegistration(const NodeReport& report);
+  void RemoveOrphans(const NodeReport& report);
   void StartMoves();
+  bool Resting(ShardId shard) const;
   void StartOne(const rebalance::PlannedMove& move);
   void Transfer(const rebalance::PlannedTransfer& transfer);
   void FinishDrains();

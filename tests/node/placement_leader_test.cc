@@ -1,0 +1,142 @@
+#include "server/node/placement_leader.h"
+
+#include "placement_world.h"
+
+namespace decree::node {
+namespace {
+
+using rebalance::NodeState;
+
+class PlacementLeaderTest : public ::testing::Test {
+ protected:
+  PlacementLeaderTest() { leader_.Start(); }
+  // Every node but the silent ones reports each half second for that long.
+  void Live(Duration time, const std::set<std::uint32_t>& silent = {}) {
+    const Instant end = world_.clock().Now() + time;
+    while (world_.clock().Now() < end) {
+      for (const auto& [id, node] : world_.state()->nodes()) {
+        if (!silent.contains(id.value)) leader_.OnReport(world_.Report(id));
+      }
+      world_.clock().RunFor(500ms);
+    }
+  }
+  NodeState StateOf(std::uint32_t node) { return world_.state()->Node(NodeId{node})->state; }
+  std::size_t Moves() { return world_.state()->moves().size(); }
+
+  PlacementWorld world_;
+  PlacementLeader leader_{world_};
+};
+
+TEST_F(PlacementLeaderTest, NothingIsPlannedBeforeEveryLiveNodeHasReported) {
+  world_.Join(2);
+  Live(2s, {2});
+  EXPECT_EQ(Moves(), 0u);
+  EXPECT_FALSE(leader_.AllHeard());
+  Live(1s);
+  EXPECT_TRUE(leader_.AllHeard());
+  EXPECT_EQ(Moves(), 3u) << "two shards and the placement group are filled up";
+}
+
+TEST_F(PlacementLeaderTest, ANewLeaderKnowsNothingOfTheOldOnesReports) {
+  Live(1s);
+  ASSERT_TRUE(leader_.AllHeard());
+  leader_.Stop();
+  EXPECT_TRUE(leader_.heard().empty());
+  leader_.Start();
+  EXPECT_FALSE(leader_.AllHeard());
+}
+
+TEST_F(PlacementLeaderTest, ASilentNodeIsSuspectThenDeadThenBack) {
+  world_.Join(2);
+  Live(1s);
+  Live(4s, {2});
+  EXPECT_FALSE(leader_.Alive(NodeId{2}));
+  EXPECT_EQ(StateOf(2), NodeState::kUp);
+  Live(15s, {2});
+  EXPECT_EQ(StateOf(2), NodeState::kDead);
+  EXPECT_TRUE(leader_.Silent(NodeId{2}));
+  Live(1s);
+  EXPECT_EQ(StateOf(2), NodeState::kUp);
+  EXPECT_TRUE(leader_.Alive(NodeId{2}));
+}
+
+TEST_F(PlacementLeaderTest, ReplicasOfADeadNodeAreReplacedOnlyAfterTheDelay) {
+  rebalance::Settings settings;
+  settings.dead_node_delay_s = 60;
+  world_.Apply(rebalance::ChangeSettings{settings});
+  world_.Join(2);
+  Live(1s);
+  Live(30s, {2});
+  EXPECT_FALSE(leader_.View().dead_for_good.at(NodeId{2}));
+  Live(40s, {2});
+  EXPECT_TRUE(leader_.View().dead_for_good.at(NodeId{2}));
+}
+
+TEST_F(PlacementLeaderTest, NewAddressesAreRegisteredByReport) {
+  world_.Join(2);
+  NodeReport report = world_.Report(NodeId{2});
+  report.node.rpc = "elsewhere";
+  leader_.OnReport(report);
+  world_.clock().RunFor(100ms);
+  EXPECT_EQ(world_.state()->Node(NodeId{2})->rpc, "elsewhere");
+}
+
+TEST_F(PlacementLeaderTest, ADrainEndsWhenNothingIsLeft) {
+  world_.Join(2);
+  world_.Apply(rebalance::SetNodeState{NodeId{2}, NodeState::kDraining, ""});
+  Live(1s);
+  EXPECT_EQ(StateOf(2), NodeState::kDrained);
+}
+
+TEST_F(PlacementLeaderTest, AReplicaThatNobodyKnowsIsRemoved) {
+  world_.Join(2);
+  const MoveId id = world_.Start(ShardId{0}, ReplicaId{}, NodeId{2});
+  const ReplicaId target = world_.Move(id).target.replica;
+  world_.shard(ShardId{0}).alive[target] = NodeId{2};
+  leader_.OnReport(world_.Report(NodeId{2}));
+  world_.clock().RunFor(50ms);
+  EXPECT_TRUE(world_.shard(ShardId{0}).alive.contains(target)) << "a move is bringing it";
+  world_.Apply(rebalance::CancelMove{id, ""});
+  rebalance::AdvanceMove back;
+  back.move = id;
+  back.stage = rebalance::Stage::kRolledBack;
+  world_.Apply(back);
+  leader_.OnReport(world_.Report(NodeId{2}));
+  world_.clock().RunFor(50ms);
+  EXPECT_FALSE(world_.shard(ShardId{0}).alive.contains(target));
+  EXPECT_TRUE(world_.shard(ShardId{0}).alive.contains(ReplicaId{1})) << "members are left alone";
+}
+
+TEST_F(PlacementLeaderTest, AShardRestsAfterARollback) {
+  world_.Join(2);
+  Live(1s);
+  const std::size_t begun = Moves();
+  ASSERT_EQ(begun, 3u);
+  for (int round = 0; round < 4; ++round) {
+    for (const auto* move : world_.state()->ActiveMoves()) {
+      if (move->shard != ShardId{0}) continue;
+      rebalance::AdvanceMove back;
+      back.move = move->id;
+      back.stage = rebalance::Stage::kRolledBack;
+      world_.Apply(back);
+      break;
+    }
+    Live(500ms);
+  }
+  EXPECT_LE(Moves(), begun + 1) << "not once more at every tick";
+  Live(60s);
+  EXPECT_GT(Moves(), begun);
+}
+
+TEST_F(PlacementLeaderTest, NothingStartsWithRebalanceAndRepairOff) {
+  rebalance::Settings settings;
+  settings.repair = settings.rebalance = false;
+  world_.Apply(rebalance::ChangeSettings{settings});
+  world_.Join(2);
+  Live(3s);
+  EXPECT_EQ(Moves(), 0u);
+  EXPECT_FALSE(leader_.Plan().moves.empty()) << "but the plan shows what would be done";
+}
+
+}  // namespace
+}  // namespace decree::node
