@@ -171,7 +171,7 @@ TEST_F(MoveDriverTest, AnotherLeaderResumesAtEveryStage) {
 
 TEST_F(MoveDriverTest, LostAnswersOnlyCostTime) {
   Grow();
-  world_.lose_every = 5;
+  world_.loss = 0.25;
   const MoveId id = world_.Start(kShard, ReplicaId{2}, NodeId{4});
   Run(id, 300s);
   EXPECT_EQ(world_.Move(id).stage, Stage::kDone);
@@ -180,7 +180,7 @@ TEST_F(MoveDriverTest, LostAnswersOnlyCostTime) {
 TEST_F(MoveDriverTest, OneActionAMoveIsInFlight) {
   Grow();
   world_.most_changes_at_once = 0;
-  world_.lose_every = 7;
+  world_.loss = 0.15;
   Run(world_.Start(kShard, ReplicaId{2}, NodeId{4}), 300s);
   EXPECT_EQ(world_.most_changes_at_once, 1u);
 }

@@ -99,7 +99,7 @@ class PlacementWorld : public PlacementPort {
   // ---- faults ----
   std::set<NodeId> down;          // do not answer
   std::set<ReplicaId> corrupted;  // digest something else
-  std::size_t lose_every = 0;     // every n-th call is lost
+  double loss = 0;                // this share of the calls is lost
   bool leading = true;            // else proposals are refused
 
   // ---- what happened ----
@@ -121,8 +121,7 @@ class PlacementWorld : public PlacementPort {
     });
   }
   void CallNode(NodeId to, RpcRequest request, RpcReply reply) override {
-    ++calls_made_;
-    const bool lost = lose_every && calls_made_ % lose_every == 0;
+    const bool lost = loss > 0 && random_.Chance(loss);
     if (down.contains(to) || lost) {
       const milliseconds timeout(request.timeout_ms);
       executor_.RunAt(executor_.Now() + timeout, [reply] {
@@ -265,7 +264,7 @@ class PlacementWorld : public PlacementPort {
   rebalance::PlacementState state_;
   Slot slot_;
   std::map<ShardId, ModelShard> shards_;
-  std::size_t calls_made_ = 0;
+  Random random_{11};
   std::size_t changes_ = 0;
 };
 
