@@ -52,12 +52,16 @@ Result<std::vector<std::uint64_t>> LogSegments::List() {
   return sequences;
 }
 
+Error LogSegments::DamagedHeader(std::uint64_t sequence) const {
+  return Error(Errc::kCorruption, Path(sequence) + ": damaged header of a log segment");
+}
+
 Result<SegmentBytes> LogSegments::Read(std::uint64_t sequence) const {
   Result<std::string> bytes = ReadWholeFile(Path(sequence));
   if (!bytes) return bytes.error();
   const std::optional<SegmentHeader> header = DecodeSegmentHeader(*bytes);
   if (!header || header->sequence != sequence) {
-    return Error(Errc::kCorruption, Path(sequence) + ": damaged header of a log segment");
+    return DamagedHeader(sequence);
   }
   if (header->bytes != bytes->size()) {
     return Error(Errc::kCorruption, Path(sequence) + ": " + std::to_string(bytes->size()) +
@@ -65,19 +69,6 @@ Result<SegmentBytes> LogSegments::Read(std::uint64_t sequence) const {
                                         std::to_string(header->bytes));
   }
   return SegmentBytes{*header, *std::move(bytes)};
-}
-
-Result<std::string> LogSegments::ReadRecord(const LogPlace& place, SegmentHeader* header) const {
-  Result<File> file = File::Open(Path(place.segment), File::Mode::kRead);
-  if (!file) return file.error();
-  const Result<std::string> head = file->ReadAt(0, kSegmentHeaderBytes);
-  if (!head) return head.error();
-  const auto decoded = DecodeSegmentHeader(*head);
-  if (!decoded || decoded->sequence != place.segment) {
-    return Error(Errc::kCorruption, Path(place.segment) + ": damaged header of a log segment");
-  }
-  *header = *decoded;
-  return file->ReadAt(place.offset, place.bytes);
 }
 
 Result<OpenSegment> LogSegments::Open(std::uint64_t sequence) const {
@@ -149,6 +140,25 @@ void LogSegments::LimitSpares(std::size_t keep) {
     ::unlink(Path(spares_.front()).c_str());
     spares_.erase(spares_.begin());
   }
+}
+
+Status RecordReader::Use(std::uint64_t sequence) {
+  if (header_.sequence == sequence) return {};
+  header_ = SegmentHeader();
+  Result<File> file = File::Open(segments_.Path(sequence), File::Mode::kRead);
+  if (!file) return file.error();
+  const Result<std::string> head = file->ReadAt(0, kSegmentHeaderBytes);
+  if (!head) return head.error();
+  const std::optional<SegmentHeader> header = DecodeSegmentHeader(*head);
+  if (!header || header->sequence != sequence) return segments_.DamagedHeader(sequence);
+  header_ = *header;
+  file_ = *std::move(file);
+  return {};
+}
+
+Result<std::string> RecordReader::Read(const LogPlace& place) {
+  if (Status used = Use(place.segment); !used) return used.error();
+  return file_.ReadAt(place.offset, static_cast<std::size_t>(place.bytes));
 }
 
 }  // namespace decree::store

@@ -36,7 +36,6 @@ class LogSegments {
   Result<std::vector<std::uint64_t>> List();
   // kCorruption, naming the file, unless it is the segment of this sequence in its full length.
   Result<SegmentBytes> Read(std::uint64_t sequence) const;
-  Result<std::string> ReadRecord(const LogPlace& place, SegmentHeader* header) const;
   Result<OpenSegment> Open(std::uint64_t sequence) const;
   // A segment that holds at least `least_bytes` of records: a spare one, or a new one of zeros. Its
   // header and its name are durable when this returns.
@@ -46,6 +45,7 @@ class LogSegments {
   // Removes spares until at most `keep` are left.
   void LimitSpares(std::size_t keep);
   std::string Path(std::uint64_t sequence) const;
+  Error DamagedHeader(std::uint64_t sequence) const;
   const FaultHook& hook() const { return hook_; }
 
  private:
@@ -58,6 +58,22 @@ class LogSegments {
   Random salts_;
   const FaultHook hook_;
   std::vector<std::uint64_t> spares_;
+};
+
+// Reads single records, one segment after the other: it keeps the last one open.
+class RecordReader {
+ public:
+  explicit RecordReader(const LogSegments& segments) : segments_(segments) {}
+  // The bytes at the place, and the header of their segment. kCorruption as LogSegments::Read.
+  Result<std::string> Read(const LogPlace& place);
+  const SegmentHeader& header() const { return header_; }
+
+ private:
+  Status Use(std::uint64_t sequence);
+
+  const LogSegments& segments_;
+  SegmentHeader header_;  // sequence 0: none is open
+  File file_;
 };
 
 }  // namespace decree::store

@@ -95,11 +95,10 @@ Result<FileLog::Places> FileLog::PlacesOf(ReplicaKey key) {
   return places;
 }
 
-Result<consensus::Persist> FileLog::ReadRecord(const LogPlace& place) {
-  SegmentHeader header;
-  const Result<std::string> bytes = segments_->ReadRecord(place, &header);
+Result<consensus::Persist> FileLog::ReadRecord(RecordReader& reader, const LogPlace& place) {
+  const Result<std::string> bytes = reader.Read(place);
   if (!bytes) return bytes.error();
-  const std::optional<LogRecord> record = ParseRecord(header, *bytes, place.offset);
+  const std::optional<LogRecord> record = ParseRecord(reader.header(), *bytes, place.offset);
   if (record) {
     Result<consensus::Persist> persist = Decode<consensus::Persist>(record->payload);
     if (persist) return persist;
@@ -115,8 +114,9 @@ Result<consensus::Recovered> FileLog::Recover(ReplicaKey key) {
   const Result<Places> places = PlacesOf(key);
   if (!places) return places.error();
   LogMerge merged;
+  RecordReader reader(*segments_);
   for (const LogPlace& place : *places) {
-    const Result<consensus::Persist> record = ReadRecord(place);
+    const Result<consensus::Persist> record = ReadRecord(reader, place);
     if (!record) return record.error();
     merged.Add(*record);
   }

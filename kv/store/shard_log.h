@@ -57,7 +57,7 @@ class FileLog : public Log {
 
   void Enqueue(Item item, bool wake);
   Result<Places> PlacesOf(ReplicaKey key);
-  Result<consensus::Persist> ReadRecord(const LogPlace& place);
+  Result<consensus::Persist> ReadRecord(RecordReader& reader, const LogPlace& place);
 
   // The writer thread.
   void Run();

@@ -63,6 +63,18 @@ TEST_F(MemDiskTest, ACrashLosesWhatWasNotSyncedAndNeverReportsIt) {
   EXPECT_EQ(DescribeLog(reborn->log(), Key(1, 1)), "p1 w0");
 }
 
+TEST_F(MemDiskTest, ACrashInTheMiddleOfReportsEndsThem) {
+  std::unique_ptr<MemDisk> reborn;
+  disk_->log().Append(Key(1, 1), PromiseRecord(1), [&](Status) {
+    reports_.push_back(1);
+    reborn = disk_->Crash(Deferred());
+  });
+  disk_->log().Append(Key(1, 1), PromiseRecord(2), Note(2));
+  RunOne();
+  EXPECT_EQ(reports_, (std::vector<int>{1}));
+  EXPECT_EQ(DescribeLog(reborn->log(), Key(1, 1)), "p2 w0") << "synced, though never reported";
+}
+
 TEST_F(MemDiskTest, ACrashKeepsFlushedRowsOnly) {
   auto engine = *disk_->OpenRows(Key(1, 1));
   ASSERT_TRUE(WriteRow(*engine, "a", "1"));

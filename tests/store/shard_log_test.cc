@@ -192,6 +192,33 @@ TEST_F(FileLogTest, AFullDiskIsSaidSoAndNothingAcknowledgedIsLost) {
   EXPECT_EQ(files_.Open()->Recover(hot_)->votes.size(), slot - 1);
 }
 
+TEST_F(FileLogTest, APowerLossAtAnyCallLosesNothingAcknowledged) {
+  // A short life with many rolls and recycled segments, cut off at its first call to the system, at
+  // its second, and so on to its end.
+  bool finished = false;
+  for (int calls = 0; !finished; ++calls) {
+    LogFiles files(4096, 8 * 4096);
+    auto log = files.Open();
+    ASSERT_TRUE(AppendAndWait(*log, cold_, VoteRecord(7, 5, "cold")));
+    files.CrashAfter(calls);
+    std::uint64_t acknowledged = 0;
+    for (std::uint64_t slot = 1; slot <= 26; ++slot) {
+      if (!AppendAndWait(*log, hot_, VoteRecord(slot, 1, std::string(700, 'v')))) break;
+      acknowledged = slot;
+      log->Trim(hot_, Slot{slot - 1});
+    }
+    files.Crash(log);
+    finished = acknowledged == 26;
+    auto reopened = files.TryOpen();
+    ASSERT_TRUE(reopened) << reopened.error().ToString() << " after call " << calls;
+    EXPECT_EQ(DescribeLog(**reopened, cold_), "p0 w0 v7@5=cold") << "after call " << calls;
+    if (acknowledged == 0) continue;
+    const auto recovered = (*reopened)->Recover(hot_);
+    ASSERT_TRUE(recovered && !recovered->votes.empty()) << "after call " << calls;
+    EXPECT_GE(recovered->votes.back().slot, Slot{acknowledged}) << "after call " << calls;
+  }
+}
+
 TEST_F(FileLogTest, WhatQueuedDuringASyncSharesTheNextOne) {
   std::atomic<int> syncs{0};
   files_.SetHook([&](FileOp op, const std::string&) {
