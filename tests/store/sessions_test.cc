@@ -141,9 +141,6 @@ TEST_F(SessionsTest, OnlyTheNewestTenThousandSessionsStay) {
 // The limits themselves, small enough to reach.
 class SessionTableTest : public testing::Test {
  protected:
-  SessionTableTest() : disk_(MemDiskOptions{}) {
-    engine_ = disk_.OpenRows({ShardId{0}, ReplicaId{1}}).value();
-  }
   static SessionLimits SmallLimits() {
     SessionLimits limits;
     limits.results = 4;
@@ -156,8 +153,8 @@ class SessionTableTest : public testing::Test {
     return !table_.Admit({client, sequence, 0, 0}, Now(), rows_)->has_value();
   }
 
-  MemDisk disk_;
-  std::unique_ptr<Engine> engine_;
+  MemDisk disk_{MemDiskOptions{}};
+  std::unique_ptr<Engine> engine_ = disk_.OpenRows({ShardId{0}, ReplicaId{1}}).value();
   SessionTable table_{SmallLimits()};
   std::uint64_t slot_ = 0;
   WallMs time_ms_ = 1;
