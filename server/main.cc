@@ -10,6 +10,7 @@
 
 #include "server/config.h"
 #include "server/daemon_log.h"
+#include "server/net/names.h"
 #include "server/net/server.h"
 
 namespace decree {
@@ -122,7 +123,7 @@ bool Daemon::OnReady() {
     return false;
   }
   Log(LogLevel::kInfo, "node " + ToString(server_->core().id()) + " of cluster " +
-                           ToString(server_->core().cluster()) + " serves");
+                           net::ClusterName(server_->core().cluster()) + " serves");
   return WritePortsFile();
 }
 

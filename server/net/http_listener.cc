@@ -88,6 +88,7 @@ HttpListener::HttpListener(Runtime& runtime, std::unique_ptr<Acceptor> acceptor,
 
 HttpListener::~HttpListener() {
   for (auto& floor : impl_->floors) {
+    floor.on_empty = nullptr;  // whoever waited for it has given up
     const auto connections = floor.connections;
     for (const auto& [key, connection] : connections) connection->Close();
   }

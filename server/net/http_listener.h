@@ -20,7 +20,8 @@ class HttpListener {
                const HttpTuning& tuning);
   ~HttpListener();  // after the runtime stopped
   void Start();
-  // Accepts no more; answers what has been asked, then closes. `done` runs once all are closed.
+  // Accepts no more; answers what has been asked, then closes. `done` runs on a worker once all are
+  // closed, unless the workers stop before.
   void Stop(std::function<void()> done);
   const HostPort& bound() const;
 

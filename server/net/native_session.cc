@@ -3,6 +3,7 @@
 #include <iterator>
 #include <utility>
 
+#include "server/net/names.h"
 #include "server/net/peer.h"
 
 namespace decree::net {
@@ -81,8 +82,8 @@ void NativeSession::OnHello(const Frame& frame) {
   }
   const ClusterId ours{identity_.cluster.load()};
   if (ours && hello->cluster && hello->cluster != ours) {
-    return Close("it belongs to cluster " + ToString(hello->cluster) + ", this node to " +
-                 ToString(ours));
+    return Close("it belongs to cluster " + ClusterName(hello->cluster) + ", this node to " +
+                 ClusterName(ours));
   }
   if (hello_.node && hello->node != hello_.node) return Close("it changed its node id");
   hello_ = *hello;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "server/net/names.h"
+
 namespace decree::net {
 namespace {
 
@@ -206,9 +208,9 @@ void Peer::OnHello(const Frame& frame) {
   }
   const ClusterId ours{identity_.cluster.load()};
   if (ours && hello->cluster && hello->cluster != ours) {
-    return CloseLink(
-        "it belongs to cluster " + ToString(hello->cluster) + ", this node to " + ToString(ours),
-        Errc::kWrongCluster);
+    return CloseLink("it belongs to cluster " + ClusterName(hello->cluster) + ", this node to " +
+                         ClusterName(ours),
+                     Errc::kWrongCluster);
   }
   if (node_ && hello->node != node_) {
     return CloseLink("node " + ToString(hello->node) + " answers there");

@@ -252,8 +252,11 @@ TEST_F(HttpWireTest, StopAnswersWhatWasAskedThenCloses) {
   door.on_operate = [&](std::size_t worker, Operation, OperationCallback done) {
     monitor.Do([&] { held.emplace_back(worker, std::move(done)); });
   };
-  RawSocket busy(port()), idle(port());
-  busy.Send(Put("a", "x"));
+  auto busy = std::make_unique<RawSocket>(port());
+  RawSocket idle(port());
+  idle.Send("GET /livez HTTP/1.1\r\nHost: t\r\n\r\n");
+  EXPECT_EQ(ReadAnswers(idle, 1).size(), 1u);
+  busy->Send(Put("a", "x"));
   ASSERT_TRUE(monitor.Wait([&] { return held.size() == 1; }));
   bool stopped = false;
   listener_->Stop([&] { monitor.Do([&] { stopped = true; }); });
@@ -261,11 +264,13 @@ TEST_F(HttpWireTest, StopAnswersWhatWasAskedThenCloses) {
   EXPECT_TRUE(idle.ended());
   monitor.Do([&] { EXPECT_FALSE(stopped); });
   runtime_.executor(held[0].first).Post([&] { held[0].second({}); });
-  std::string bytes = busy.ReadToEnd();
+  std::string bytes = busy->ReadToEnd();
   const auto answer = TakeAnswer(bytes);
   ASSERT_TRUE(answer);
   EXPECT_EQ(answer->Field("Connection"), "close");
-  EXPECT_TRUE(busy.ended());
+  EXPECT_TRUE(busy->ended());
+  busy.reset();
+  EXPECT_TRUE(monitor.Wait([&] { return stopped; }));
 }
 
 }  // namespace

@@ -234,8 +234,8 @@ TEST(TransportTest, AnotherClusterIsRefusedByBothSides) {
   Net a(7, 1), b(8, 2);
   const RpcResponse response = a.CallAddress(b.address(), Ask("x"));
   EXPECT_EQ(response.code, Errc::kWrongCluster) << response.detail;
-  EXPECT_TRUE(a.log.WaitFor("belongs to cluster 8"));
-  EXPECT_TRUE(b.log.WaitFor("belongs to cluster 7"));
+  EXPECT_TRUE(a.log.WaitFor("belongs to cluster 0000000000000008"));
+  EXPECT_TRUE(b.log.WaitFor("belongs to cluster 0000000000000007"));
   EXPECT_TRUE(b.door.requests.empty());
 }
 
