@@ -25,8 +25,9 @@ std::vector<ShardLayout*> ByUrgency(Layout& layout) {
     if (shard.busy) continue;
     ranked.emplace_back(shard.numbered() ? 1 + LiveVoters(layout, shard) : 0, &shard);
   }
-  std::stable_sort(ranked.begin(), ranked.end(),
-                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::sort(ranked.begin(), ranked.end(), [](const auto& a, const auto& b) {
+    return std::pair(a.first, a.second->id) < std::pair(b.first, b.second->id);
+  });
   std::vector<ShardLayout*> shards;
   for (const auto& [rank, shard] : ranked) shards.push_back(shard);
   return shards;

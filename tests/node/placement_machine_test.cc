@@ -37,7 +37,7 @@ class PlacementMachineTest : public ::testing::Test {
   PlacementMachineTest() { Reopen(); }
   void Reopen() {
     machine_.reset();
-    if (!engine_) engine_ = std::move(*disk_.OpenRows(kKey));
+    if (!engine_) engine_ = *disk_.OpenRows(kKey);
     auto opened = PlacementMachine::Open(*engine_, Genesis());
     ASSERT_TRUE(opened) << opened.error().ToString();
     machine_ = std::move(*opened);
