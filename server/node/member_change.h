@@ -20,7 +20,8 @@ class MemberChange {
   // The host closes or lost its leadership for another reason than this change.
   void Abandon(const RpcResponse& answer);
   bool holds_writes() const { return holding_; }
-  Instant deadline() const { return deadline_; }
+  // When to look again without an event; once proposed, only events end it.
+  Instant deadline() const { return proposed_ ? kNever : deadline_; }
 
  private:
   bool Finish(consensus::Replica& replica, Errc code, std::string detail = {});

@@ -181,10 +181,14 @@ void Worker::ArmTimer(Instant when) {
 
 void Worker::OnTimer() {
   const Instant now = executor_->Now();
+  std::vector<ReplicaKey> due;
   while (!wakes_.empty() && wakes_.begin()->first <= now) {
-    const ReplicaKey key = wakes_.begin()->second;
+    due.push_back(wakes_.begin()->second);
+    wake_of_.erase(due.back());
     wakes_.erase(wakes_.begin());
-    wake_of_.erase(key);
+  }
+  // Each once a turn: one that asks for a moment already past must not starve the others.
+  for (const ReplicaKey& key : due) {
     if (const auto host = Find(key)) host->Tick();
   }
   if (!wakes_.empty()) ArmTimer(wakes_.begin()->first);
