@@ -16,7 +16,8 @@ enum class DecreeKind : std::uint8_t {
   kAddLearner = 2,     // move, member
   kRemoveLearner = 3,  // move, member
   kSeal = 4,           // move, next_voters, next_learners: ends epoch e, begins e+1
-  kEpochStart = 5,     // no fields: any two EpochStarts are the same value (design.md section 4, step 10)
+  kEpochStart =
+      5,  // no fields: any two EpochStarts are the same value (design.md section 4, step 10)
   kMax = kEpochStart
 };
 

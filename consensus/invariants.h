@@ -1,5 +1,5 @@
-// What must hold over all replicas of one shard at every moment. Tests and the simulator feed it with
-// what happens; it keeps a history of its own and compares. It never touches a replica.
+// What must hold over all replicas of one shard at every moment. Tests and the simulator feed it
+// with what happens; it keeps a history of its own and compares. It never touches a replica.
 //
 //   INV-1  one value a slot: what replicas hand out as chosen, and what a majority of durable votes
 //          in one ballot chose, agree.
@@ -54,7 +54,7 @@ class Invariants {
     std::uint64_t hash = 0;
     std::set<ReplicaId> voters;
   };
-  struct Seen {  // of one replica
+  struct Seen {               // of one replica
     Ballot promised;          // in this life
     Slot chosen;              // in this life
     Slot emitted;             // in this life

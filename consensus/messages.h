@@ -1,4 +1,4 @@
-// The messages of one shard's replicas. Plain structs; PROTOCOL.md maps each to its handler and rule.
+// The messages of one shard's replicas. Plain structs; PROTOCOL.md maps each to handler and rule.
 #pragma once
 
 #include <cstdint>
@@ -38,8 +38,8 @@ struct PromisedSlot {
   Decree decree;
   DECREE_FIELDS(slot, chosen, ballot, decree)
 };
-// Stable pages: page k covers slots [from, from of page k+1). The promise counts once all pages of one
-// ballot are here. `promised` == ballot grants; a higher one rejects.
+// Stable pages: page k covers slots [from, from of page k+1). The promise counts once all pages of
+// one ballot are here. `promised` == ballot grants; a higher one rejects.
 struct Promise {
   Ballot ballot;
   Ballot promised;
@@ -60,7 +60,8 @@ struct Accept {
   Slot chosen;  // the leader's watermark (P5)
   DECREE_FIELDS(ballot, base, first, decrees, chosen)
 };
-// Cumulative: every slot <= voted is voted in `ballot` or chosen here. A rejection has promised > ballot.
+// Cumulative: every slot <= voted is voted in `ballot` or chosen here. In a rejection `promised` is
+// higher than `ballot`.
 struct Accepted {
   Ballot ballot;
   Ballot promised;
@@ -116,7 +117,7 @@ struct TransferNow {
 using Message = std::variant<PreVote, PreVoteReply, Prepare, Promise, Accept, Accepted, Heartbeat,
                              HeartbeatReply, Learn, Learned, Sealed, TransferNow>;
 
-// A message with its addresses: what peers exchange (FrameType::kConsensus holds a sequence of them).
+// A message with its addresses: what peers exchange (FrameType::kConsensus holds a sequence).
 struct Envelope {
   ShardId shard;
   Member from;

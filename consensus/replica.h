@@ -1,6 +1,6 @@
-// One replica of one shard: Multi-Paxos with epochs, learners and Seal (PROTOCOL.md). Pure: an event
-// in, an Output out. No clock, no thread, no I/O; randomness from a seed. Copyable and hashable, so
-// that a model checker can branch on it. ShardHost is its only caller.
+// One replica of one shard: Multi-Paxos with epochs, learners and Seal (PROTOCOL.md). Pure: an
+// event in, an Output out. No clock, no thread, no I/O; randomness from a seed. Copyable and
+// hashable, so that a model checker can branch on it. ShardHost is its only caller.
 //
 // The host calls one event function, then takes the output before the next event.
 #pragma once
@@ -19,20 +19,20 @@ struct Options {
   Duration heartbeat = 50ms;
   Duration election_min = 250ms;  // randomised per attempt in [min, max]
   Duration election_max = 500ms;
-  std::size_t max_inflight = 64;            // slots proposed and not yet chosen
-  std::size_t max_page_bytes = 1u << 20;    // of a Promise, Accept or Learned message
-  bool campaign_at_once = false;            // first leader of a fresh one-replica shard: do not wait
+  std::size_t max_inflight = 64;          // slots proposed and not yet chosen
+  std::size_t max_page_bytes = 1u << 20;  // of a Promise, Accept or Learned message
+  bool campaign_at_once = false;          // first leader of a fresh one-replica shard: do not wait
 };
 
 enum class Role : std::uint8_t { kFollower, kPreCandidate, kCandidate, kLeader };
 
 enum class ProposeCode : std::uint8_t {
-  kProposed,   // `slot` is set; the fate of the slot is seen in Output::chosen
+  kProposed,  // `slot` is set; the fate of the slot is seen in Output::chosen
   kNotLeader,
-  kNotReady,   // leader, but its barrier is not chosen yet, or it is handing over: try again later
-  kFull,       // max_inflight slots are open
-  kNotNow,     // membership decree: another one is open, or the pipeline is not drained (Seal)
-  kRefused,    // does not fit the configuration; `detail` says why; do not retry
+  kNotReady,  // leader, but its barrier is not chosen yet, or it is handing over: try again later
+  kFull,      // max_inflight slots are open
+  kNotNow,    // membership decree: another one is open, or the pipeline is not drained (Seal)
+  kRefused,   // does not fit the configuration; `detail` says why; do not retry
 };
 struct ProposeResult {
   ProposeCode code = ProposeCode::kNotLeader;
@@ -42,7 +42,8 @@ struct ProposeResult {
 
 class Replica {
  public:
-  // A replica that was never a member of anything (a learner shell) has an empty Config: it only learns.
+  // A replica that was never a member of anything (a learner shell) has an empty Config: it only
+  // learns.
   Replica(ReplicaId self, Recovered recovered, Options options, std::uint64_t seed, Instant now);
 
   // ---- events ----
@@ -53,11 +54,12 @@ class Replica {
   // drains; Propose(Seal) is taken once all below is chosen and applied. Resume takes it back.
   void HoldProposals();
   void ResumeProposals();
-  void RequestRead(Instant now, ReadId id);       // linearizable: answered in Output::reads
+  void RequestRead(Instant now, ReadId id);  // linearizable: answered in Output::reads
   void TransferLeadership(Instant now, ReplicaId target);
-  void Persisted(Instant now, PersistId id);      // in order
-  void Applied(Instant now, Slot slot);           // in order; everything <= slot is applied
-  // The rows hold everything <= slot durably; the log may forget slots <= slot (P10). Memory follows.
+  void Persisted(Instant now, PersistId id);  // in order
+  void Applied(Instant now, Slot slot);       // in order; everything <= slot is applied
+  // The rows hold everything <= slot durably; the log may forget slots <= slot (P10). Memory
+  // follows.
   void Trim(Slot slot);
   // A snapshot at `applied` with `config` was installed durably in place of older rows. Ignored if
   // not ahead of what is chosen here. Promise and votes above it survive.
@@ -68,19 +70,20 @@ class Replica {
   // ---- facts, for the host, status pages and checkers ----
   ReplicaId self() const;
   Role role() const;
-  bool ReadyLeader() const;          // leader with its barrier chosen: serves reads and writes
+  bool ReadyLeader() const;  // leader with its barrier chosen: serves reads and writes
   const Ballot& promised() const;
-  const Config& config() const;      // as of chosen()
+  const Config& config() const;  // as of chosen()
   Slot chosen() const;
   Slot durable_chosen() const;
   Slot applied() const;
   Slot trimmed() const;
-  std::size_t log_bytes() const;     // of decrees held in memory
+  std::size_t log_bytes() const;  // of decrees held in memory
   std::size_t inflight() const;
-  std::optional<Member> leader() const;     // last heard of; this replica itself when it leads
-  std::optional<Slot> DurableChosenOf(ReplicaId member) const;  // leader only: last report of a member
-  std::optional<ChosenDecree> ChosenAt(Slot slot) const;        // above trimmed and <= chosen
-  const Vote* VoteAt(Slot slot) const;      // for checkers
+  std::optional<Member> leader() const;  // last heard of; this replica itself when it leads
+  std::optional<Slot> DurableChosenOf(
+      ReplicaId member) const;                            // leader only: last report of a member
+  std::optional<ChosenDecree> ChosenAt(Slot slot) const;  // above trimmed and <= chosen
+  const Vote* VoteAt(Slot slot) const;                    // for checkers
   std::uint64_t StateHash() const;
 
   Replica(const Replica&);

@@ -15,7 +15,7 @@ ClusterOptions Draw(std::uint64_t seed) {
   if (random.Chance(0.6)) options.loss = 0.02 * static_cast<double>(random.Below(8));
   if (random.Chance(0.5)) options.duplicate = 0.1;
   if (random.Chance(0.6)) options.crash = 0.3;
-  if (random.Chance(0.4)) options.cut = 0.3;
+  if (random.Chance(0.5)) options.cut = random.Chance(0.5) ? 0.3 : 0.04;
   options.moves = random.Chance(0.6);
   options.trims = random.Chance(0.6);
   if (random.Chance(0.5)) options.duel = 0.3;
@@ -190,7 +190,7 @@ void RandomCluster::Chaos() {
         if (random_.Chance(0.25)) cut_.insert({a, b});
       }
     }
-  } else if (random_.Chance(0.3)) {
+  } else if (random_.Chance(options_.cut)) {  // rare cuts last long: leaders lose their quorum
     cut_.clear();
   }
 }

@@ -1,7 +1,30 @@
+#include "kv/base/mark.h"
 #include "tests/consensus/random_cluster.h"
 
 namespace decree::consensus::testing {
 namespace {
+
+#ifdef NDEBUG
+constexpr std::uint64_t kSeeds = 1500;
+#else
+constexpr std::uint64_t kSeeds = 150;
+#endif
+
+// Rare paths that the schedules above must have gone through, or they prove nothing about them.
+const char* const kMarks[] = {"consensus_accepts_resent",
+                              "consensus_answered_sealed",
+                              "consensus_base_fetched",
+                              "consensus_chosen_value_in_promise",
+                              "consensus_deferred_message_handled",
+                              "consensus_heard_sealed",
+                              "consensus_leader_rejected",
+                              "consensus_leader_stepped_down",
+                              "consensus_learner_asked_around",
+                              "consensus_promise_in_pages",
+                              "consensus_seal_recovered",
+                              "consensus_snapshot_installed",
+                              "consensus_transfer_taken",
+                              "consensus_vote_proposed_again"};
 
 TEST(SmokeTest, ThreeReplicasElectChooseAndRead) {
   ClusterOptions options;
@@ -17,7 +40,7 @@ TEST(RandomScheduleTest, InvariantsHoldAndHealedClustersSettle) {
   const char* first = std::getenv("DECREE_CONSENSUS_SEED");
   const char* count = std::getenv("DECREE_CONSENSUS_SEEDS");
   const std::uint64_t begin = first ? std::stoull(first) : 1;
-  const std::uint64_t end = begin + (count ? std::stoull(count) : first ? 1 : 300);
+  const std::uint64_t end = begin + (count ? std::stoull(count) : first ? 1 : kSeeds);
   std::size_t acknowledged = 0, reads = 0, moves = 0;
   for (std::uint64_t seed = begin; seed < end; ++seed) {
     RandomCluster cluster(seed);
@@ -35,6 +58,8 @@ TEST(RandomScheduleTest, InvariantsHoldAndHealedClustersSettle) {
   EXPECT_GT(acknowledged, 1000u);
   EXPECT_GT(reads, 1000u);
   EXPECT_GT(moves, 50u);
+  std::map<std::string, bool> marks = MarksReached();
+  for (const char* mark : kMarks) EXPECT_TRUE(marks[mark]) << mark << " was never reached";
 }
 
 TEST(RandomScheduleTest, OneSeedGivesOneTrace) {

@@ -140,7 +140,6 @@ COVERED_BY = {
     "consensus/decree.cc": ("tests/consensus/recovery_test.cc", "equality of proposed values"),
     "consensus/durability.cc": ("tests/consensus/acceptor_test.cc", "P7: what waits for a record"),
     "consensus/facts.cc": ("tests/consensus/reads_test.cc", "getters that every test asks"),
-    "consensus/invariants.cc": ("tests/consensus/random_test.cc", "checks random schedules"),
     "consensus/peers.cc": ("tests/consensus/election_test.cc", "check-quorum, resending"),
     "consensus/proposer.cc": ("tests/consensus/recovery_test.cc", "P4: proposals and votes"),
     "consensus/replica.cc": ("tests/consensus/hostile_test.cc", "dispatch of events; copies"),

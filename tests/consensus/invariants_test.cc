@@ -1,0 +1,87 @@
+// The checker itself: each invariant, broken once, is reported.
+#include "consensus/invariants.h"
+
+#include "tests/consensus/one_replica.h"
+
+namespace decree::consensus::testing {
+namespace {
+
+class InvariantsTest : public ::testing::Test {
+ protected:
+  InvariantsTest() : invariants(GenesisOf({1, 2, 3}, {4})) {}
+  void Vote(std::uint64_t replica, const Ballot& ballot, std::uint64_t slot, const Decree& decree) {
+    Persist record;
+    record.votes.push_back({Slot{slot}, ballot, decree});
+    invariants.Durable(ReplicaId{replica}, record);
+  }
+  void Promised(std::uint64_t replica, const Ballot& ballot) {
+    Persist record;
+    record.promised = ballot;
+    invariants.Durable(ReplicaId{replica}, record);
+  }
+  bool Reported(const std::string& name) {
+    for (const std::string& v : invariants.violations()) {
+      if (v.find(name) != std::string::npos) return true;
+    }
+    return false;
+  }
+  Invariants invariants;
+};
+
+TEST_F(InvariantsTest, Inv1TwoValuesChosenInASlot) {
+  for (std::uint64_t replica : {1, 2}) Vote(replica, B(1, 1, 1), 1, Command("a"));
+  EXPECT_NE(invariants.ChosenHash(Slot{1}), 0u);
+  Vote(2, B(1, 2, 2), 1, Command("b"));
+  EXPECT_TRUE(invariants.ok()) << "one vote chooses nothing";
+  Vote(3, B(1, 2, 2), 1, Command("b"));
+  EXPECT_TRUE(Reported("INV-1"));
+}
+
+TEST_F(InvariantsTest, Inv2TwoValuesInABallot) {
+  Vote(1, B(1, 1, 1), 1, Command("a"));
+  Vote(2, B(1, 1, 1), 1, Command("b"));
+  EXPECT_TRUE(Reported("INV-2"));
+}
+
+TEST_F(InvariantsTest, Inv3AForgottenPromise) {
+  Promised(1, B(1, 5, 2));
+  OneReplica fresh;
+  invariants.Restarted(fresh.replica());
+  EXPECT_TRUE(Reported("INV-3"));
+}
+
+TEST_F(InvariantsTest, Inv4AVoteBelowAPromiseOrOfALearner) {
+  Promised(1, B(1, 5, 2));
+  Vote(1, B(1, 4, 3), 1, Command("a"));
+  EXPECT_TRUE(Reported("INV-4 vote below promise"));
+  Vote(4, B(1, 5, 2), 1, Command("b"));
+  EXPECT_TRUE(Reported("INV-4 not a voter"));
+}
+
+TEST_F(InvariantsTest, Inv5WhatIsSaidIsDurable) {
+  Promised(1, B(1, 5, 2));
+  invariants.Sent(ReplicaId{1}, Promise{B(1, 5, 2), B(1, 5, 2), {}, {}, 0, 1, {}});
+  EXPECT_TRUE(invariants.ok());
+  invariants.Sent(ReplicaId{1}, Accepted{B(1, 5, 2), B(1, 5, 2), Slot{1}, {}});
+  EXPECT_TRUE(Reported("INV-5 vote"));
+  invariants.Sent(ReplicaId{2}, Promise{B(1, 5, 2), B(1, 5, 2), {}, {}, 0, 1, {}});
+  EXPECT_TRUE(Reported("INV-5 promise"));
+}
+
+TEST_F(InvariantsTest, Inv6AForgottenVote) {
+  Vote(1, B(1, 1, 1), 1, Command("a"));
+  OneReplica fresh;
+  invariants.Restarted(fresh.replica());
+  EXPECT_TRUE(Reported("INV-6"));
+}
+
+TEST_F(InvariantsTest, Inv7ACommandAfterTheSeal) {
+  for (std::uint64_t replica : {1, 2}) {
+    Vote(replica, B(1, 1, 1), 1, SealOf(MoveId{1}, {1, 2, 3}));
+    Vote(replica, B(1, 1, 1), 2, Command("after"));
+  }
+  EXPECT_TRUE(Reported("INV-7"));
+}
+
+}  // namespace
+}  // namespace decree::consensus::testing
