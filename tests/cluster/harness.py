@@ -77,6 +77,7 @@ class Node:
         self.process = None
         self.rpc = self.http = 0
         self.id = None
+        self.serving = False  # its ports are known and open
 
     def command(self):
         return [self.cluster.program("decreed"), "--data", self.folder,
@@ -98,6 +99,7 @@ class Node:
         with open(self.ports_path, encoding="utf-8") as f:
             ports = json.load(f)
         self.rpc, self.http, self.id = ports["rpc"], ports["http"], ports["node"]
+        self.serving = True
         return self
 
     def _has_ports(self):
@@ -109,6 +111,7 @@ class Node:
         return self.process is not None and self.process.poll() is None
 
     def kill(self):
+        self.serving = False
         if self.alive():
             os.kill(self.process.pid, signal.SIGKILL)
         if self.process:
@@ -116,6 +119,7 @@ class Node:
 
     def terminate(self, seconds=15):
         """SIGTERM; returns the exit status."""
+        self.serving = False
         os.kill(self.process.pid, signal.SIGTERM)
         return self.process.wait(seconds)
 

@@ -16,17 +16,18 @@ def kv(key):
 class Load:
     """Threads that write and read keys of their own until stopped.
 
-    A write counts once it is acknowledged; one of unknown outcome leaves two possible values. A
-    read must see the last acknowledged value, or a later one of unknown outcome.
+    A write counts once it is acknowledged; one of unknown outcome may happen at any later time. A
+    read must see the last acknowledged value, or one of unknown outcome.
     """
 
     def __init__(self, cluster, threads=4, keys=50):
         self.cluster = cluster
         self.keys = keys
         self.possible = {}  # key -> values that a read may show
+        self.open_outcomes = {}  # key -> values that may still arrive at any later time
         self.acknowledged = 0
         self.failures = []  # answers that should not be
-        self.unknown = 0
+        self.unknown = []  # answers that leave the outcome open
         self._stop = threading.Event()
         self._threads = [threading.Thread(target=self._run, args=(n,)) for n in range(threads)]
 
@@ -63,11 +64,12 @@ class Load:
     def _write(self, connections, rng, key, value):
         status, body = self._call(connections, rng, "PUT", kv(key), value)
         if status in (200, 201):
-            self.possible[key] = {value}
+            self.possible[key] = {value} | self.open_outcomes.get(key, set())
             self.acknowledged += 1
         elif status in (None, 504):  # cut off or timed out: applied or not
             self.possible.setdefault(key, {None}).add(value)
-            self.unknown += 1
+            self.open_outcomes.setdefault(key, set()).add(value)
+            self.unknown.append(f"PUT {key}: {status} {body[:200]!r}")
         elif status != 503:
             self.failures.append(f"PUT {key}: {status} {body[:200]!r}")
 
@@ -83,11 +85,11 @@ class Load:
             self.failures.append(f"GET {key}: {seen!r}, not one of {sorted(map(str, possible))}")
 
     def _call(self, connections, rng, method, target, body=None):
-        live = self.cluster.live()
+        live = [node.http for node in self.cluster.live() if node.serving]
         if not live:
             time.sleep(0.01)
-            return None, b""
-        port = rng.choice(live).http
+            return 503, b""
+        port = rng.choice(live)
         connection = connections.get(port)
         if connection is None:
             connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
@@ -96,6 +98,9 @@ class Load:
             connection.request(method, target, body=body)
             response = connection.getresponse()
             return response.status, response.read()
+        except ConnectionRefusedError:  # killed a moment ago: certainly not sent
+            connections.pop(port).close()
+            return 503, b""
         except (OSError, http.client.HTTPException):
             connections.pop(port).close()
             return None, b""

@@ -33,19 +33,20 @@ def test_fourth_node_gets_its_fair_share_under_load(cluster):
     cluster.of(3, shards)
     with Load(cluster) as load:
         newcomer = cluster.join()
-        wait_until("every node holds its fair share", lambda: _shares(cluster) == {12}, 60)
+        wait_until("every node holds its fair share", lambda: _shares_are_fair(cluster), 60)
         cluster.wait_healthy()
     load.expect_all_read_back()
-    expect(load.unknown == 0, f"{load.unknown} requests had no answer during the moves")
+    expect(not load.unknown, f"{len(load.unknown)} writes had no answer: {load.unknown[:3]}")
     for shard in cluster.shards():
         expect(len(set(_voters(shard))) == 3, f"three voters on three nodes: {shard}")
     cluster.expect_equal_replicas()
     _expect_moves_are_told(cluster, newcomer)
 
 
-def _shares(cluster):
+def _shares_are_fair(cluster):
+    """48 copies on 4 nodes: nobody is further from 12 than the one shard that the mean rule allows."""
     counts = Counter(r["node"] for s in cluster.shards() for r in s["replicas"])
-    return set(counts.values()) if len(counts) == 4 else set()
+    return len(counts) == 4 and all(11 <= count <= 13 for count in counts.values())
 
 
 def _expect_moves_are_told(cluster, newcomer):
@@ -53,10 +54,11 @@ def _expect_moves_are_told(cluster, newcomer):
     expect(done.returncode == 0, f"move list: {done.stderr!r}")
     moves = json.loads(done.stdout)["moves"]
     into = [m for m in moves if m["to"] == newcomer.id and m["stage"] == "done"]
-    stages = [(m["to"], m["stage"]) for m in moves]
-    expect(len(into) == 12, f"twelve moves to the newcomer: {stages}")
+    held = [s["id"] for s in cluster.shards() if newcomer.id in _voters(s)]
+    moved = sorted(m["shard"] for m in into if m["shard"] in held)
+    expect(moved == held and held, f"a finished move for each of {held}: {moved}")
     for move in into:
         expect(move["reason"] and move["digest"] and move["finished"], f"a move says why: {move}")
     decrees = cluster.nodes[0].get_json("/v1/admin/decrees?limit=1000")["decrees"]
     slots = [d["slot"] for d in decrees]
-    expect(slots == sorted(slots) and len(slots) > 12, "the decree log is in order")
+    expect(slots == sorted(slots) and len(slots) > len(held), "the decree log is in order")

@@ -49,7 +49,7 @@ def _expect_every_shard_writes(cluster, keys):
 def _caught_up(cluster, node):
     applied = {}
     for shard in cluster.shards():
-        slots = {r["node"]: r["applied"] for r in shard["replicas"]}
+        slots = {r["node"]: r["applied"] or 0 for r in shard["replicas"]}
         applied[shard["id"]] = slots.get(node.id, 0) + 500 >= max(slots.values())
     return all(applied.values())
 

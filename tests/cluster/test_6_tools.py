@@ -47,7 +47,7 @@ def test_an_open_address_needs_insecure(cluster):
                             "--ports-file", node.ports_path]
     node.spawn()
     expect(node.ended() in (1, 2), "an address open to the network is refused")
-    expect("--insecure" in node.log(), f"and the error says how to allow it: {node.log()}")
+    expect("insecure" in node.log(), f"and the error says how to allow it: {node.log()}")
 
 
 def test_import_and_export_agree(cluster):
