@@ -35,8 +35,9 @@ Status Apply(const WriteOptions& options, Operation& operation) {
 }
 
 Error ToError(const OperationResult& result) {
-  if (!result.detail.empty()) return Error(result.code, result.detail);
-  if (result.code != Errc::kPreconditionFailed) return Error(result.code, result.command.detail);
+  if (result.code != Errc::kPreconditionFailed) {
+    return Error(result.code, result.detail.empty() ? result.command.detail : result.detail);
+  }
   if (result.command.version == 0) return Error(result.code, "the key does not exist");
   return Error(result.code, "the key is at version " + std::to_string(result.command.version));
 }

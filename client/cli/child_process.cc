@@ -57,12 +57,13 @@ Result<ChildProcess> ChildProcess::Start(const std::vector<std::string>& argumen
 }
 
 ChildProcess::ChildProcess(ChildProcess&& other) noexcept
-    : pid_(std::exchange(other.pid_, -1)), status_(other.status_) {}
+    : pid_(std::exchange(other.pid_, -1)), asked_(other.asked_), status_(other.status_) {}
 
 ChildProcess& ChildProcess::operator=(ChildProcess&& other) noexcept {
   if (this == &other) return *this;
   Kill();
   pid_ = std::exchange(other.pid_, -1);
+  asked_ = other.asked_;
   status_ = other.status_;
   return *this;
 }
@@ -83,9 +84,14 @@ void ChildProcess::Kill() {
   if (waitpid(pid_, &raw, 0) == pid_) status_ = ToStatus(raw);
 }
 
+void ChildProcess::AskToStop() {
+  if (!asked_ && Running()) kill(pid_, SIGTERM);
+  asked_ = true;
+}
+
 int ChildProcess::Stop(std::chrono::milliseconds grace) {
   const auto deadline = std::chrono::steady_clock::now() + grace;
-  if (Running()) kill(pid_, SIGTERM);
+  AskToStop();
   while (Running() && std::chrono::steady_clock::now() < deadline) {
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
   }

@@ -25,14 +25,16 @@ class ChildProcess {
   ~ChildProcess();
 
   pid_t pid() const { return pid_; }
-  bool Running();  // false once it has ended
-  void Kill();     // SIGKILL, and waits
+  bool Running();    // false once it has ended
+  void Kill();       // SIGKILL, and waits
+  void AskToStop();  // SIGTERM, and does not wait
   // SIGTERM; SIGKILL when the grace is over. The exit status, -signal if a signal ended it.
   int Stop(std::chrono::milliseconds grace);
 
  private:
   explicit ChildProcess(pid_t pid) : pid_(pid) {}
   pid_t pid_ = -1;
+  bool asked_ = false;  // a second SIGTERM would mean: at once
   std::optional<int> status_;
 };
 

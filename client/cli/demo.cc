@@ -1,9 +1,6 @@
 #include "client/cli/demo.h"
 
-#include <filesystem>
-#include <fstream>
 #include <iostream>
-#include <map>
 #include <thread>
 
 #include "client/cli/importer.h"
@@ -97,30 +94,6 @@ Progress Demo::Bar(const std::string& name, std::uint64_t total) {
   return Progress(context_.out, context_.out_is_terminal, "  " + name, total);
 }
 
-// Later lines win, as they do in the store.
-Status Demo::ReadInput() {
-  std::ifstream file(args_.input, std::ios::binary);
-  if (!file || std::filesystem::is_directory(args_.input)) {
-    return Error(Errc::kIo, "cannot read " + args_.input);
-  }
-  RecordReader reader(file);
-  std::map<std::string, std::string> unique;
-  while (auto record = reader.Next()) {
-    if (!*record) {
-      return Error(record->error().code(), args_.input + ", line " + std::to_string(reader.line()) +
-                                               ": " + record->error().detail());
-    }
-    unique[(*record)->key] = std::move((*record)->value);
-  }
-  if (unique.empty()) return Error(Errc::kInvalidArgument, args_.input + " holds no record");
-  for (auto& [key, value] : unique) {
-    report_.megabytes += static_cast<double>(key.size() + value.size()) / 1e6;
-    records_.push_back({key, std::move(value)});
-  }
-  report_.records = records_.size();
-  return {};
-}
-
 Status Demo::StartCluster() {
   Title("three nodes, " + std::to_string(args_.shards) + " shards, three copies of each");
   const std::string program = args_.decreed.empty() ? ProgramBeside("decreed") : args_.decreed;
@@ -151,7 +124,7 @@ Status Demo::StartCluster() {
 
 Status Demo::Import() {
   Title("import of " + FormatCount(static_cast<double>(records_.size())) + " records from " +
-        args_.input);
+        input_name_);
   const auto began = Clock::now();
   Importer importer(*db_, 256, kImportPatience);
   Progress bar = Bar("import", records_.size());

@@ -15,7 +15,7 @@
 namespace decree::cli {
 
 struct DemoArgs {
-  std::string input;
+  std::string input;    // empty: the machine's own package index
   std::string decreed;  // empty: beside this program
   std::uint32_t shards = 64;
   std::uint32_t phase_seconds = 10;
@@ -72,6 +72,7 @@ class Demo {
   Context& context_;
   const DemoArgs& args_;
   int phase_number_ = 0;
+  std::string input_name_;
   std::vector<Record> records_;
   std::optional<DemoCluster> cluster_;
   std::optional<Client> db_;

@@ -96,9 +96,10 @@ std::vector<std::string> DemoCluster::Endpoints() const {
 bool DemoCluster::Stop() {
   bool good = true;
   for (DemoNode& node : nodes_) {
-    const bool running = node.process.Running();
-    good &= node.process.Stop(kStopPatience) == 0 && running;
+    good &= node.process.Running();
+    node.process.AskToStop();
   }
+  for (DemoNode& node : nodes_) good &= node.process.Stop(kStopPatience) == 0;
   nodes_.clear();
   return good;
 }

@@ -9,8 +9,7 @@ void AddDemoCommand(CLI::App& app, Context& context) {
       "demo",
       "the main job on one screen: load, serve, add a node, rebalance live, verify, report");
   demo->add_option("--input", args->input,
-                   "records: JSON lines or TSV (scripts/demo.sh makes some)")
-      ->required();
+                   "records: JSON lines or TSV; default: this machine's package index");
   demo->add_option("--decreed", args->decreed, "the daemon; default: beside this program");
   demo->add_option("--shards", args->shards, "a power of two")->capture_default_str();
   demo->add_option("--phase-seconds", args->phase_seconds, "length of the phases before and after")

@@ -1,6 +1,7 @@
 #include "client/cli/demo_load.h"
 
 #include "client/cli/http_client.h"
+#include "client/cli/window.h"
 #include "kv/base/random.h"
 
 namespace decree::cli {
@@ -12,6 +13,7 @@ constexpr std::uint64_t kHttpKeys = 200;
 constexpr std::size_t kHttpLanes = 2;
 constexpr std::chrono::milliseconds kHttpTimeout{5000};
 constexpr std::size_t kComplaints = 10;
+constexpr std::size_t kReadbackInFlight = 256;
 
 std::string ValueOf(std::uint64_t number) {
   return "value " + std::to_string(number) + std::string(100, '.');
@@ -205,16 +207,24 @@ void DemoLoad::Wrong(const std::string& what) {
 
 DemoLoad::Readback DemoLoad::VerifyWrites() {
   Readback readback;
+  Window window(kReadbackInFlight);
+  std::mutex mutex;
   for (const auto& [key, written] : written_) {
     if (written.acknowledged.empty()) continue;
     ++readback.keys;
-    const auto value = db_.Get(key);
-    const bool good =
-        value && (value->value == written.acknowledged || written.possible.contains(value->value));
-    if (good) continue;
-    ++readback.wrong;
-    Wrong("the acknowledged write of " + key + " is not there");
+    window.Acquire();
+    db_.AsyncGet(key, [&, key = key, written = &written](Result<Value> value) {
+      const bool good = value && (value->value == written->acknowledged ||
+                                  written->possible.contains(value->value));
+      if (!good) {
+        Wrong("the acknowledged write of " + key + " is not there");
+        const std::lock_guard lock(mutex);
+        ++readback.wrong;
+      }
+      window.Release();
+    });
   }
+  window.Drain();
   return readback;
 }
 

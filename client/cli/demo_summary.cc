@@ -54,7 +54,7 @@ void Demo::PrintLoad() {
 void Demo::Summarize() {
   std::ostream& out = context_.out;
   DemoReport& report = report_;
-  out << "\n[" << kDemoPhases << "/" << kDemoPhases << "] summary\n";
+  out << "\nsummary\n";
   const double rate =
       report.import_seconds > 0 ? static_cast<double>(report.records) / report.import_seconds : 0;
   out << "  records   " << FormatCount(static_cast<double>(report.records)) << " ("

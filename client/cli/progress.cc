@@ -25,7 +25,7 @@ Progress::~Progress() {
 
 void Progress::Update(std::uint64_t done, const std::string& note) {
   const auto now = Clock::now();
-  if (now < next_) return;
+  if (now < next_ || (total_ > 0 && done >= total_)) return;  // the end is for Finish to say
   next_ = now + (terminal_ ? Clock::duration(kRedraw) : Clock::duration(kLineEvery));
   Draw(done, note);
 }

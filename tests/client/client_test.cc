@@ -9,97 +9,26 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/use_future.hpp>
 #include <future>
-#include <map>
 
-#include "kv/api/command.h"
-#include "tests/client/fake_server.h"
+#include "tests/client/fake_store.h"
 
 namespace decree {
 namespace {
 
 using namespace std::chrono_literals;
-using test::FakeServer;
 
-// A server that keeps one version a key in memory; may be told to swallow writes.
 class ClientTest : public ::testing::Test {
  protected:
-  void Handle(const RpcRequest& request, const FakeServer::Respond& respond) {
-    if (request.method == Method::kGetMap) {
-      return respond(FakeServer::Ok(Encode(server_->OneNodeMap())));
-    }
-    if (request.method == Method::kAdmin) return HandleAdmin(request, respond);
-    if (request.method == Method::kRead) return HandleRead(request, respond);
-    if (request.method == Method::kWrite) return HandleWrite(request, respond);
-    respond({});
-  }
-
-  void HandleAdmin(const RpcRequest& request, const FakeServer::Respond& respond) {
-    const auto admin = Decode<AdminRequest>(request.body);
-    AdminResponse answer;
-    answer.status = 202;
-    answer.location = "/elsewhere";
-    answer.body = admin->method + " " + admin->target + " " + admin->body;
-    respond(FakeServer::Ok(Encode(answer)));
-  }
-
-  void HandleRead(const RpcRequest& request, const FakeServer::Respond& respond) {
-    const auto read = Decode<ReadRequest>(request.body);
-    if (swallow_reads_) {
-      ++swallowed_;
-      swallowed_.notify_all();
-      return;
-    }
-    const auto found = rows_.find(read->key);
-    if (found == rows_.end()) {
-      RpcResponse missing = FakeServer::Ok("");
-      missing.code = Errc::kNotFound;
-      return respond(missing);
-    }
-    respond(FakeServer::Ok(Encode(ReadResult{found->second, version_, 0})));
-  }
-
-  void HandleWrite(const RpcRequest& request, const FakeServer::Respond& respond) {
-    const auto command = Decode<Command>(request.body);
-    const bool opens = command->kind == CommandKind::kOpenSession;
-    if (swallow_writes_ && !opens) {
-      ++swallowed_;
-      swallowed_.notify_all();
-      return;
-    }
-    CommandResult result;
-    result.version = ++version_;
-    const auto found = rows_.find(command->key);
-    if (command->condition.kind == ConditionKind::kAbsent && found != rows_.end()) {
-      result.code = Errc::kPreconditionFailed;
-      result.version = 7;
-    } else if (command->kind == CommandKind::kDelete) {
-      result.created = rows_.erase(command->key) > 0;
-    } else if (!opens) {
-      rows_[command->key] = command->value;
-    }
-    respond(FakeServer::Ok(Encode(result)));
-  }
-
   Client Connect(std::chrono::milliseconds timeout = 5s) {
     ClientOptions options;
-    options.endpoints = {server_->address()};
+    options.endpoints = {store_.address()};
     options.timeout = timeout;
     auto client = Client::Connect(options);
     EXPECT_TRUE(client) << client.error().ToString();
     return std::move(*client);
   }
 
-  void AwaitSwallowed() {
-    for (int seen = swallowed_; seen == 0; seen = swallowed_) swallowed_.wait(seen);
-  }
-
-  std::map<std::string, std::string> rows_;
-  std::uint64_t version_ = 0;
-  std::atomic<bool> swallow_writes_{false};
-  std::atomic<bool> swallow_reads_{false};
-  std::atomic<int> swallowed_{0};
-  std::unique_ptr<FakeServer> server_ = std::make_unique<FakeServer>(
-      [this](const RpcRequest& request, FakeServer::Respond respond) { Handle(request, respond); });
+  test::FakeStore store_;
 };
 
 TEST_F(ClientTest, WritesReadsAndDeletes) {
@@ -121,7 +50,7 @@ TEST_F(ClientTest, AFailedConditionNamesThePresentVersion) {
   const auto again = db.PutIfAbsent("k", "v2");
   ASSERT_FALSE(again);
   EXPECT_EQ(again.error(), Errc::kPreconditionFailed);
-  EXPECT_NE(again.error().detail().find("version 7"), std::string::npos);
+  EXPECT_NE(again.error().detail().find("version 2"), std::string::npos);
 }
 
 TEST_F(ClientTest, RefusesBadArgumentsWithoutSendingThem) {
@@ -134,7 +63,7 @@ TEST_F(ClientTest, RefusesBadArgumentsWithoutSendingThem) {
   both.if_version = Version{1};
   EXPECT_EQ(db.Put("k", "v", both).error(), Errc::kInvalidArgument);
   EXPECT_EQ(db.Cas("k", "a", "b", both).error(), Errc::kInvalidArgument);
-  EXPECT_EQ(version_, 0u);
+  EXPECT_EQ(store_.version, 0u);
 }
 
 TEST_F(ClientTest, AdminCarriesStatusLocationAndBody) {
@@ -143,14 +72,14 @@ TEST_F(ClientTest, AdminCarriesStatusLocationAndBody) {
   ASSERT_TRUE(reply) << reply.error().ToString();
   EXPECT_EQ(reply->status, 202u);
   EXPECT_EQ(reply->location, "/elsewhere");
-  EXPECT_EQ(reply->body, "POST /v1/admin/moves {}");
+  EXPECT_EQ(reply->body, R"({"echo":"POST /v1/admin/moves"})");
 }
 
 TEST_F(ClientTest, ShardCountComesFromTheMap) { EXPECT_EQ(*Connect().ShardCount(), 4u); }
 
 TEST_F(ClientTest, NobodyThereIsUnavailableWithinTheTimeout) {
-  const std::string address = server_->address();
-  server_.reset();
+  const std::string address = store_.address();
+  store_.Leave();
   Client db = std::move(*Client::Connect("decree://" + address + "/?timeout=200ms"));
   const auto started = std::chrono::steady_clock::now();
   const auto got = db.Get("k");
@@ -161,7 +90,7 @@ TEST_F(ClientTest, NobodyThereIsUnavailableWithinTheTimeout) {
 }
 
 TEST_F(ClientTest, AWriteWithoutAnAnswerIsOutcomeUnknown) {
-  swallow_writes_ = true;
+  store_.swallow_writes = true;
   Client db = Connect(300ms);
   EXPECT_EQ(db.Put("k", "v").error(), Errc::kOutcomeUnknown);
 }
@@ -200,34 +129,34 @@ TEST_F(ClientTest, ALazyTokenStartsNothingUntilItIsCalled) {
   Client db = Connect();
   auto later = db.AsyncPut("k", "v", boost::asio::deferred);
   ASSERT_TRUE(db.Put("other", "x"));
-  EXPECT_FALSE(rows_.contains("k"));
+  EXPECT_FALSE(store_.rows.contains("k"));
   EXPECT_TRUE(std::move(later)(boost::asio::use_future).get());
   EXPECT_EQ(db.Get("k")->value, "v");
 }
 
 TEST_F(ClientTest, ACancellationSignalEndsTheCall) {
-  swallow_reads_ = true;
+  store_.swallow_reads = true;
   Client db = Connect();
   boost::asio::cancellation_signal signal;
   std::promise<Errc> done;
   db.AsyncGet("k", boost::asio::bind_cancellation_slot(signal.slot(), [&](Result<Value> value) {
                 done.set_value(value.error().code());
               }));
-  AwaitSwallowed();
+  store_.AwaitSwallowed();
   signal.emit(boost::asio::cancellation_type::terminal);
   EXPECT_EQ(done.get_future().get(), Errc::kCancelled);
 }
 
 TEST_F(ClientTest, TheDestructorAnswersWhatIsPending) {
-  swallow_writes_ = true;
-  swallow_reads_ = true;
+  store_.swallow_writes = true;
+  store_.swallow_reads = true;
   Errc read = Errc::kOk;
   Errc write = Errc::kOk;
   {
     Client db = Connect();
     db.AsyncGet("k", [&](Result<Value> value) { read = value.error().code(); });
     db.AsyncPut("k", "v", [&](Result<Version> version) { write = version.error().code(); });
-    while (swallowed_ < 2) swallowed_.wait(swallowed_);
+    store_.AwaitSwallowed(2);
   }
   EXPECT_EQ(read, Errc::kCancelled);
   EXPECT_EQ(write, Errc::kOutcomeUnknown);
@@ -239,7 +168,7 @@ TEST_F(ClientTest, MayBeDestroyedInsideItsOwnHandler) {
   std::promise<void> first;
   Client& client = *db;
   client.AsyncPut("k", "v", [&](Result<Version>) {
-    swallow_reads_ = true;
+    store_.swallow_reads = true;
     db->AsyncGet("k", [&](Result<Value> value) { second.set_value(value.error().code()); });
     db.reset();
     first.set_value();
