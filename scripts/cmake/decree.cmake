@@ -66,8 +66,8 @@ function(decree_test name)
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE
     decree_flags decree_warnings ${ARG_DEPS} GTest::gmock GTest::gtest_main)
-  # Tests at -O1: half the time to compile, and GCC 12 at -O3 sees overflows in std::string's operator+
-  # that are not there. The product under test keeps its own flags.
+  # Tests at -O1: half the time to compile, and GCC 12 at -O3 sees overflows in std::string's
+  # operator+ that are not there. The product under test keeps its own flags.
   if(CMAKE_BUILD_TYPE STREQUAL "Release")
     target_compile_options(${name} PRIVATE -O1)
   endif()

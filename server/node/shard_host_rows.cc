@@ -20,7 +20,7 @@ constexpr Duration kFetchRetry = 200ms;
 
 }  // namespace
 
-// One row batch for everything chosen, but a mark ends a batch: its rows are digested as of its slot.
+// One row batch for all that is chosen, but a mark ends a batch: rows are digested as of its slot.
 void ShardHost::Apply(std::vector<consensus::ChosenDecree>&& chosen) {
   const Slot last = chosen.back().slot;
   std::vector<consensus::ChosenDecree> run;

@@ -44,7 +44,7 @@ def test_fourth_node_gets_its_fair_share_under_load(cluster):
 
 
 def _shares_are_fair(cluster):
-    """48 copies on 4 nodes: nobody is further from 12 than the one shard that the mean rule allows."""
+    """48 copies on 4 nodes: each within the one shard of 12 that the mean rule allows."""
     counts = Counter(r["node"] for s in cluster.shards() for r in s["replicas"])
     return len(counts) == 4 and all(11 <= count <= 13 for count in counts.values())
 

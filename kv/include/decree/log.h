@@ -1,4 +1,4 @@
-// Where log lines go: Decree's libraries never print, they call this. The callback must be thread-safe
+// Where log lines go: Decree's libraries never print, they call this. The callback is thread-safe
 // and quick; it is never called on the path of a single read or write.
 #pragma once
 
