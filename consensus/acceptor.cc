@@ -135,6 +135,7 @@ void Replica::Core::ExtendVoted() {
 
 // A rejection names the higher promise; it says nothing about votes in the ballot it refuses.
 void Replica::Core::ReplyAccepted(const Member& to, const Ballot& ballot) {
+  if (ballot == promised_) RecordWhatCovers();
   Reply(to,
         Accepted{ballot, promised_, ballot == promised_ ? voted_to_ : chosen_, durable_.chosen});
 }

@@ -83,6 +83,7 @@ class Replica::Core {
   void RouteReplies();
   bool DiskStuck(Duration limit) const;
   Slot DurableVoted() const;
+  void RecordWhatCovers();
 
   // ---- acceptor.cc ----
   void OnPrepare(const Member& from, const Prepare& m);

@@ -15,6 +15,8 @@ Machine::Machine(World& world, Network& network, MachineOptions options)
 
 Machine::~Machine() {
   if (up()) TurnOff();
+  // A disk that ends in peace reports what its log still holds, to executors that are gone.
+  for (auto& disk : disks_) disk = disk->Crash({});
 }
 
 store::MemDiskOptions Machine::DiskOptions(std::size_t i, std::shared_ptr<Life> life) {
