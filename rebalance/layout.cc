@@ -141,6 +141,12 @@ bool Layout::IsDraining(const Copy& copy) const {
   return node && (node->state == NodeState::kDraining || node->state == NodeState::kDrained);
 }
 
+bool Layout::IsWholeWithout(const ShardLayout& shard, const Copy* leaving) const {
+  return std::all_of(shard.copies.begin(), shard.copies.end(), [&](const Copy& copy) {
+    return &copy == leaving || !copy.voter || IsLive(copy);
+  });
+}
+
 std::size_t Layout::Collisions(const ShardLayout& shard, const Copy* leaving,
                                const DiskLoad& disk) const {
   if (disk.zone.empty()) return 0;

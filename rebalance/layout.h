@@ -72,6 +72,8 @@ class Layout {
   bool IsLost(const Copy& copy) const;
   bool IsLive(const Copy& copy) const;
   bool IsDraining(const Copy& copy) const;
+  // Every voter but `leaving` is live: a Seal names caught-up voters only.
+  bool IsWholeWithout(const ShardLayout& shard, const Copy* leaving) const;
   // Other copies (not `leaving`) of the shard in the zone of that disk; unnamed zones never
   // collide.
   std::size_t Collisions(const ShardLayout& shard, const Copy* leaving, const DiskLoad& disk) const;

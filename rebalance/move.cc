@@ -70,6 +70,7 @@ class Situation {
   Action Verify() const;
   Action AfterDigests(const std::string& digest) const;
   Action Seal() const;
+  std::optional<Action> NotWhole(const NextMembers& next) const;
   std::optional<Action> MoveLeaderAway() const;
   Action Activate() const;
   Action CleanUp() const;
@@ -260,10 +261,30 @@ Action Situation::Seal() const {
   if (std::optional<Action> transfer = MoveLeaderAway()) return *transfer;
   NextMembers next =
       MembersAfter(move_, view_.leader->config, CaughtUpLearners(), view_.replicas_wanted);
+  if (std::optional<Action> hindrance = NotWhole(next)) return *hindrance;
   Action action = Do(ActionKind::kSeal, "everything is ready");
   action.next_voters = std::move(next.voters);
   action.next_learners = std::move(next.learners);
   return action;
+}
+
+// A Seal names caught-up voters only, and the leader refuses any other. A voter on a dead node will
+// not catch up: then this move must make way, or it would block the repair of its own shard.
+std::optional<Action> Situation::NotWhole(const NextMembers& next) const {
+  for (const consensus::Member& voter : next.voters) {
+    const bool checked = voter.id == move_.target.replica ||
+                         (view_.leader_member && voter.id == view_.leader_member->id);
+    if (checked) continue;
+    const std::string name = "replica " + ToString(voter.id) + " on node " + ToString(voter.node);
+    if (view_.others_gone.contains(voter.id))
+      return Cancel(name + " is dead and must be replaced first");
+    const auto status = view_.others.find(voter.id);
+    const bool close =
+        status != view_.others.end() && status->second.exists &&
+        status->second.durable_chosen.value + kCatchUpGap >= view_.leader->chosen.value;
+    if (!close) return Wait(name + " is not caught up");
+  }
+  return std::nullopt;
 }
 
 // Step 6: a leader that leaves hands over first; the only voter of a shard has nobody to hand over

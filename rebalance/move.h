@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -54,7 +55,8 @@ struct MoveView {
   std::uint32_t replicas_wanted = 3;  // settings.replicas
   // What the shard's other replicas say: which voter can take over, which learners are caught up.
   std::map<ReplicaId, ReplicaStatus> others;
-  bool source_gone = false;  // its node is dead or removed: it will not answer soon
+  std::set<ReplicaId> others_gone;  // of those that do not answer: their nodes are dead or removed
+  bool source_gone = false;         // its node is dead or removed: it will not answer soon
   bool target_gone = false;
 };
 

@@ -94,6 +94,7 @@ class Balancer {
   std::string Obstacle(const ShardLayout& shard, const Copy& copy, const DiskLoad& target) const {
     if (shard.busy) return "in_flight";
     if (!layout_.IsLive(copy)) return "not_live";
+    if (!layout_.IsWholeWithout(shard, &copy)) return "not_whole";
     if (copy.planned && Vacated(shard, target)) return "in_flight";
     std::string obstacle = layout_.Obstacle(shard, &copy, target);
     if (!obstacle.empty()) return obstacle;

@@ -110,7 +110,9 @@ void PlanDrains(Layout& layout, Plan& plan, std::size_t limit) {
   for (ShardLayout* shard : ByUrgency(layout)) {
     if (!HasQuorum(layout, *shard)) continue;
     Relocate(layout, plan, limit, *shard, MoveCause::kDrain, " is being drained",
-             [&](const Copy& copy) { return layout.IsDraining(copy); });
+             [&](const Copy& copy) {
+               return layout.IsDraining(copy) && layout.IsWholeWithout(*shard, &copy);
+             });
   }
 }
 
@@ -120,6 +122,7 @@ void PlanZones(Layout& layout, Plan& plan, std::size_t limit) {
     for (std::size_t i = 0; i < shard.copies.size() && plan.moves.size() < limit; ++i) {
       const Copy& copy = shard.copies[i];
       if (copy.planned || copy.disk == kNoDisk || !layout.IsLive(copy)) continue;
+      if (!layout.IsWholeWithout(shard, &copy)) continue;
       const std::size_t now = layout.Collisions(shard, &copy, layout.disks()[copy.disk]);
       const DiskIndex to = now ? layout.BestTarget(shard, &copy) : kNoDisk;
       if (to == kNoDisk || layout.Collisions(shard, &copy, layout.disks()[to]) >= now) continue;

@@ -45,6 +45,7 @@ struct MoveDriver::Task {
   Duration pause = kFirstPause;
   rebalance::Stage stage = rebalance::Stage::kIntent;
   Instant marked_at;
+  std::string why;  // of the last decision
   MoveProgress progress;
   std::uint64_t counted_bytes = 0;
   Instant counted_at;
@@ -119,6 +120,9 @@ void MoveDriver::Poll(const TaskPtr& task) {
   task->view.source_gone = move->source.replica && Gone(move->source.node);
   task->view.target_gone = Gone(move->target.node);
   std::vector<ReplicaPlace> witnesses = Witnesses(state, *move);
+  for (const ReplicaPlace& place : witnesses) {
+    if (Gone(place.node)) task->view.others_gone.insert(place.replica);
+  }
   std::erase_if(witnesses, [this](const ReplicaPlace& place) { return Gone(place.node); });
   task->missing = witnesses.size();
   for (const ReplicaPlace& place : witnesses) Ask(task, place);
@@ -184,7 +188,14 @@ void MoveDriver::Decide(const TaskPtr& task) {
   if (move->stage != task->stage) task->pause = kFirstPause;
   task->stage = move->stage;
   NoteProgress(task);
-  Execute(task, *move, rebalance::NextAction(*move, task->view));
+  const rebalance::Action action = rebalance::NextAction(*move, task->view);
+  if (action.why != task->why) {
+    task->why = action.why;
+    port_->Log(LogLevel::kDebug, "move " + ToString(move->id) + " at " +
+                                     std::string(rebalance::StageName(move->stage)) + ": " +
+                                     action.why);
+  }
+  Execute(task, *move, action);
 }
 
 // ---- doing ----
@@ -222,6 +233,14 @@ void MoveDriver::Wait(const TaskPtr& task, const rebalance::MoveRecord& move) {
   PollSoon(task, false);
 }
 
+void MoveDriver::OnDone(const TaskPtr& task, const RpcResponse& response) {
+  if (response.code != Errc::kOk) {
+    port_->Log(LogLevel::kDebug, "move " + ToString(task->id) + " was answered " +
+                                     Error(response.code, response.detail).ToString());
+  }
+  PollSoon(task, response.code == Errc::kOk);
+}
+
 // Asks again at once after progress, else after a pause that grows.
 void MoveDriver::PollSoon(const TaskPtr& task, bool succeeded) {
   if (succeeded) {
@@ -248,9 +267,8 @@ void MoveDriver::Destroy(const TaskPtr& task, const rebalance::MoveRecord& move,
                          const ReplicaPlace& place) {
   const DestroyReplica destroy{{move.shard, place.replica}, move.id};
   RpcRequest request{Method::kDestroyReplica, move.shard, kActionTimeoutMs, Encode(destroy)};
-  port_->CallNode(place.node, std::move(request), [this, task](RpcResponse response) {
-    PollSoon(task, response.code == Errc::kOk);
-  });
+  port_->CallNode(place.node, std::move(request),
+                  [this, task](RpcResponse response) { OnDone(task, response); });
 }
 
 void MoveDriver::Mark(const TaskPtr& task, const rebalance::MoveRecord& move) {
@@ -295,9 +313,8 @@ void MoveDriver::Change(const TaskPtr& task, const rebalance::MoveRecord& move,
       change.next_learners = action.next_learners;
   }
   RpcRequest request{Method::kChangeMembers, move.shard, kActionTimeoutMs, Encode(change)};
-  port_->CallNode(
-      task->view.leader_member->node, std::move(request),
-      [this, task](RpcResponse response) { PollSoon(task, response.code == Errc::kOk); });
+  port_->CallNode(task->view.leader_member->node, std::move(request),
+                  [this, task](RpcResponse response) { OnDone(task, response); });
 }
 
 // The answers at hand are as good for the next stage: no need to ask again before deciding.

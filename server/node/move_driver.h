@@ -58,6 +58,7 @@ class MoveDriver {
               const rebalance::Action& action);
   void Advance(const TaskPtr& task, rebalance::AdvanceMove advance);
   void Propose(const TaskPtr& task, rebalance::PlacementChange change);
+  void OnDone(const TaskPtr& task, const RpcResponse& response);
   void PollSoon(const TaskPtr& task, bool succeeded);
 
   PlacementPort* port_;

@@ -190,6 +190,23 @@ TEST_F(MoveStagesTest, SealWaitsForALaggingTarget) {
   EXPECT_EQ(At(Stage::kSeal).kind, ActionKind::kWait);
 }
 
+TEST_F(MoveStagesTest, SealWaitsUntilEveryVoterOfTheNewSetIsCaughtUp) {
+  AddLearner();
+  view_.others[kThird.id].durable_chosen = Slot{1};
+  EXPECT_EQ(At(Stage::kSeal).kind, ActionKind::kWait);
+  view_.others.erase(kThird.id);
+  EXPECT_EQ(At(Stage::kSeal).kind, ActionKind::kWait);
+}
+
+TEST_F(MoveStagesTest, ADeadVoterThatStaysMakesTheMoveGiveWayToItsRepair) {
+  AddLearner();
+  view_.others.erase(kThird.id);
+  view_.others_gone.insert(kThird.id);
+  const Action action = At(Stage::kSeal);
+  EXPECT_EQ(action.kind, ActionKind::kCancel);
+  EXPECT_THAT(action.why, ::testing::HasSubstr("node 3 is dead"));
+}
+
 TEST_F(MoveStagesTest, ALeadingSourceHandsOverToTheMostAdvancedVoterFirst) {
   AddLearner();
   view_.leader_member = kSource;

@@ -111,6 +111,23 @@ TEST(PlannerTest, ADrainedNodeIsEmptiedThePlacementGroupToo) {
   EXPECT_FALSE(cluster.state.HoldsReplicas(NodeId{1}));
 }
 
+TEST(PlannerTest, AShardWithADeadVoterIsNeitherBalancedNorDrained) {
+  PlannedCluster cluster(16);
+  for (const std::uint64_t node : {2, 3}) cluster.Join(node);
+  cluster.Settle();
+  cluster.Join(4);
+  cluster.Do(SetNodeState{NodeId{3}, NodeState::kDead, "silent"});
+  cluster.view.alive[NodeId{3}] = false;
+  const Plan plan = cluster.MakeIt();
+  EXPECT_TRUE(plan.moves.empty()) << "its Seal would name the dead voter";
+  ASSERT_FALSE(plan.rejected.empty());
+  EXPECT_EQ(plan.rejected[0].rule, "not_whole");
+  ASSERT_EQ(cluster.Do(SetNodeState{NodeId{2}, NodeState::kDraining, ""}).code, Errc::kOk);
+  EXPECT_TRUE(cluster.MakeIt().moves.empty());
+  cluster.view.alive[NodeId{3}] = true;
+  EXPECT_FALSE(cluster.MakeIt().moves.empty());
+}
+
 TEST(PlannerTest, RepairGoesBeforeDrainBeforeBalance) {
   PlannedCluster cluster(16);
   for (const std::uint64_t node : {2, 3, 4, 5}) cluster.Join(node);
