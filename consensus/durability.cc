@@ -7,8 +7,8 @@
 
 namespace decree::consensus {
 
-// The chosen watermark rides along with other writes (it may persist lazily); it causes one only when
-// a reply is to reveal it (RecordWhatCovers).
+// The chosen watermark rides along with other writes (it may persist lazily); it causes one only
+// when a reply is to reveal it (RecordWhatCovers).
 void Replica::Core::AttachPersist() {
   const bool reveals = pending_.watermark != Slot{};
   if (!pending_.promised && pending_.votes.empty() && pending_.chosen.empty() && !reveals) return;
@@ -61,15 +61,16 @@ bool Replica::Core::DiskStuck(Duration limit) const {
   return !in_flight_.empty() && now_ - in_flight_.front().issued_at > limit;
 }
 
-// Cumulative and durable, in the ballot of the promise: what a heartbeat's answer may say. A slot known
-// to be chosen counts only once that knowledge is on the disk, or a crash would take it back (P7).
+// Cumulative and durable, in the ballot of the promise: what a heartbeat's answer may say. A slot
+// known to be chosen counts only once that knowledge is on the disk, or a crash would take it back
+// (P7).
 Slot Replica::Core::DurableVoted() const {
   if (durable_.promised != promised_) return durable_.chosen;
   return std::max(durable_.voted_to, durable_.chosen);
 }
 
-// Before an acknowledgement: slots covered because they are chosen here, not voted in this ballot, need
-// the watermark on the disk first (P7).
+// Before an acknowledgement: slots covered because they are chosen here, not voted in this ballot,
+// need the watermark on the disk first (P7).
 void Replica::Core::RecordWhatCovers() {
   const Slot recorded = in_flight_.empty() ? DurableVoted() : in_flight_.back().voted_to;
   if (voted_to_ > recorded) pending_.watermark = chosen_;
