@@ -143,7 +143,9 @@ class PlacementWorld : public PlacementPort {
       });
     });
   }
-  void Log(LogLevel, std::string_view line) override { log.emplace_back(line); }
+  void Log(LogLevel level, std::string_view line) override {
+    if (level >= LogLevel::kInfo) log.emplace_back(line);  // what an operator is shown
+  }
 
  private:
   void FoundShard(ShardId id) {
