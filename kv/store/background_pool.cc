@@ -50,7 +50,7 @@ bool BackgroundPool::Submit(std::shared_ptr<RowsUse> use, Task job) {
   {
     const std::lock_guard lock(mutex_);
     if (stopping_) return false;
-    use->JobQueued();
+    if (use) use->JobQueued();
     jobs_.push_back({std::move(use), std::move(job)});
   }
   wake_.notify_one();
@@ -79,7 +79,7 @@ void BackgroundPool::Run() {
     }
     job.run();
     job.run = nullptr;  // gives up the database before the job counts as done
-    job.use->JobDone();
+    if (job.use) job.use->JobDone();
   }
 }
 

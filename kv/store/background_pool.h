@@ -39,7 +39,8 @@ class BackgroundPool {
  public:
   explicit BackgroundPool(std::size_t threads);
   ~BackgroundPool() { Stop(); }
-  // False after Stop: the job was dropped and will never run.
+  // `use` is null for a job that touches no rows. False after Stop: the job was dropped and will
+  // never run.
   bool Submit(std::shared_ptr<RowsUse> use, Task job);
   void Stop();  // runs what is queued, then ends the threads
 

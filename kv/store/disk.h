@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "kv/base/executor.h"
 #include "kv/store/engine.h"
 #include "kv/store/log.h"
 
@@ -19,14 +20,17 @@ struct DiskSpace {
 };
 
 // A place where received snapshot files gather, invisible to reads, dropped whole on abort and at
-// start-up. Owned by one worker.
+// start-up. Any thread, one at a time: filling and preparing wait for the disk and belong on its
+// background threads.
 class Staging {
  public:
   virtual ~Staging() = default;  // uncommitted: dropped
   virtual Status Append(const std::string& file, std::uint64_t offset, std::string_view bytes) = 0;
-  // fsyncs files and directory, then puts them in the place of the replica's rows by rename: after
-  // a crash the old rows or the new ones, no hybrid. The replica's engine must be closed. The
-  // reopened engine is returned. Refuses files that do not open.
+  // fsyncs files and directory and checks that they open: kCorruption if they do not. Commit does
+  // it if nobody did.
+  virtual Status Prepare() = 0;
+  // Puts the files in the place of the replica's rows by rename: after a crash the old rows or the
+  // new ones, no hybrid. The replica's engine must be closed. The reopened engine is returned.
   virtual Result<std::unique_ptr<Engine>> Commit() = 0;
 };
 
@@ -38,6 +42,9 @@ class Disk {
   virtual const std::string& path() const = 0;
   virtual Log& log() = 0;
   virtual DiskSpace space() const = 0;
+  // Runs a job that waits for the disk on one of its background threads (in the simulator: as a
+  // task of its own). What is queued when the disk closes runs first. Any thread.
+  virtual void RunInBackground(Task job) = 0;
 
   // ---- small durable facts (identity, replica shells, tombstones, last known members) ----
   // Durable when PutMeta returns; rare. One thread at a time.

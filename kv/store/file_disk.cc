@@ -38,6 +38,7 @@ class FileDisk : public Disk {
     return {info.f_blocks * block, (info.f_blocks - info.f_bfree) * block};
   }
 
+  void RunInBackground(Task job) override { parts_.pool->Submit(nullptr, std::move(job)); }
   Result<std::optional<std::string>> GetMeta(std::string_view key) override {
     return parts_.facts->Get(key);
   }
@@ -97,6 +98,9 @@ Status OpenParts(const FileDiskOptions& options, Parts* parts) {
       std::make_unique<FileDiskRows>(options.path, shared, parts->pool, options.fault_hook);
   if (Status prepared = parts->rows->Prepare(create); !prepared) return prepared;
   if (Status opened = OpenLog(options, create, parts); !opened) return opened;
+  if (create) {
+    if (Status made = MakeDirectory(options.path + "/meta"); !made) return made;
+  }
   auto facts = FileDiskFacts::Open(options.path + "/meta", create, shared);
   if (!facts) return facts.error();
   parts->facts = *std::move(facts);

@@ -107,6 +107,9 @@ Result<std::unique_ptr<Engine>> FileDiskRows::OpenLocked(ReplicaKey key) {
   if (Status finished = FinishReplace(path); !finished) return finished.error();
   const Result<bool> create = NeverCreated(path);
   if (!create) return create.error();
+  if (*create) {  // RocksDB calls a missing directory an error in its log
+    if (Status made = MakeDirectory(path); !made) return made.error();
+  }
   Result<std::shared_ptr<RocksDatabase>> database = OpenRocksDatabase(path, *create, shared_);
   if (!database) return database.error();
   uses_[key] = (*database)->use();
@@ -122,8 +125,10 @@ Status FileDiskRows::MoveAside(const std::string& path) {
   const std::string aside = FreshName();
   if (Status renamed = RenameFile(path, aside, hook_); !renamed) return renamed;
   if (Status synced = SyncRows(); !synced) return synced;
-  std::error_code ignored;
-  fs::remove_all(aside, ignored);
+  pool_->Submit(nullptr, [aside] {
+    std::error_code ignored;
+    fs::remove_all(aside, ignored);
+  });
   return {};
 }
 
@@ -164,8 +169,11 @@ Status FileDiskRows::FinishReplace(const std::string& path) {
   return SyncRows();
 }
 
+Status FileDiskRows::CheckStaged(const std::string& staged) {
+  return CheckRocksFiles(staged, *shared_);
+}
+
 Result<std::unique_ptr<Engine>> FileDiskRows::Replace(ReplicaKey key, const std::string& staged) {
-  if (Status good = CheckRocksFiles(staged, *shared_); !good) return good.error();
   const std::lock_guard lock(mutex_);
   if (Status closed = CheckClosed(key); !closed) return closed.error();
   const std::string path = RowPath(key);

@@ -30,8 +30,10 @@ class FileDiskRows {
   Result<std::vector<ReplicaKey>> List();
   // A fresh directory under staging/.
   Result<std::string> MakeStaging();
-  // Puts the synced files of a staging directory in the place of the replica's rows, and opens
-  // them.
+  // Opens the files of a staging directory as a database and closes them again.
+  Status CheckStaged(const std::string& staged);
+  // Puts the synced and checked files of a staging directory in the place of the replica's rows,
+  // and opens them.
   Result<std::unique_ptr<Engine>> Replace(ReplicaKey key, const std::string& staged);
 
  private:

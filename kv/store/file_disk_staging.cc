@@ -23,22 +23,33 @@ class FileStaging : public Staging {
     const auto known = sizes_.find(file);
     const std::uint64_t size = known == sizes_.end() ? 0 : known->second;
     if (Status fits = CheckStagedAppend(file, offset, size); !fits) return fits;
+    prepared_ = false;
     if (Status opened = Use(file, known == sizes_.end()); !opened) return opened;
     if (Status written = open_.WriteAt(offset, bytes); !written) return written;
     sizes_[file] = std::max<std::uint64_t>(size, offset + bytes.size());
     return {};
   }
 
-  Result<std::unique_ptr<Engine>> Commit() override {
+  Status Prepare() override {
     if (committed_) return AlreadyCommitted();
     open_ = File();
     open_name_.clear();
     for (const auto& [name, size] : sizes_) {
       Result<File> file = File::Open(directory_ + "/" + name, File::Mode::kReadWrite);
       if (!file) return file.error();
-      if (Status synced = file->Sync(); !synced) return synced.error();
+      if (Status synced = file->Sync(); !synced) return synced;
     }
-    if (Status synced = SyncDirectory(directory_); !synced) return synced.error();
+    if (Status synced = SyncDirectory(directory_); !synced) return synced;
+    if (Status good = rows_.CheckStaged(directory_); !good) return good;
+    prepared_ = true;
+    return {};
+  }
+
+  Result<std::unique_ptr<Engine>> Commit() override {
+    if (committed_) return AlreadyCommitted();
+    if (!prepared_) {
+      if (Status prepared = Prepare(); !prepared) return prepared.error();
+    }
     Result<std::unique_ptr<Engine>> engine = rows_.Replace(key_, directory_);
     committed_ = engine.has_value();
     return engine;
@@ -67,6 +78,7 @@ class FileStaging : public Staging {
   std::map<std::string, std::uint64_t> sizes_;
   File open_;
   std::string open_name_;
+  bool prepared_ = false;
   bool committed_ = false;
 };
 

@@ -64,6 +64,11 @@ class MemStaging : public Staging {
     return {};
   }
 
+  Status Prepare() override {
+    const Result<MemRows> rows = UnpackRows(files_);
+    return rows ? Status() : rows.error();
+  }
+
   Result<std::unique_ptr<Engine>> Commit() override {
     if (committed_) return Error(Errc::kInvalidArgument, "this staging was committed");
     Result<MemRows> rows = UnpackRows(files_);
@@ -105,6 +110,16 @@ DiskSpace MemDisk::space() const {
   }
   if (impl_->core->full) space.used_bytes = space.capacity_bytes;
   return space;
+}
+
+void MemDisk::RunInBackground(Task job) {
+  impl_->core->background([core = impl_->core, job = std::move(job)] {
+    {
+      const std::lock_guard lock(core->mutex);
+      if (core->dead) return;
+    }
+    job();
+  });
 }
 
 Result<std::optional<std::string>> MemDisk::GetMeta(std::string_view key) {

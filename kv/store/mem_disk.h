@@ -29,6 +29,7 @@ class MemDisk : public Disk {
   const std::string& path() const override;
   Log& log() override;
   DiskSpace space() const override;
+  void RunInBackground(Task job) override;
   Result<std::optional<std::string>> GetMeta(std::string_view key) override;
   Status PutMeta(std::string_view key, std::string_view value) override;
   Status DeleteMeta(std::string_view key) override;

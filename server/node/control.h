@@ -12,6 +12,7 @@
 #include "kv/api/shard_map.h"
 #include "server/node/boot.h"
 #include "server/node/catalog.h"
+#include "server/node/log_relief.h"
 #include "server/node/node_rpc.h"
 #include "server/node/node_shared.h"
 #include "server/node/placement_desk.h"
@@ -49,6 +50,8 @@ class Control {
   void OnBooted(Result<BootResult> boot);
   void OpenReplicas(Opened done);
   Result<std::vector<std::pair<Catalog*, ReplicaShell>>> LoadReplicas();
+  static void ForgetStrangers(Catalog& catalog,
+                              const std::vector<std::pair<Catalog*, ReplicaShell>>& replicas);
   void Serve();
   void FinishStart(Status status);
   void ProposeBootstrap();
@@ -73,6 +76,7 @@ class Control {
   std::shared_ptr<const ShardMap> map_;
   PlacementLink link_;
   Reporter reporter_;
+  LogRelief relief_;
   PlacementDesk desk_;
   bool bootstrap_proposed_ = false;
   std::set<const store::Disk*> failed_;

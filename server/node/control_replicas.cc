@@ -85,10 +85,13 @@ void Control::RemoveReplica(Catalog& catalog, ReplicaKey key, Opened done) {
   Worker& worker = node_->WorkerOf(key.shard);
   worker.executor().Post([this, &worker, &catalog, key, done = std::move(done)] {
     worker.CloseReplica(key);
-    const Status removed = catalog.disk().RemoveRows(key);
-    catalog.disk().log().Forget(key);
-    node_->workers[0]->executor().Post(
-        [&catalog, key, removed, done] { done(removed ? catalog.DropShell(key) : removed); });
+    Executor& control = node_->workers[0]->executor();
+    catalog.disk().RunInBackground([&catalog, &control, key, done] {
+      const Status removed = catalog.disk().RemoveRows(key);
+      catalog.disk().log().Forget(key);
+      control.Post(
+          [&catalog, key, removed, done] { done(removed ? catalog.DropShell(key) : removed); });
+    });
   });
 }
 
@@ -113,6 +116,7 @@ void Control::Stop(Duration grace, std::function<void()> done) {
   node_->stopping = true;
   node_->serving = false;
   reporter_.Stop();
+  relief_.Stop();
   desk_.Stop();
   const Instant deadline = node_->workers[0]->executor().Now() + grace;
   AwaitHandover(deadline, [this, done = std::move(done)] { CloseWorkers(done); });

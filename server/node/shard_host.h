@@ -51,6 +51,9 @@ class ShardHost : public std::enable_shared_from_this<ShardHost> {
   using SnapshotPin = std::shared_ptr<store::SnapshotSource>;
   void OpenSnapshot(std::function<void(Result<SnapshotPin>)> done);
   void Flush();
+  // Makes the rows durable and lets the disk's log go of all that they hold; memory still serves
+  // members that lag.
+  void ReleaseLog();
   // Tells the best peer to take over; see leading().
   void GiveUpLeadership();
   // Nothing is sent, persisted or answered any more, except kShuttingDown to what waits.
@@ -140,6 +143,8 @@ class ShardHost : public std::enable_shared_from_this<ShardHost> {
 
   Slot flushed_;  // rows hold everything <= flushed_ durably
   bool flushing_ = false;
+  bool release_log_ = false;                  // after the next flush
+  Slot released_;                             // what the disk's log was last told to let go of
   std::weak_ptr<store::SnapshotSource> pin_;  // alive while somebody reads our last snapshot
   Slot pinned_;
 

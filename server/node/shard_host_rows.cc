@@ -83,9 +83,20 @@ void ShardHost::Flush() {
   }));
 }
 
+void ShardHost::ReleaseLog() {
+  if (closed_) return;
+  release_log_ = true;
+  if (flushed_ == facts().applied) return OnFlushed(flushed_);
+  Flush();
+}
+
 void ShardHost::OnFlushed(Slot applied) {
   flushed_ = std::max(flushed_, applied);
   TrimLog();
+  if (std::exchange(release_log_, false) && flushed_ > released_) {
+    released_ = flushed_;
+    disk_->log().Trim(key_, flushed_);
+  }
   MaybeFlush();
 }
 
@@ -147,18 +158,15 @@ void ShardHost::OnFetched(Result<std::unique_ptr<store::Staging>> staged) {
   Pump();
 }
 
-// The received rows take the place of ours by rename; the slot is read from the rows (design.md
-// section 5). Files that do not open are refused and the rows stay what they were: the replica asks
+// The received rows, durable and found good, take the place of ours by rename; the slot is read
+// from the rows (design.md section 5). If that fails the rows stay what they were: the replica asks
 // again.
 Status ShardHost::Install(store::Staging& staging) {
   kv_ = nullptr;
   machine_.reset();
   engine_.reset();
   auto engine = staging.Commit();
-  if (!engine) {
-    SOMETIMES(snapshot_refused_by_engine);
-    engine = disk_->OpenRows(key_);
-  }
+  if (!engine) engine = disk_->OpenRows(key_);
   if (!engine) return engine.error();
   engine_ = std::move(*engine);
   return OpenMachine({});

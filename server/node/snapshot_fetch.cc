@@ -41,8 +41,12 @@ struct SnapshotFetch::Pull : std::enable_shared_from_this<SnapshotFetch::Pull> {
   void NextChunk();
   void AskChunk(std::uint32_t size);
   void OnChunk(RpcResponse response, std::uint32_t size);
-  bool SkipEmptyFiles();
+  void AskAgain(const Error& why, std::uint32_t size);
+  void OnWritten(const Status& status, std::uint32_t size);
+  void OnPrepared(const Status& status);
   void Close();
+  void InBackground(std::function<Status(store::Staging&)> work,
+                    std::function<void(Pull&, Status)> then);
   void Finish(Result<std::unique_ptr<store::Staging>> result);
   void Call(Method method, std::string body, void (Pull::*handler)(RpcResponse));
 };
@@ -94,30 +98,36 @@ void SnapshotFetch::Pull::OnOpened(RpcResponse response) {
   NextChunk();
 }
 
-// Empty files have no chunk to ask for; they are still created.
-bool SnapshotFetch::Pull::SkipEmptyFiles() {
-  while (file < info.files.size() && offset == info.files[file].second) {
-    if (info.files[file].second == 0) {
-      const Status created = staging->Append(info.files[file].first, 0, {});
-      if (!created) {
-        Finish(created.error());
-        return false;
-      }
-    }
-    ++file;
-    offset = 0;
-  }
-  return true;
+// What waits for the disk runs on the disk's threads, never on the worker, whose other shards have
+// heartbeats to send. Nothing else touches the staging place meanwhile.
+void SnapshotFetch::Pull::InBackground(std::function<Status(store::Staging&)> work,
+                                       std::function<void(Pull&, Status)> then) {
+  disk->RunInBackground([pull = shared_from_this(), executor = &env->executor(),
+                         work = std::move(work), then = std::move(then)] {
+    const Status status = work(*pull->staging);
+    executor->Post([pull, status, then] {
+      if (pull->done) then(*pull, status);
+    });
+  });
 }
 
 void SnapshotFetch::Pull::NextChunk() {
-  if (!SkipEmptyFiles()) return;
+  while (file < info.files.size() && offset == info.files[file].second && offset > 0) {
+    ++file;
+    offset = 0;
+  }
   if (file == info.files.size()) {
     Close();
-    return Finish(std::move(staging));
+    return InBackground([](store::Staging& to) { return to.Prepare(); },
+                        [](Pull& pull, const Status& status) { pull.OnPrepared(status); });
   }
-  const std::uint64_t left = info.files[file].second - offset;
-  AskChunk(static_cast<std::uint32_t>(std::min<std::uint64_t>(left, kChunkBytes)));
+  const auto& [name, bytes] = info.files[file];
+  if (bytes == 0) {  // nothing to ask for, but the file has to be there
+    ++file;
+    return InBackground([name = name](store::Staging& to) { return to.Append(name, 0, {}); },
+                        [](Pull& pull, const Status& status) { pull.OnWritten(status, 0); });
+  }
+  AskChunk(static_cast<std::uint32_t>(std::min<std::uint64_t>(bytes - offset, kChunkBytes)));
 }
 
 void SnapshotFetch::Pull::AskChunk(std::uint32_t size) {
@@ -130,24 +140,45 @@ void SnapshotFetch::Pull::AskChunk(std::uint32_t size) {
 }
 
 void SnapshotFetch::Pull::OnChunk(RpcResponse response, std::uint32_t size) {
-  const std::string_view body(response.body);
-  const bool whole = response.code == Errc::kOk && body.size() == kChecksumBytes + size &&
-                     Hash64(body.substr(kChecksumBytes)) == LoadLittleEndian(body);
-  if (!whole) {
-    SOMETIMES(snapshot_chunk_asked_again);
-    if (response.code == Errc::kNotFound || ++tries >= kTriesPerChunk) {
-      return Finish(Error(response.code == Errc::kOk ? Errc::kCorruption : response.code,
-                          "a snapshot chunk did not arrive: " + response.detail));
-    }
-    return AskChunk(size);
+  if (response.code != Errc::kOk) return AskAgain(Error(response.code, response.detail), size);
+  InBackground(
+      [name = info.files[file].first, offset = offset, size,
+       chunk = std::move(response.body)](store::Staging& to) -> Status {
+        const std::string_view body(chunk);
+        if (body.size() != kChecksumBytes + size ||
+            Hash64(body.substr(kChecksumBytes)) != LoadLittleEndian(body)) {
+          return Error(Errc::kCorruption, "a snapshot chunk arrived damaged");
+        }
+        return to.Append(name, offset, body.substr(kChecksumBytes));
+      },
+      [size](Pull& pull, const Status& status) {
+        if (!status && status.error() == Errc::kCorruption) {
+          return pull.AskAgain(status.error(), size);
+        }
+        pull.OnWritten(status, size);
+      });
+}
+
+void SnapshotFetch::Pull::AskAgain(const Error& why, std::uint32_t size) {
+  SOMETIMES(snapshot_chunk_asked_again);
+  if (why == Errc::kNotFound || ++tries >= kTriesPerChunk) {
+    return Finish(Error(why.code(), "a snapshot chunk did not arrive: " + why.detail()));
   }
+  AskChunk(size);
+}
+
+void SnapshotFetch::Pull::OnWritten(const Status& status, std::uint32_t size) {
+  if (!status) return Finish(status.error());
   tries = 0;
-  const Status written =
-      staging->Append(info.files[file].first, offset, body.substr(kChecksumBytes));
-  if (!written) return Finish(written.error());
   offset += size;
   received += size;
   NextChunk();
+}
+
+void SnapshotFetch::Pull::OnPrepared(const Status& status) {
+  if (!status) SOMETIMES(snapshot_refused_by_engine);
+  if (!status) return Finish(status.error());
+  Finish(std::move(staging));
 }
 
 void SnapshotFetch::Pull::Close() {

@@ -24,12 +24,21 @@ std::string Checksummed(std::string_view bytes) {
   return out;
 }
 
+// On one of the disk's threads.
+RpcResponse ReadChunk(const store::SnapshotSource& source, const SnapshotRead& read) {
+  const Result<std::string> bytes = source.Read(read.file, read.offset, read.size);
+  if (!bytes) return Refuse(bytes.error());
+  RpcResponse response;
+  response.body = Checksummed(*bytes);
+  return response;
+}
+
 }  // namespace
 
 void SnapshotServer::Open(ShardHost& host, Executor& executor, RpcReply reply) {
   DropIdle(executor.Now());
   const Slot at_least = host.facts().applied;
-  host.OpenSnapshot([this, &executor, key = host.key(), at_least,
+  host.OpenSnapshot([this, &executor, key = host.key(), disk = &host.disk(), at_least,
                      reply = std::move(reply)](Result<ShardHost::SnapshotPin> source) {
     if (!source) return reply(Refuse(source.error()));
     const std::uint64_t id = ++last_id_;
@@ -37,23 +46,23 @@ void SnapshotServer::Open(ShardHost& host, Executor& executor, RpcReply reply) {
     for (const store::SnapshotFile& file : (*source)->files()) {
       info.files.emplace_back(file.name, file.bytes);
     }
-    open_[id] = {key, *source, executor.Now()};
+    open_[id] = {key, disk, *source, executor.Now()};
     RpcResponse response;
     response.body = Encode(info);
     reply(std::move(response));
   });
 }
 
-void SnapshotServer::Read(const SnapshotRead& read, Instant now, const RpcReply& reply) {
+void SnapshotServer::Read(const SnapshotRead& read, Executor& executor, RpcReply reply) {
   const auto open = open_.find(read.id);
   if (open == open_.end()) return reply(Refuse(Error(Errc::kNotFound, "the snapshot is gone")));
   if (read.size > kMaxChunk) return reply(Refuse(Errc::kTooLarge));
-  open->second.last_used = now;
-  Result<std::string> bytes = open->second.source->Read(read.file, read.offset, read.size);
-  if (!bytes) return reply(Refuse(bytes.error()));
-  RpcResponse response;
-  response.body = Checksummed(*bytes);
-  reply(std::move(response));
+  open->second.last_used = executor.Now();
+  open->second.disk->RunInBackground(
+      [source = open->second.source, read, &executor, reply = std::move(reply)] {
+        auto response = std::make_shared<RpcResponse>(ReadChunk(*source, read));
+        executor.Post([response, reply] { reply(std::move(*response)); });
+      });
 }
 
 void SnapshotServer::DropReplica(ReplicaKey key) {

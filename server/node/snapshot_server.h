@@ -15,7 +15,7 @@ namespace decree::node {
 class SnapshotServer {
  public:
   void Open(ShardHost& host, Executor& executor, RpcReply reply);
-  void Read(const SnapshotRead& read, Instant now, const RpcReply& reply);
+  void Read(const SnapshotRead& read, Executor& executor, RpcReply reply);
   void Close(std::uint64_t id) { open_.erase(id); }
   void DropReplica(ReplicaKey key);
   void DropIdle(Instant now);
@@ -24,6 +24,7 @@ class SnapshotServer {
  private:
   struct OpenSnapshot {
     ReplicaKey key;
+    store::Disk* disk;
     std::shared_ptr<store::SnapshotSource> source;
     Instant last_used;
   };

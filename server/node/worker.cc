@@ -228,7 +228,7 @@ void Worker::Handle(RpcRequest&& request, RpcReply&& reply) {
   if (request.method == Method::kReplicaStatus) return HandleStatus(request, reply);
   if (request.method == Method::kSnapshotRead) {
     return With<SnapshotRead>(request, reply, [this](SnapshotRead&& read, RpcReply&& r) {
-      snapshots_.Read(read, executor_->Now(), r);
+      snapshots_.Read(read, *executor_, std::move(r));
     });
   }
   if (request.method == Method::kSnapshotClose) {

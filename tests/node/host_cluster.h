@@ -208,7 +208,7 @@ inline void HostNode::Handle(const RpcRequest& request, RpcReply reply) {
   if (request.method == Method::kSnapshotOpen) {
     snapshots_.Open(*host, executor(), std::move(reply));
   } else if (request.method == Method::kSnapshotRead) {
-    snapshots_.Read(*Decode<SnapshotRead>(request.body), executor().Now(), reply);
+    snapshots_.Read(*Decode<SnapshotRead>(request.body), executor(), std::move(reply));
   } else {
     snapshots_.Close(Decode<SnapshotClose>(request.body)->id);
     reply({});

@@ -202,5 +202,28 @@ TEST_F(ScenarioTest, AMachineThatMissedMuchCatchesUpBySnapshot) {
   ExpectAllIsWell();
 }
 
+// A shard that is written once and never again would pin its segment for good: its rows stay
+// below the flush limit, and its votes stay needed.
+TEST_F(ScenarioTest, AColdShardDoesNotHoldTheLogOfItsDiskAboveItsGoal) {
+  ClusterOptions options;
+  options.log_goal_bytes = 50'000;
+  Form(3, options);
+  for (std::uint32_t shard = 0; shard < options.shards; ++shard) {
+    const std::string key = cluster_->KeyOf(ShardId{shard});
+    ASSERT_EQ(cluster_->Put(1, key, std::string(20'000, 'c')).code, Errc::kOk);
+  }
+  const auto some_disk_is_pinned = [this] {
+    for (MachineId id = 1; id <= 3; ++id) {
+      if (cluster_->node(id).disk(0).log().OldestPin()) return true;
+    }
+    return false;
+  };
+  ASSERT_TRUE(some_disk_is_pinned());
+  EXPECT_TRUE(world_.RunUntil([&] { return !some_disk_is_pinned(); }, 10 * kSeconds));
+  cluster_->node(2).Crash();  // what the log let go of is in the rows
+  cluster_->node(2).Boot();
+  ExpectAllIsWell();
+}
+
 }  // namespace
 }  // namespace decree::sim

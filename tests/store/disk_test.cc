@@ -111,6 +111,25 @@ TEST_P(DiskTest, UncommittedStagingIsInvisibleAndDropped) {
   EXPECT_EQ(*disk().ListRows(), std::vector<ReplicaKey>{Key(99, 1)});
 }
 
+TEST_P(DiskTest, PrepareFindsDamageWhileTheRowsAreStillOpen) {
+  const auto engine = *disk().OpenRows(key_);
+  const auto source = Snapshot("new");
+  auto damaged = *disk().Stage(key_);
+  ASSERT_TRUE(damaged->Append(source->files().front().name, 0, "x"));
+  EXPECT_EQ(damaged->Prepare().error(), Errc::kCorruption);
+  auto good = *disk().Stage(key_);
+  ASSERT_TRUE(Fill(*good, *source));
+  EXPECT_TRUE(good->Prepare());
+  EXPECT_TRUE(WriteRow(*engine, "row", "old"));
+}
+
+TEST_P(DiskTest, BackgroundJobsRun) {
+  EXPECT_EQ(Await<int>([this](std::function<void(int)> done) {
+              disk().RunInBackground([done] { done(7); });
+            }),
+            7);
+}
+
 TEST_P(DiskTest, ChunksMayBeSentAgainButLeaveNoHoles) {
   const auto source = Snapshot("new");
   auto staging = *disk().Stage(key_);

@@ -262,6 +262,7 @@ TEST_F(FileDiskTest, RemovedRowsGiveTheirFilesBack) {
   PutRow(*disk, "x");
   ASSERT_TRUE(disk->RemoveRows(key_));
   EXPECT_TRUE(fs::is_empty(Path("rows")));
+  disk.reset();  // they are unlinked in the background
   EXPECT_TRUE(fs::is_empty(Path("staging")));
 }
 

@@ -169,6 +169,7 @@ COVERED_BY = {
     "server/node/boot.cc": ("tests/sim/scenario_test.cc", "whole nodes start, join, restart"),
     "server/node/control.cc": ("tests/sim/scenario_test.cc", "whole nodes start, join, restart"),
     "server/node/control_replicas.cc": ("tests/sim/scenario_test.cc", "replicas come and go"),
+    "server/node/log_relief.cc": ("tests/sim/scenario_test.cc", "a cold shard and its disk's log"),
     "server/node/node_core.cc": ("tests/sim/scenario_test.cc", "whole nodes"),
     "server/node/placement_desk.cc": ("tests/sim/scenario_test.cc", "the placement group"),
     "server/node/placement_link.cc": ("tests/sim/scenario_test.cc", "calls to placement"),
