@@ -45,7 +45,7 @@ Result<Client> Context::Connect(std::chrono::milliseconds timeout) const {
 }
 
 Client& Context::db() {
-  if (!client_) client_.emplace(std::move(*Connect(timeout_)));  // Prepare has checked the options
+  if (!client_) client_.emplace(*Connect(timeout_));  // Prepare has checked the options
   return *client_;
 }
 

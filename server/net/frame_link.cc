@@ -26,13 +26,8 @@ void TuneSocket(tcp::socket& socket) {
              sizeof kUserTimeoutMs);
 }
 
-FrameLink::FrameLink(Worker& worker, tcp::socket socket, std::shared_ptr<Owner> owner,
-                     Outbox& outbox)
-    : worker_(worker),
-      socket_(std::move(socket)),
-      owner_(std::move(owner)),
-      outbox_(outbox),
-      buffer_(kFirstBuffer) {
+FrameLink::FrameLink(tcp::socket socket, std::shared_ptr<Owner> owner, Outbox& outbox)
+    : socket_(std::move(socket)), owner_(std::move(owner)), outbox_(outbox), buffer_(kFirstBuffer) {
   boost::system::error_code error;
   const auto remote = socket_.remote_endpoint(error);
   if (!error) remote_ = remote.address().to_string() + ":" + std::to_string(remote.port());

@@ -26,7 +26,7 @@ class FrameLink : public std::enable_shared_from_this<FrameLink> {
   };
 
   // The link keeps its owner alive until it is closed.
-  FrameLink(Worker& worker, tcp::socket socket, std::shared_ptr<Owner> owner, Outbox& outbox);
+  FrameLink(tcp::socket socket, std::shared_ptr<Owner> owner, Outbox& outbox);
 
   void Start(std::string first);  // writes `first` (a Hello) before anything from the outbox
   void OpenOutbox();              // from now on the outbox is written too
@@ -43,7 +43,6 @@ class FrameLink : public std::enable_shared_from_this<FrameLink> {
   void Write();
   void Fail(const std::string& reason);
 
-  Worker& worker_;
   tcp::socket socket_;
   std::shared_ptr<Owner> owner_;
   Outbox& outbox_;  // the owner's

@@ -30,7 +30,7 @@ NativeSession::NativeSession(Acceptor::Accepted accepted, NodeDoor& door,
       outbox_(kOutboxBytes) {}
 
 void NativeSession::Start() {
-  link_ = std::make_shared<FrameLink>(worker_, std::move(socket_), shared_from_this(), outbox_);
+  link_ = std::make_shared<FrameLink>(std::move(socket_), shared_from_this(), outbox_);
   remote_ = link_->remote();
   link_->Start(EncodeFrame(FrameType::kHello, identity_.ToHello()));
   link_->OpenOutbox();

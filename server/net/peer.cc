@@ -186,7 +186,7 @@ void Peer::Connect(const std::vector<tcp::endpoint>& endpoints, std::uint64_t at
 void Peer::OnConnected(tcp::socket socket) {
   dialling_.reset();
   state_ = State::kGreeting;
-  link_ = std::make_shared<FrameLink>(worker_, std::move(socket), shared_from_this(), outbox_);
+  link_ = std::make_shared<FrameLink>(std::move(socket), shared_from_this(), outbox_);
   const Hello hello = identity_.ToHello();
   said_node_ = hello.node.value;
   link_->Start(EncodeFrame(FrameType::kHello, hello));

@@ -1,6 +1,5 @@
 #include "server/net/peers.h"
 
-#include <algorithm>
 #include <map>
 #include <mutex>
 #include <span>
@@ -154,22 +153,18 @@ void Peers::Shutdown() {
 }
 
 void Peers::Send(std::vector<Envelope> envelopes) {
-  std::stable_sort(envelopes.begin(), envelopes.end(),
-                   [](const Envelope& a, const Envelope& b) { return a.to.node < b.to.node; });
+  std::map<NodeId, std::vector<Envelope>> by_node;
+  for (Envelope& envelope : envelopes) by_node[envelope.to.node].push_back(std::move(envelope));
   const NodeId here{impl_->identity.node.load()};
   std::string frames;
-  for (auto begin = envelopes.begin(); begin != envelopes.end();) {
-    const NodeId to = begin->to.node;
-    const auto end =
-        std::find_if(begin, envelopes.end(), [to](const Envelope& e) { return e.to.node != to; });
+  for (auto& [to, group] : by_node) {
     if (to == here) {
-      impl_->DeliverHere({std::make_move_iterator(begin), std::make_move_iterator(end)});
+      impl_->DeliverHere(std::move(group));
     } else if (const auto peer = impl_->Find(to, Channel::kControl)) {
       frames.clear();
-      AppendEnvelopes(frames, {begin, end}, impl_->log);
+      AppendEnvelopes(frames, group, impl_->log);
       peer->Send(frames);
     }
-    begin = end;
   }
 }
 

@@ -18,7 +18,7 @@ NodeCore::NodeCore(NodeConfig config, std::vector<Executor*> workers, Transport&
   impl_->transport = &transport;
   impl_->disks = std::move(disks);
   for (std::size_t i = 0; i < workers.size(); ++i) {
-    impl_->workers.push_back(std::make_unique<Worker>(*impl_, i, *workers[i]));
+    impl_->workers.push_back(std::make_unique<Worker>(*impl_, *workers[i]));
   }
   impl_->control = std::make_unique<Control>(*impl_);
 }

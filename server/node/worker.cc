@@ -41,9 +41,8 @@ class Worker::NodeCourier : public Courier {
   Worker* worker_;
 };
 
-Worker::Worker(NodeShared& node, std::size_t index, Executor& executor)
+Worker::Worker(NodeShared& node, Executor& executor)
     : node_(&node),
-      index_(index),
       executor_(&executor),
       courier_(std::make_unique<NodeCourier>(*this)),
       caller_(std::make_unique<Caller>(executor, *courier_)) {}

@@ -21,7 +21,7 @@ struct NodeShared;
 
 class Worker : public HostEnv {
  public:
-  Worker(NodeShared& node, std::size_t index, Executor& executor);
+  Worker(NodeShared& node, Executor& executor);
   ~Worker() override;
 
   // ---- any thread ----
@@ -61,7 +61,6 @@ class Worker : public HostEnv {
   void OnTimer();
 
   NodeShared* node_;
-  std::size_t index_;
   Executor* executor_;
   std::map<ReplicaKey, std::shared_ptr<ShardHost>> hosts_;
   std::set<std::pair<Instant, ReplicaKey>> wakes_;
