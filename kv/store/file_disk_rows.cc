@@ -86,19 +86,34 @@ Status FileDiskRows::Prepare(bool create) {
   return {};
 }
 
-Status FileDiskRows::CheckClosed(ReplicaKey key) {
-  const auto it = uses_.find(key);
-  if (it == uses_.end()) return {};
-  if (Status closed = it->second->AwaitClosed(); !closed) {
+// Waits without the mutex: the jobs waited for may stand behind one that needs it.
+Status FileDiskRows::AwaitClosed(ReplicaKey key) {
+  std::shared_ptr<RowsUse> use;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto it = uses_.find(key);
+    if (it == uses_.end()) return {};
+    use = it->second;
+  }
+  if (Status closed = use->AwaitClosed(); !closed) {
     return Error(Errc::kConflict, RowPath(key) + ": " + closed.error().detail());
   }
-  uses_.erase(it);
+  const std::lock_guard lock(mutex_);
+  const auto it = uses_.find(key);
+  if (it != uses_.end() && it->second == use) uses_.erase(it);
   return {};
 }
 
+// The caller holds the mutex.
+Status FileDiskRows::CheckUnused(ReplicaKey key) const {
+  if (!uses_.contains(key)) return {};
+  return Error(Errc::kConflict, RowPath(key) + ": they are open");
+}
+
 Result<std::unique_ptr<Engine>> FileDiskRows::Open(ReplicaKey key) {
+  if (Status closed = AwaitClosed(key); !closed) return closed.error();
   const std::lock_guard lock(mutex_);
-  if (Status closed = CheckClosed(key); !closed) return closed.error();
+  if (Status unused = CheckUnused(key); !unused) return unused.error();
   return OpenLocked(key);
 }
 
@@ -133,8 +148,9 @@ Status FileDiskRows::MoveAside(const std::string& path) {
 }
 
 Status FileDiskRows::Remove(ReplicaKey key) {
+  if (Status closed = AwaitClosed(key); !closed) return closed;
   const std::lock_guard lock(mutex_);
-  if (Status closed = CheckClosed(key); !closed) return closed;
+  if (Status unused = CheckUnused(key); !unused) return unused;
   if (Status finished = FinishReplace(RowPath(key)); !finished) return finished;
   if (!Exists(RowPath(key))) return {};
   return MoveAside(RowPath(key));
@@ -174,8 +190,9 @@ Status FileDiskRows::CheckStaged(const std::string& staged) {
 }
 
 Result<std::unique_ptr<Engine>> FileDiskRows::Replace(ReplicaKey key, const std::string& staged) {
+  if (Status closed = AwaitClosed(key); !closed) return closed.error();
   const std::lock_guard lock(mutex_);
-  if (Status closed = CheckClosed(key); !closed) return closed.error();
+  if (Status unused = CheckUnused(key); !unused) return unused.error();
   const std::string path = RowPath(key);
   if (Status finished = FinishReplace(path); !finished) return finished.error();
   if (Status renamed = RenameFile(staged, path + std::string(kNew), hook_); !renamed) {

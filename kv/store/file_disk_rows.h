@@ -39,7 +39,8 @@ class FileDiskRows {
  private:
   std::string RowPath(ReplicaKey key) const;
   std::string FreshName();
-  Status CheckClosed(ReplicaKey key);
+  Status AwaitClosed(ReplicaKey key);
+  Status CheckUnused(ReplicaKey key) const;
   Result<std::unique_ptr<Engine>> OpenLocked(ReplicaKey key);
   Status MoveAside(const std::string& path);
   Status FinishReplace(const std::string& path);

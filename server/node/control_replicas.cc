@@ -86,9 +86,10 @@ void Control::RemoveReplica(Catalog& catalog, ReplicaKey key, Opened done) {
   worker.executor().Post([this, &worker, &catalog, key, done = std::move(done)] {
     worker.CloseReplica(key);
     Executor& control = node_->workers[0]->executor();
-    catalog.disk().RunInBackground([&catalog, &control, key, done] {
-      const Status removed = catalog.disk().RemoveRows(key);
-      catalog.disk().log().Forget(key);
+    store::Disk& disk = catalog.disk();
+    disk.RunInBackground([&catalog, &disk, &control, key, done] {
+      const Status removed = disk.RemoveRows(key);
+      disk.log().Forget(key);
       control.Post(
           [&catalog, key, removed, done] { done(removed ? catalog.DropShell(key) : removed); });
     });

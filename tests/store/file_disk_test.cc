@@ -7,6 +7,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <future>
 
 #include "tests/store/temp_dir.h"
 #include "tests/store/test_disk.h"
@@ -264,6 +265,26 @@ TEST_F(FileDiskTest, RemovedRowsGiveTheirFilesBack) {
   EXPECT_TRUE(fs::is_empty(Path("rows")));
   disk.reset();  // they are unlinked in the background
   EXPECT_TRUE(fs::is_empty(Path("staging")));
+}
+
+// One background thread: the removal in front of the flush needs what an opening that waits for the
+// flush must not hold.
+TEST_F(FileDiskTest, OpeningWaitsForJobsWithoutHinderingOthers) {
+  FileDiskOptions options = Options();
+  options.background_threads = 1;
+  auto disk = *OpenFileDisk(options);
+  auto engine = *disk->OpenRows(key_);
+  ASSERT_TRUE(WriteRow(*engine, "row", "x"));
+  std::promise<void> release;
+  std::promise<Status> removed;
+  disk->RunInBackground([gate = release.get_future().share()] { gate.wait(); });
+  disk->RunInBackground([&] { removed.set_value(disk->RemoveRows(Key(7, 7))); });
+  engine->Flush([](const Status&) {});
+  engine.reset();
+  auto reopened = std::async(std::launch::async, [&] { return disk->OpenRows(key_); });
+  release.set_value();
+  EXPECT_TRUE(removed.get_future().get());
+  EXPECT_TRUE(reopened.get());
 }
 
 TEST_F(FileDiskTest, SnapshotsRemoveTheirLinks) {
