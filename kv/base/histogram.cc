@@ -4,6 +4,7 @@
 #include <bit>
 #include <cmath>
 #include <cstdio>
+#include <limits>
 
 namespace decree {
 namespace {
@@ -27,6 +28,12 @@ std::uint64_t TopOf(std::size_t bucket) {
   return ((bucket - shift * kSteps + 1) << shift) - 1;
 }
 
+// 292 years in all: enough for what was measured, not for what a test may record.
+std::int64_t SaturatingSum(std::int64_t a, std::int64_t b) {
+  std::int64_t sum = 0;
+  return __builtin_add_overflow(a, b, &sum) ? std::numeric_limits<std::int64_t>::max() : sum;
+}
+
 }  // namespace
 
 Histogram::Histogram() : buckets_(kBuckets) {}
@@ -35,7 +42,7 @@ void Histogram::Record(std::int64_t ns) {
   const std::int64_t value = std::max<std::int64_t>(ns, 0);
   ++buckets_[BucketOf(static_cast<std::uint64_t>(value))];
   ++count_;
-  sum_ += value;
+  sum_ = SaturatingSum(sum_, value);
   min_ = std::min(min_, value);
   max_ = std::max(max_, value);
 }
@@ -43,7 +50,7 @@ void Histogram::Record(std::int64_t ns) {
 void Histogram::Merge(const Histogram& other) {
   for (std::size_t i = 0; i < kBuckets; ++i) buckets_[i] += other.buckets_[i];
   count_ += other.count_;
-  sum_ += other.sum_;
+  sum_ = SaturatingSum(sum_, other.sum_);
   min_ = std::min(min_, other.min_);
   max_ = std::max(max_, other.max_);
 }

@@ -22,6 +22,11 @@ namespace {
 std::size_t allocated_bytes = 0;
 }  // namespace
 
+// Sanitizers bring operators of their own, and limits to one allocation.
+#if !defined(__has_feature)
+#define __has_feature(x) 0
+#endif
+#if !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer)
 // NOLINTBEGIN: the global operators, to count what decoding takes.
 void* operator new(std::size_t size) {
   allocated_bytes += size;
@@ -31,6 +36,7 @@ void* operator new(std::size_t size) {
 void operator delete(void* memory) noexcept { std::free(memory); }
 void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 // NOLINTEND
+#endif
 
 namespace decree {
 namespace {

@@ -80,7 +80,7 @@ TEST_F(ClientTest, ShardCountComesFromTheMap) { EXPECT_EQ(*Connect().ShardCount(
 TEST_F(ClientTest, NobodyThereIsUnavailableWithinTheTimeout) {
   const std::string address = store_.address();
   store_.Leave();
-  Client db = std::move(*Client::Connect("decree://" + address + "/?timeout=200ms"));
+  Client db = *Client::Connect("decree://" + address + "/?timeout=200ms");
   const auto started = std::chrono::steady_clock::now();
   const auto got = db.Get("k");
   ASSERT_FALSE(got);

@@ -1,6 +1,7 @@
 #include "tests/linearizability/checker.h"
 
 #include <algorithm>
+#include <map>
 #include <unordered_set>
 
 #include "tests/linearizability/model.h"
@@ -179,9 +180,10 @@ std::string Describe(const Operation& operation) {
 }
 
 Answer CheckKey(const std::vector<Operation>& history, std::uint64_t step_limit) {
-  std::vector<Operation> sorted = history;
-  std::stable_sort(sorted.begin(), sorted.end(),
-                   [](const Operation& a, const Operation& b) { return a.called < b.called; });
+  std::multimap<std::uint64_t, const Operation*> by_call;  // equal ones stay in their order
+  for (const Operation& operation : history) by_call.emplace(operation.called, &operation);
+  std::vector<Operation> sorted;
+  for (const auto& [called, operation] : by_call) sorted.push_back(*operation);
   return Search(sorted, step_limit).Run();
 }
 

@@ -47,11 +47,9 @@ void World::After(Nanos delay, Task task) {
 void World::End(Life& life) {
   life.alive = false;
   std::vector<Event> dead;
-  const auto kept = std::stable_partition(heap_.begin(), heap_.end(), [&life](const Event& event) {
-    return event.life.get() != &life;
-  });
-  std::move(kept, heap_.end(), std::back_inserter(dead));
-  heap_.erase(kept, heap_.end());
+  std::vector<Event> kept;
+  for (Event& event : heap_) (event.life.get() == &life ? dead : kept).push_back(std::move(event));
+  heap_ = std::move(kept);
   std::make_heap(heap_.begin(), heap_.end(), Later);
   Trace("end of life", life.machine, life.generation, dead.size());
 }
