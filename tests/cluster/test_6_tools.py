@@ -28,6 +28,32 @@ def test_exit_codes_are_those_of_the_contract(cluster):
     expect(status == 5 and error, f"nobody there is 5: {status} {error!r}")
 
 
+def test_the_planner_can_be_asked_without_a_cluster(cluster):
+    def ask(description, *flags):
+        done = subprocess.run([cluster.program("decree-plan-sim"), *flags], timeout=60, check=False,
+                              input=description.encode(), stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE)
+        return done.returncode, done.stdout, done.stderr
+
+    disk = '{"disks": [1000000000000]}'
+    described = ('{"nodes": [%s, %s, %s], "shards": [{"bytes": 1000000, "count": 64}],'
+                 ' "events": [{"add_node": %s}, {"kill": 2}]}' % (disk, disk, disk, disk))
+    status, out, error = ask(described, "--json")
+    expect(status == 0, f"plan-sim: {status} {error!r}")
+    start, added, killed = json.loads(out)
+    expect([d["copies"] for d in start["disks"]] == [64, 64, 64], f"at the start: {start['disks']}")
+    expect(all(47 <= d["copies"] <= 49 for d in added["disks"]), f"a fourth: {added['disks']}")
+    expect(added["bytes_moved"] <= 1.1 * added["bytes_least"], "bytes of the fourth node")
+    expect(sum(d["copies"] for d in killed["disks"]) == 192, f"a dead one: {killed['disks']}")
+    status, out, _ = ask(described)
+    expect(status == 0 and out.count(b"at rest") == 3, f"as text: {status} {out!r}")
+    expect(ask(described.replace('"kill": 2', '"kill": 7'))[0] == 1, "a refused event is 1")
+    for bad in ("", "[]", "{}", described.replace("kill", "slay"),
+                described.replace("64", "63"), described.replace("1000000", '"x"')):
+        status, _, error = ask(bad)
+        expect(status == 2 and error.startswith(b"error: "), f"{bad!r}: {status} {error!r}")
+
+
 def test_usage_errors_of_the_daemon_are_2(cluster):
     for flags in (["--shards", "3"], ["--no-such-flag"], ["--listen", "nonsense"]):
         done = subprocess.run(

@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "placement_fixture.h"
-#include "rebalance/planner.h"
+#include "rebalance/plan_sim.h"
 
 namespace decree::rebalance {
 
@@ -35,20 +35,7 @@ class PlannedCluster : public TestCluster {
     EXPECT_EQ(started.code, Errc::kOk) << started.detail;
     if (started.code != Errc::kOk) return false;
     const MoveRecord move = *state.Move(MoveId{started.version});
-    consensus::Config config = ConfigOf(move.shard);
-    config.epoch = config.epoch.Next();
-    for (auto* members : {&config.voters, &config.learners}) {
-      std::erase_if(*members, [&](const auto& m) {
-        return m.id == move.source.replica || m.id == move.target.replica;
-      });
-    }
-    config.learners.push_back({move.target.replica, move.target.node});
-    while (config.voters.size() % 2 == 0 ||
-           (config.voters.size() + 2 <= WantedCopies(state.settings(), move.shard) &&
-            config.learners.size() >= 2)) {
-      config.voters.push_back(config.learners.back());
-      config.learners.pop_back();
-    }
+    const consensus::Config config = MembersAfter(state, move);
     for (const Stage stage : {Stage::kAddLearner, Stage::kSnapshot, Stage::kCatchUp, Stage::kVerify,
                               Stage::kSeal, Stage::kActivate}) {
       To(move.id, stage);
