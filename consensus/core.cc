@@ -38,8 +38,7 @@ Replica::Core::Core(ReplicaId self, Recovered recovered, const Options& options,
   learn_.progress_at = now;
   // A restart ends leadership: whatever this replica led, it begins as a follower (P2).
   ResetElectionTimer();
-  const bool fresh = !promised_ && options_.campaign_at_once;
-  if (SelfVotes() && (Alone() || fresh)) election_deadline_ = now;
+  if (SelfVotes() && Alone()) election_deadline_ = now;
   out_ = Output{};
 }
 

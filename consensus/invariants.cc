@@ -45,8 +45,12 @@ void Invariants::Stepped(const Replica& replica, const Output& output) {
     // A snapshot may skip slots, nothing may come twice.
     if (c.slot <= seen.emitted) Violate(self, "INV-8 handed out again: " + ToString(c.slot));
     seen.emitted = c.slot;
+    if (decided_.count(c.slot) == 0) {
+      Violate(self, "INV-10 chosen without durable votes: slot " + ToString(c.slot));
+    }
     Decide(self, c.slot, c.decree);
   }
+  KnowChosen(seen, replica.trimmed());  // in the rows: flushed, or received with a snapshot
   auto& votes = seen.durable_votes;
   votes.erase(votes.begin(), votes.upper_bound(replica.trimmed()));
 }
@@ -97,11 +101,13 @@ void Invariants::Durable(ReplicaId replica, const Persist& record) {
   }
   for (const Vote& vote : record.votes) CheckVote(replica, vote);
   for (const ChosenDecree& c : record.chosen) {
+    seen.stored_chosen.insert(c.slot);
     const auto known = decided_.find(c.slot);
     if (known != decided_.end() && known->second.hash != HashOf(c.decree)) {
       Violate(replica, "INV-1 learned another value at slot " + ToString(c.slot));
     }
   }
+  KnowChosen(seen, record.watermark);
 }
 
 void Invariants::CheckVote(ReplicaId replica, const Vote& vote) {
@@ -129,28 +135,40 @@ void Invariants::CheckVote(ReplicaId replica, const Vote& vote) {
 }
 
 void Invariants::Sent(ReplicaId from, const Message& message) {
-  if (const auto* promise = std::get_if<Promise>(&message)) CheckPromise(from, *promise);
-  if (const auto* accepted = std::get_if<Accepted>(&message)) CheckAccepted(from, *accepted);
+  const auto acknowledged = [&](const auto& m) {
+    CheckPromised(from, m.promised);
+    if (m.promised == m.ballot) CheckVoted(from, m.ballot, m.voted);
+  };
+  if (const auto* promise = std::get_if<Promise>(&message)) CheckPromised(from, promise->promised);
+  if (const auto* accepted = std::get_if<Accepted>(&message)) acknowledged(*accepted);
+  if (const auto* reply = std::get_if<HeartbeatReply>(&message)) acknowledged(*reply);
 }
 
-void Invariants::CheckPromise(ReplicaId from, const Promise& m) {
-  if (m.promised > seen_[from].durable_promised) {
-    Violate(from, "INV-5 promise said before it was durable: " + ToString(m.promised));
+void Invariants::CheckPromised(ReplicaId from, const Ballot& promised) {
+  if (promised > seen_[from].durable_promised) {
+    Violate(from, "INV-5 promise said before it was durable: " + ToString(promised));
   }
 }
 
-void Invariants::CheckAccepted(ReplicaId from, const Accepted& m) {
-  if (m.promised > seen_[from].durable_promised) {
-    Violate(from, "INV-5 promise said before it was durable: " + ToString(m.promised));
-  }
-  if (m.promised != m.ballot) return;
-  for (Slot slot = decided_to_.Next(); slot <= m.voted; slot = slot.Next()) {
-    if (decided_.count(slot) != 0) continue;
-    const auto cast = votes_.find({slot, m.ballot});
+void Invariants::CheckVoted(ReplicaId from, const Ballot& ballot, Slot voted) {
+  const Seen& seen = seen_[from];
+  for (Slot slot = seen.durable_chosen.Next(); slot <= voted; slot = slot.Next()) {
+    if (seen.stored_chosen.count(slot) != 0) continue;
+    const auto cast = votes_.find({slot, ballot});
     if (cast == votes_.end() || cast->second.voters.count(from) == 0) {
       Violate(from, "INV-5 vote said before it was durable: slot " + ToString(slot));
       return;
     }
+  }
+}
+
+void Invariants::KnowChosen(Seen& seen, Slot upto) {
+  seen.durable_chosen = std::max(seen.durable_chosen, upto);
+  auto& stored = seen.stored_chosen;
+  stored.erase(stored.begin(), stored.upper_bound(seen.durable_chosen));
+  while (!stored.empty() && *stored.begin() == seen.durable_chosen.Next()) {
+    seen.durable_chosen = *stored.begin();
+    stored.erase(stored.begin());
   }
 }
 
@@ -170,6 +188,7 @@ void Invariants::Restarted(const Replica& replica) {
   seen.promised = replica.promised();
   seen.chosen = replica.chosen();
   seen.emitted = replica.applied();
+  KnowChosen(seen, replica.chosen());  // found on the disk
 }
 
 void Invariants::Forget(Slot below) {

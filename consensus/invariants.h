@@ -7,11 +7,13 @@
 //   INV-3  a promise never falls, neither in memory nor across a restart once it was durable.
 //   INV-4  no vote below a durable promise, and none of a replica that is no voter of the ballot's
 //          epoch.
-//   INV-5  what a Promise or Accepted said is durable when it leaves (P7).
+//   INV-5  what a Promise, Accepted or HeartbeatReply said is durable when it leaves (P7): the
+//          promise, and for each slot it covers a vote in that ballot or the chosen value.
 //   INV-6  durable votes survive a restart, unless superseded (chosen, a higher ballot, trimmed).
 //   INV-7  nothing is chosen after a Seal in its epoch; the slot after it holds EpochStart.
 //   INV-8  chosen never falls within a life; decrees are handed out in slot order, without gaps.
 //   INV-9  replicas agree on the voters and the first slot of an epoch.
+//   INV-10 what is handed out as chosen has a majority of durable votes in one ballot (P4).
 #pragma once
 
 #include <cstdint>
@@ -60,6 +62,8 @@ class Invariants {
     Slot emitted;             // in this life
     Ballot durable_promised;  // ever
     std::map<Slot, Ballot> durable_votes;
+    Slot durable_chosen;  // contiguous: by watermark, by records, or in the rows
+    std::set<Slot> stored_chosen;
   };
 
   void Violate(ReplicaId replica, const std::string& what);
@@ -67,8 +71,9 @@ class Invariants {
   void CheckSealNeighbours(ReplicaId replica, Slot slot);
   void CheckConfig(const Replica& replica);
   void CheckVote(ReplicaId replica, const Vote& vote);
-  void CheckPromise(ReplicaId from, const Promise& m);
-  void CheckAccepted(ReplicaId from, const Accepted& m);
+  void CheckPromised(ReplicaId from, const Ballot& promised);
+  void CheckVoted(ReplicaId from, const Ballot& ballot, Slot voted);
+  static void KnowChosen(Seen& seen, Slot upto);
   void Forget(Slot below);
 
   std::map<Epoch, Config> configs_;

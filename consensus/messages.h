@@ -24,7 +24,7 @@ struct PreVoteReply {
   DECREE_FIELDS(ballot, granted, promised, chosen)
 };
 
-// P1. `transfer` marks a campaign ordered by the old leader: it skips pre-vote.
+// P1: asks for a promise and for everything voted or chosen from `from` on.
 struct Prepare {
   Ballot ballot;
   Slot from;

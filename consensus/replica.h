@@ -21,7 +21,6 @@ struct Options {
   Duration election_max = 500ms;
   std::size_t max_inflight = 64;          // slots proposed and not yet chosen
   std::size_t max_page_bytes = 1u << 20;  // of a Promise, Accept or Learned message
-  bool campaign_at_once = false;          // first leader of a fresh one-replica shard: do not wait
 };
 
 enum class Role : std::uint8_t { kFollower, kPreCandidate, kCandidate, kLeader };

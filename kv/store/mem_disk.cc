@@ -21,6 +21,7 @@ using OpenTables = std::map<ReplicaKey, std::weak_ptr<MemTable>>;
 struct MemDisk::Impl {
   explicit Impl(MemDiskOptions with) : options(std::move(with)), core(std::make_shared<MemCore>()) {
     core->background = options.background;
+    core->on_durable = options.on_durable;
     if (!core->background) core->background = [](Task task) { task(); };
   }
 

@@ -16,6 +16,8 @@ struct MemDiskOptions {
   Incarnation incarnation{1};
   // How background work (fsync, flush, checkpoint) is run: called with a task; default: at once.
   std::function<void(Task)> background;
+  // Sees each log record when it is durable, before its append reports. For checkers.
+  std::function<void(ReplicaKey, const consensus::Persist&)> on_durable;
   std::uint64_t capacity_bytes = std::uint64_t{1} << 40;
   std::uint64_t log_goal_bytes = std::uint64_t{256} << 20;  // above it OldestPin names a replica
 };

@@ -36,6 +36,7 @@ struct MemLog::Queue : std::enable_shared_from_this<MemLog::Queue> {
         if (core->dead) return;
         if (core->syncs_fail) status = Error(Errc::kIo, "injected: the log no longer syncs");
       }
+      if (status && core->on_durable) core->on_durable(queued.key, queued.record);
       if (queued.done) queued.done(status);
     }
     bool more = false;

@@ -19,6 +19,7 @@
 #include "kv/base/executor.h"
 #include "kv/base/log_sink.h"
 #include "kv/store/disk.h"
+#include "server/node/host_watch.h"
 #include "server/node/transport.h"
 
 namespace decree::node {
@@ -38,6 +39,7 @@ struct NodeConfig {
   std::uint64_t flush_bytes = std::uint64_t{4}
                               << 20;  // unflushed rows of a shard that ask for a flush
   LogSink log;
+  HostWatch* watch = nullptr;                             // outlives the node
   std::function<void(const std::string&)> on_disks_lost;  // the last disk failed: end with an error
 };
 

@@ -26,10 +26,10 @@ Result<std::shared_ptr<ShardHost>> ShardHost::Open(HostEnv& env, store::Disk& di
   recovered->config = host->facts().config;
   recovered->applied = host->facts().applied;
   host->flushed_ = host->facts().applied;
-  consensus::Options options = env.config().consensus;
-  options.campaign_at_once = !recovered->promised && recovered->config.voters.size() == 1;
-  host->replica_ = std::make_unique<consensus::Replica>(key.replica, std::move(*recovered), options,
+  host->replica_ = std::make_unique<consensus::Replica>(key.replica, std::move(*recovered),
+                                                        env.config().consensus,
                                                         env.executor().RandomWord(), host->Now());
+  if (env.config().watch) env.config().watch->Opened(key, *host->replica_);
   return host;
 }
 
@@ -75,6 +75,7 @@ void ShardHost::Pump() {
   Instant wake = kNever;
   for (bool busy = true; busy && !closed_;) {
     consensus::Output output = replica_->TakeOutput();
+    if (env_->config().watch) env_->config().watch->Stepped(key_, *replica_, output);
     wake = output.wake_at;
     busy = output.persist || !output.send.empty() || !output.send_after_persist.empty() ||
            !output.chosen.empty() || !output.reads.empty() || output.snapshot ||

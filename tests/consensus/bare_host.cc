@@ -39,6 +39,7 @@ BareHost::BareHost(Member self, const Config& genesis, const Options& options, s
 void BareHost::Start(Instant now) {
   applied_ = disk_.rows;
   applied_config_ = disk_.rows_config;
+  rows_ = disk_.rows_hold;
   replica_.emplace(self_.id, disk_.Recover(), options_, ++seed_ * 0x9E3779B97F4A7C15u, now);
   if (invariants_ != nullptr) invariants_->Restarted(*replica_);
   TakeOutput(now);
@@ -113,6 +114,7 @@ void BareHost::Apply(Instant now) {
     if (c.slot <= applied_) continue;
     applied_config_ = Advance(applied_config_, c.slot, c.decree);
     applied_ = c.slot;
+    rows_[c.slot] = Invariants::HashOf(c.decree);
   }
   if (replica_->applied() == applied_) return;
   replica_->Applied(now, applied_);
@@ -122,6 +124,7 @@ void BareHost::Apply(Instant now) {
 void BareHost::Flush() {
   disk_.rows = applied_;
   disk_.rows_config = applied_config_;
+  disk_.rows_hold = rows_;
 }
 
 void BareHost::TrimLog() {
@@ -129,11 +132,12 @@ void BareHost::TrimLog() {
   replica_->Trim(disk_.rows);
 }
 
-void BareHost::InstallSnapshot(Instant now, Slot slot, const Config& config) {
+void BareHost::InstallSnapshot(Instant now, Slot slot, const Config& config, BareRows rows) {
   snapshot.reset();
   if (slot <= replica_->chosen()) return;
   disk_.rows = applied_ = slot;
   disk_.rows_config = applied_config_ = config;
+  disk_.rows_hold = rows_ = std::move(rows);
   replica_->InstalledSnapshot(now, slot, config);
   TakeOutput(now);
 }

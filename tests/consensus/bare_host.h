@@ -14,6 +14,9 @@
 
 namespace decree::consensus::testing {
 
+// What the rows hold of each applied slot: its decree's hash.
+using BareRows = std::map<Slot, std::uint64_t>;
+
 // What survives a crash.
 struct BareDisk {
   Ballot promised;
@@ -22,6 +25,7 @@ struct BareDisk {
   Slot watermark;
   Slot rows;           // flushed
   Config rows_config;  // as of rows
+  BareRows rows_hold;
   void Write(const Persist& record);
   void Trim();
   Recovered Recover() const;
@@ -58,11 +62,13 @@ class BareHost {
   void Apply(Instant now);  // everything handed out
   void Flush();             // the rows as applied become durable
   void TrimLog();           // forget what is flushed
-  void InstallSnapshot(Instant now, Slot slot, const Config& config);
+  void InstallSnapshot(Instant now, Slot slot, const Config& config, BareRows rows = {});
   void TakeOutput(Instant now);  // after a call on replica() itself
 
   Slot applied() const { return applied_; }
   const Config& applied_config() const { return applied_config_; }
+  const BareRows& rows() const { return rows_; }
+  bool has_to_apply() const { return !to_apply_.empty(); }
 
   // ---- what came out; tests take it ----
   std::vector<Outgoing> outbox;
@@ -83,6 +89,7 @@ class BareHost {
   std::deque<ChosenDecree> to_apply_;
   Slot applied_;
   Config applied_config_;
+  BareRows rows_;
 };
 
 Member MemberOf(std::uint64_t id);

@@ -139,13 +139,6 @@ TEST(ElectionTest, Scenario24ARejoiningReplicaInflatesNoBallots) {
   EXPECT_EQ(c[3].replica().promised(), B(1, 1, 1));
 }
 
-TEST(ElectionTest, AFreshReplicaCampaignsAtOnceIfItShall) {
-  Options options;
-  options.campaign_at_once = true;
-  OneReplica r(GenesisOf({1, 2, 3}), options);
-  EXPECT_EQ(r->wake_at, r.now);
-}
-
 TEST(ElectionTest, ALoneReplicaCampaignsAtOnceAlsoAfterARestart) {
   ManualCluster c(GenesisOf({1}));
   c.Advance(1ms);

@@ -101,7 +101,8 @@ void ManualCluster::Crash(std::uint64_t id, std::size_t keep_writes) {
 void ManualCluster::Restart(std::uint64_t id) { (*this)[id].Start(now_); }
 
 void ManualCluster::Snapshot(std::uint64_t from, std::uint64_t to) {
-  (*this)[to].InstallSnapshot(now_, (*this)[from].applied(), (*this)[from].applied_config());
+  (*this)[to].InstallSnapshot(now_, (*this)[from].applied(), (*this)[from].applied_config(),
+                              (*this)[from].rows());
   Settle();
 }
 

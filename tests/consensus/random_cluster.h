@@ -19,12 +19,13 @@ struct ClusterOptions {
   std::size_t voters = 3;
   double loss = 0;
   double duplicate = 0;
-  double crash = 0;      // chance a chaos step crashes a host
-  double cut = 0;        // chance a chaos step cuts links
-  double duel = 0;       // chance somebody campaigns against a live leader
-  bool moves = false;    // replace, add and remove members
-  bool trims = false;    // flush and trim, so that laggards need snapshots
-  Duration slow_disk{};  // now and then a write takes so long
+  double crash = 0;       // chance a chaos step crashes a host
+  double cut = 0;         // chance a chaos step cuts links
+  double duel = 0;        // chance somebody campaigns against a live leader
+  bool moves = false;     // replace, add and remove members
+  bool trims = false;     // flush and trim, so that laggards need snapshots
+  Duration slow_disk{};   // now and then a write takes so long
+  Duration slow_apply{};  // decrees are applied up to so much later; 0: at once
   Options consensus;
 };
 
@@ -35,7 +36,7 @@ class RandomCluster {
 
   void Run(Duration duration);  // with chaos and clients
   // Everything broken is mended; then a command must be chosen by all and open moves must end.
-  void HealAndSettle();
+  void HealAndSettle();  // then every acknowledged command is in every voter's rows
 
   // Empty if all is well.
   std::string Failure() const;
@@ -46,7 +47,7 @@ class RandomCluster {
   const ClusterOptions& options() const { return options_; }
 
  private:
-  enum class Kind { kDeliver, kWrite, kTick, kChaos, kClient, kMover, kSnapshot };
+  enum class Kind { kDeliver, kWrite, kTick, kChaos, kClient, kMover, kSnapshot, kApply };
   struct Event {
     Instant at;
     std::uint64_t order = 0;
@@ -65,6 +66,7 @@ class RandomCluster {
     std::size_t writes_scheduled = 0;
     Instant wake = kNever;
     bool snapshot_scheduled = false;
+    bool apply_scheduled = false;
     bool destroyed = false;
   };
   struct Proposal {
@@ -111,6 +113,7 @@ class RandomCluster {
   void Mix(std::uint64_t word);
   void Fail(const std::string& what);
   bool Settled();
+  void CheckNothingIsLost();
 
   Random random_;
   ClusterOptions options_;

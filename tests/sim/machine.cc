@@ -24,6 +24,9 @@ store::MemDiskOptions Machine::DiskOptions(std::size_t i, std::shared_ptr<Life> 
   options.path = "n" + std::to_string(options_.id) + "/disk" + std::to_string(i);
   options.incarnation = Incarnation{options_.id * 1000 + i + 1};
   options.log_goal_bytes = options_.log_goal_bytes;
+  options.on_durable = [this](ReplicaKey key, const consensus::Persist& record) {
+    network_.core_checker().Durable(key, record);
+  };
   options.background = [this, life = std::move(life)](Task task) {
     const DiskTimes& times = options_.disk_times;
     Nanos delay = world_.Between(times.min_sync, times.max_sync);
@@ -36,6 +39,7 @@ store::MemDiskOptions Machine::DiskOptions(std::size_t i, std::shared_ptr<Life> 
 node::NodeConfig Machine::ConfigOfThisLife() {
   node::NodeConfig config = options_.config;
   config.advertise_rpc = AddressOf(options_.id);
+  config.watch = &network_.core_checker();
   config.on_disks_lost = [this](const std::string& why) {
     world_.Fail("node " + std::to_string(options_.id) + " stopped for good: " + why);
   };

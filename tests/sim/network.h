@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "kv/base/ids.h"
+#include "tests/sim/core_checker.h"
 #include "tests/sim/wire_checker.h"
 #include "tests/sim/world.h"
 
@@ -49,10 +50,11 @@ class Endpoint {
 class Network {
  public:
   Network(World& world, NetworkOptions options)
-      : world_(world), options_(options), checker_(world) {}
+      : world_(world), options_(options), checker_(world), core_checker_(world) {}
 
   NetworkOptions& options() { return options_; }
   WireChecker& checker() { return checker_; }
+  CoreChecker& core_checker() { return core_checker_; }
   void Attach(MachineId machine, Endpoint& endpoint);
   void Detach(MachineId machine);
   bool Attached(MachineId machine) const { return endpoints_.contains(machine); }
@@ -74,6 +76,7 @@ class Network {
   World& world_;
   NetworkOptions options_;
   WireChecker checker_;
+  CoreChecker core_checker_;
   std::map<MachineId, Endpoint*> endpoints_;
   std::set<std::pair<MachineId, MachineId>> cut_;
   std::map<std::pair<MachineId, MachineId>, Nanos> last_;  // ordered links

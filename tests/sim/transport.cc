@@ -37,6 +37,7 @@ void SimTransport::Send(std::vector<consensus::Envelope> envelopes) {
   std::map<NodeId, std::vector<consensus::Envelope>> by_node;
   for (consensus::Envelope& envelope : envelopes) {
     network_.checker().OnSend(envelope);
+    network_.core_checker().OnSend(envelope);
     by_node[envelope.to.node].push_back(std::move(envelope));
   }
   for (const auto& [node, batch] : by_node) {

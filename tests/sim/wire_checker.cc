@@ -31,7 +31,11 @@ void WireChecker::On(const Envelope& envelope, const consensus::Promise& promise
   SawPromised(envelope, promise.promised);
   if (promise.promised != promise.ballot) return;  // a rejection
   Pages& pages = pages_[{Who(envelope.shard, envelope.from.id), promise.ballot}];
-  pages.chosen = std::max(pages.chosen, promise.chosen);
+  // Another rendering of the same promise, after a crash or with more known: pages do not mix.
+  if (pages.chosen != promise.chosen || pages.trimmed != promise.trimmed ||
+      pages.pages != promise.pages) {
+    pages = Pages{promise.chosen, promise.trimmed, promise.pages, {}, {}};
+  }
   pages.seen.insert(promise.page);
   for (const consensus::PromisedSlot& slot : promise.slots) {
     if (slot.chosen) {

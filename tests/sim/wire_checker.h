@@ -36,6 +36,8 @@ class WireChecker {
   // Pages of one promise: until all are there, nothing can be missed in it.
   struct Pages {
     Slot chosen;
+    Slot trimmed;
+    std::uint32_t pages = 0;
     std::set<std::uint32_t> seen;
     std::map<Slot, consensus::PromisedSlot> slots;
   };

@@ -1,0 +1,30 @@
+// Holds all replicas of every shard to the invariants of consensus/invariants.h, at every event.
+#pragma once
+
+#include <map>
+
+#include "consensus/invariants.h"
+#include "server/node/host_watch.h"
+#include "tests/sim/world.h"
+
+namespace decree::sim {
+
+class CoreChecker : public node::HostWatch {
+ public:
+  explicit CoreChecker(World& world) : world_(world) {}
+
+  void Opened(ReplicaKey key, const consensus::Replica& replica) override;
+  void Stepped(ReplicaKey key, const consensus::Replica& replica,
+               const consensus::Output& output) override;
+  void Durable(ReplicaKey key, const consensus::Persist& record);
+  void OnSend(const consensus::Envelope& envelope);
+
+ private:
+  consensus::Invariants& Of(ShardId shard);
+  void Report(ShardId shard);
+
+  World& world_;
+  std::map<ShardId, consensus::Invariants> shards_;
+};
+
+}  // namespace decree::sim
