@@ -20,9 +20,10 @@ class Load:
     read must see the last acknowledged value, or one of unknown outcome.
     """
 
-    def __init__(self, cluster, threads=4, keys=50):
+    def __init__(self, cluster, threads=4, keys=50, prefix="load"):
         self.cluster = cluster
         self.keys = keys
+        self.prefix = prefix  # two loads of one cluster do not share keys
         self.possible = {}  # key -> values that a read may show
         self.open_outcomes = {}  # key -> values that may still arrive at any later time
         self.acknowledged = 0
@@ -50,7 +51,7 @@ class Load:
         for step in itertools.count():
             if self._stop.is_set():
                 break
-            key = f"load/{number}/{rng.randrange(self.keys)}"
+            key = f"{self.prefix}/{number}/{rng.randrange(self.keys)}"
             try:
                 if step % 3 == 2:
                     self._read(connections, rng, key)
