@@ -55,9 +55,9 @@ class Pipe:
         self.socket.close()
 
     def get(self, keys):
-        for key in keys:
-            target = "/v1/kv/" + urllib.parse.quote(key, safe="")
-            self.socket.sendall(f"GET {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        targets = ["/v1/kv/" + urllib.parse.quote(key, safe="") for key in keys]
+        requests = "".join(f"GET {target} HTTP/1.1\r\nHost: x\r\n\r\n" for target in targets)
+        self.socket.sendall(requests.encode())
         return [self._answer() for _ in keys]
 
     def _answer(self):
