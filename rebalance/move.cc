@@ -46,10 +46,7 @@ class Situation {
   bool Removed() const {
     return newest_ && newest_->config.ended_move >= move_.id && !TargetIsMember();
   }
-  bool CaughtUp(const ReplicaStatus& status) const {
-    return status.exists && status.has_snapshot &&
-           status.durable_chosen.value + kCatchUpGap >= view_.leader->chosen.value;
-  }
+  bool CaughtUp(const ReplicaStatus& status) const { return IsCaughtUp(status, *view_.leader); }
   std::set<ReplicaId> CaughtUpLearners() const;
   bool SealCompletes(const NextMembers& next) const {
     return next.voters != view_.leader->config.voters;
@@ -145,19 +142,21 @@ Action Situation::BeforeSwitch() const {
 
 // Why the move cannot succeed any more, as long as no Seal is chosen.
 std::string Situation::Problem() const {
-  const std::string node = "node " + ToString(move_.target.node);
-  if (view_.target_gone) return node + " is dead";
+  if (!view_.target_gone.empty()) return view_.target_gone;
   if (Removed()) return "the shard's log has ended this move";
   if (newest_ && newest_->config.epoch > move_.epoch)
     return "the shard's members changed meanwhile";
-  if (!view_.target || view_.target->exists) return {};
-  const bool destroyed = view_.target->tombstone >= move_.target.replica;
-  if (destroyed || move_.stage > Stage::kIntent) return "the new replica is gone from " + node;
-  return {};
+  if (view_.target && !view_.target->exists) {
+    const bool destroyed = view_.target->tombstone >= move_.target.replica;
+    if (destroyed || move_.stage > Stage::kIntent)
+      return "the new replica is gone from node " + ToString(move_.target.node);
+  }
+  return view_.stalled;
 }
 
 // Step 13: back is only through the shard's log; the target is destroyed after RemoveLearner is
-// chosen.
+// chosen. One that cannot be reached is not waited for: the map does not know it, so it goes when
+// its node reports it.
 Action Situation::RollBack() const {
   if (!Removed()) {
     if (!view_.leader) return Wait("no leader to take the learner away");
@@ -166,7 +165,7 @@ Action Situation::RollBack() const {
     const bool untouched = move_.stage == Stage::kIntent && !TargetIsMember();
     if (!untouched) return Do(ActionKind::kRemoveLearner, "rolling back");
   }
-  if (!view_.target_gone) {
+  if (view_.target_gone.empty() && view_.stalled.empty()) {
     if (!view_.target) return Wait("the target's node does not answer");
     const bool destroyed = !view_.target->exists && view_.target->tombstone >= move_.target.replica;
     if (!destroyed) return Do(ActionKind::kDestroyTarget, "the learner is removed");
@@ -276,9 +275,12 @@ std::optional<Action> Situation::NotWhole(const NextMembers& next) const {
                          (view_.leader_member && voter.id == view_.leader_member->id);
     if (checked) continue;
     const std::string name = "replica " + ToString(voter.id) + " on node " + ToString(voter.node);
-    if (view_.others_gone.contains(voter.id))
-      return Cancel(name + " is dead and must be replaced first");
+    if (const auto gone = view_.others_gone.find(voter.id); gone != view_.others_gone.end())
+      return Cancel(name + " must be replaced first: " + gone->second);
     const auto status = view_.others.find(voter.id);
+    const bool destroyed = status != view_.others.end() && !status->second.exists &&
+                           status->second.tombstone >= voter.id;
+    if (destroyed) return Cancel(name + " must be replaced first: it was destroyed");
     const bool close =
         status != view_.others.end() && status->second.exists &&
         status->second.durable_chosen.value + kCatchUpGap >= view_.leader->chosen.value;
@@ -318,13 +320,13 @@ Action Situation::Activate() const {
   return action;
 }
 
-// Step 12. A source on a dead node waits for nobody: its tombstone is written when the node
-// returns.
+// Step 12. A source that cannot be reached holds up nobody: it is sealed out, and its tombstone is
+// written when it is reported again.
 Action Situation::CleanUp() const {
-  if (view_.source_gone) {
-    Action action = Advance(Stage::kDone, "the source's node is dead");
-    action.advance.note =
-        "node " + ToString(move_.source.node) + " is dead; its replica goes when it returns";
+  const std::string& why = view_.source_gone.empty() ? view_.stalled : view_.source_gone;
+  if (!why.empty()) {
+    Action action = Advance(Stage::kDone, why);
+    action.advance.note = why + "; the old replica goes when its node reports it";
     return action;
   }
   if (!view_.source) return Wait("the source's node does not answer");

@@ -40,9 +40,10 @@ struct ReplicaStatus {
   std::uint64_t data_bytes = 0;
   std::uint64_t switch_pause_ms = 0;   // of the last switch this replica led
   std::vector<ReplicaDigest> digests;  // of the last few marks
+  std::string problem;                 // why it cannot get on (its disk is full...); empty: it can
   DECREE_FIELDS(exists, tombstone, leader, leader_hint, config, chosen, durable_chosen, applied,
                 epoch_started, has_snapshot, snapshot_bytes_total, snapshot_bytes_done, data_bytes,
-                switch_pause_ms, digests)
+                switch_pause_ms, digests, problem)
 };
 
 // Everything known right now; missing: that node did not answer.
@@ -55,9 +56,11 @@ struct MoveView {
   std::uint32_t replicas_wanted = 3;  // settings.replicas
   // What the shard's other replicas say: which voter can take over, which learners are caught up.
   std::map<ReplicaId, ReplicaStatus> others;
-  std::set<ReplicaId> others_gone;  // of those that do not answer: their nodes are dead or removed
-  bool source_gone = false;         // its node is dead or removed: it will not answer soon
-  bool target_gone = false;
+  // Why a replica will not answer soon ("node 3 is dead", its disk has failed); empty: it may.
+  std::map<ReplicaId, std::string> others_gone;
+  std::string source_gone;
+  std::string target_gone;
+  std::string stalled;  // "no progress for 60 s: " and why; empty: it gets on
 };
 
 enum class ActionKind : std::uint8_t {
@@ -85,6 +88,10 @@ struct Action {
 // A target this close to the leader's chosen slot counts as caught up (design.md section 4, step
 // 5).
 inline constexpr std::uint64_t kCatchUpGap = 128;
+inline bool IsCaughtUp(const ReplicaStatus& replica, const ReplicaStatus& leader) {
+  return replica.exists && replica.has_snapshot &&
+         replica.durable_chosen.value + kCatchUpGap >= leader.chosen.value;
+}
 
 Action NextAction(const MoveRecord& move, const MoveView& view);
 

@@ -39,6 +39,21 @@ void Describe(const CancelMove& change, DecreeRecord& record) {
 }
 void Describe(const ChangeSettings&, DecreeRecord& record) { record.kind = "settings"; }
 
+Settings Merged(Settings settings, const ChangeSettings& change) {
+  const auto take = [](auto& field, const auto& patch) { field = patch.value_or(field); };
+  take(settings.rebalance, change.rebalance);
+  take(settings.repair, change.repair);
+  take(settings.drain, change.drain);
+  take(settings.replicas, change.replicas);
+  take(settings.threshold_percent, change.threshold_percent);
+  take(settings.move_rate_bytes_per_s, change.move_rate_bytes_per_s);
+  take(settings.moves_per_disk, change.moves_per_disk);
+  take(settings.dead_node_delay_s, change.dead_node_delay_s);
+  take(settings.switch_wait_ms, change.switch_wait_ms);
+  take(settings.move_stall_s, change.move_stall_s);
+  return settings;
+}
+
 std::string Outcome(const CommandResult& result) {
   if (result.code != Errc::kOk) return Error(result.code, result.detail).ToString();
   return result.detail.empty() ? "ok" : "ok: " + result.detail;
@@ -79,7 +94,7 @@ CommandResult PlacementState::Apply(Slot slot, WallMs time_ms, const PlacementCo
 }
 
 CommandResult PlacementState::On(const ChangeSettings& change, const Moment&) {
-  const Settings& wanted = change.settings;
+  const Settings wanted = Merged(settings_, change);
   if (wanted.replicas < 1 || wanted.replicas > 5) {
     return Refuse(Errc::kInvalidArgument, "replicas must be 1 to 5");
   }

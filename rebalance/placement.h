@@ -57,7 +57,11 @@ struct NodeRecord {
   std::string zone;
   NodeState state = NodeState::kUp;
   std::vector<DiskRecord> disks;  // index = disk id of contract.md
-  DECREE_FIELDS(id, name, rpc, http, zone, state, disks)
+  // When it was declared dead; 0: it is not. A node that dies while it is drained stays kDraining,
+  // so that its drain goes on to its end; one that was up is kDead.
+  WallMs dead_since_ms = 0;
+  bool dead() const { return dead_since_ms != 0; }
+  DECREE_FIELDS(id, name, rpc, http, zone, state, disks, dead_since_ms)
 };
 
 struct ShardRecord {
@@ -123,9 +127,10 @@ struct Settings {
   std::uint32_t moves_per_disk = 2;
   std::uint64_t dead_node_delay_s = 300;
   std::uint64_t switch_wait_ms = 200;
+  std::uint64_t move_stall_s = 60;  // a move without progress for so long is given up
   bool operator==(const Settings&) const = default;
   DECREE_FIELDS(rebalance, repair, drain, replicas, threshold_percent, move_rate_bytes_per_s,
-                moves_per_disk, dead_node_delay_s, switch_wait_ms)
+                moves_per_disk, dead_node_delay_s, switch_wait_ms, move_stall_s)
 };
 
 // ---- commands ----
@@ -181,9 +186,21 @@ struct CancelMove {
   std::string reason;
   DECREE_FIELDS(move, reason)
 };
+// Only the fields that are named change, so that two changes of different fields never undo each
+// other.
 struct ChangeSettings {
-  Settings settings;
-  DECREE_FIELDS(settings)
+  std::optional<bool> rebalance = {};
+  std::optional<bool> repair = {};
+  std::optional<bool> drain = {};
+  std::optional<std::uint32_t> replicas = {};
+  std::optional<std::uint32_t> threshold_percent = {};
+  std::optional<std::uint64_t> move_rate_bytes_per_s = {};
+  std::optional<std::uint32_t> moves_per_disk = {};
+  std::optional<std::uint64_t> dead_node_delay_s = {};
+  std::optional<std::uint64_t> switch_wait_ms = {};
+  std::optional<std::uint64_t> move_stall_s = {};
+  DECREE_FIELDS(rebalance, repair, drain, replicas, threshold_percent, move_rate_bytes_per_s,
+                moves_per_disk, dead_node_delay_s, switch_wait_ms, move_stall_s)
 };
 using PlacementChange = std::variant<Bootstrap, RegisterNode, SetNodeState, StartMove, AdvanceMove,
                                      CancelMove, ChangeSettings>;
@@ -228,6 +245,9 @@ class PlacementState {
 
   const MoveRecord* Move(MoveId id) const;
   const NodeRecord* Node(NodeId id) const;
+  // Why a replica there will not answer soon: its node is unknown, removed or dead, its disk is
+  // unknown or has failed. Empty if it may answer.
+  std::string WhyGone(const ReplicaPlace& place) const;
   // Why a drain of this node could not end well; empty if it can.
   std::string DrainProblem(NodeId id) const;
   // A replica of some shard lives there, or a move is bringing one.
@@ -253,6 +273,7 @@ class PlacementState {
   CommandResult On(const CancelMove& change, const Moment& now);
   CommandResult On(const ChangeSettings& change, const Moment& now);
 
+  CommandResult DeclareDead(NodeRecord& node, const Moment& now);
   CommandResult AddNode(const NodeRecord& node, const Moment& now);
   CommandResult UpdateNode(NodeRecord& known, const NodeRecord& told, const Moment& now);
   NodeRecord* FindRegistered(const NodeRecord& told);

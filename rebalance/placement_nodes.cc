@@ -104,6 +104,7 @@ CommandResult PlacementState::AddNode(const NodeRecord& node, const Moment& now)
   record = node;
   record.id = id;
   record.state = NodeState::kUp;
+  record.dead_since_ms = 0;
   if (record.name.empty()) record.name = "node-" + ToString(id);
   TouchNode(id);
   TouchMap(now);
@@ -123,6 +124,7 @@ CommandResult PlacementState::UpdateNode(NodeRecord& known, const NodeRecord& to
   next.id = known.id;
   next.disks = MergeDisks(known, told);
   next.state = known.state == NodeState::kDead ? NodeState::kUp : known.state;
+  next.dead_since_ms = 0;
   if (next.name.empty()) next.name = known.name;
   if (Encode(next) == Encode(known)) return Accept(known.id.value, "nothing new");
   const bool moved = next.rpc != known.rpc || next.http != known.http;
@@ -130,6 +132,18 @@ CommandResult PlacementState::UpdateNode(NodeRecord& known, const NodeRecord& to
   TouchNode(known.id);
   if (moved) TouchMap(now);
   return Accept(known.id.value);
+}
+
+std::string PlacementState::WhyGone(const ReplicaPlace& place) const {
+  const std::string name = "node " + ToString(place.node);
+  const NodeRecord* node = Node(place.node);
+  if (!node || node->state == NodeState::kRemoved) return name + " was removed";
+  if (node->dead()) return name + " is dead";
+  const DiskRecord* disk = FindDisk(*node, place.disk);
+  if (!disk) return name + " has no such disk any more";
+  if (disk->state == DiskState::kFailed)
+    return "disk " + disk->path + " of " + name + " has failed";
+  return {};
 }
 
 bool PlacementState::HoldsReplicas(NodeId id) const {
@@ -164,6 +178,15 @@ std::string PlacementState::DrainProblem(NodeId id) const {
   return "every other node that is up holds a copy already: a shard's copies need as many nodes";
 }
 
+// Death and drain are two facts: a drain of a dead node goes on, its copies replaced elsewhere.
+CommandResult PlacementState::DeclareDead(NodeRecord& node, const Moment& now) {
+  if (node.dead()) return Accept(0, "it was so already");
+  if (node.state == NodeState::kUp) node.state = NodeState::kDead;
+  node.dead_since_ms = std::max<WallMs>(now.time_ms, 1);
+  TouchNode(node.id);
+  return Accept();
+}
+
 CommandResult PlacementState::On(const SetNodeState& change, const Moment& now) {
   const auto found = nodes_.find(change.node);
   const std::string name = "node " + ToString(change.node);
@@ -171,12 +194,13 @@ CommandResult PlacementState::On(const SetNodeState& change, const Moment& now) 
   NodeRecord& node = found->second;
   if (node.state == change.state) return Accept(0, "it was so already");
   if (node.state == NodeState::kRemoved) return Refuse(Errc::kImpossible, name + " was removed");
+  NodeState next = change.state;
   switch (change.state) {
-    case NodeState::kUp:
+    case NodeState::kUp:  // only its own report wakes a dead node
+      if (node.dead()) next = NodeState::kDead;
       break;
     case NodeState::kDead:
-      if (node.state != NodeState::kUp) return Refuse(Errc::kConflict, name + " is being drained");
-      break;
+      return DeclareDead(node, now);
     case NodeState::kDraining: {
       if (node.state == NodeState::kDrained) return Accept(0, "it is drained already");
       const std::string problem = DrainProblem(change.node);
@@ -193,7 +217,7 @@ CommandResult PlacementState::On(const SetNodeState& change, const Moment& now) 
       }
       break;
   }
-  node.state = change.state;
+  node.state = next;
   TouchNode(change.node);
   if (change.state == NodeState::kRemoved) TouchMap(now);
   return Accept();

@@ -12,6 +12,8 @@ using Impl = AdminService::Impl;
 
 constexpr Duration kCheckPatience = 4s;
 constexpr std::uint64_t kTransferMs = 2000;
+constexpr Duration kCancelPatience = 4s;  // less than an administration call may take
+constexpr Duration kCancelPoll = 10ms;
 
 // A field that may be missing; another kind of value than a small number is an error.
 Result<std::optional<std::uint32_t>> ReadSmall(const json::object& fields, const char* name) {
@@ -110,10 +112,38 @@ void Impl::CancelMove(AdminCall&& call) {
   const Result<MoveId> move = FindMove(call.target);
   if (!move) return call.Fail(move.error());
   const rebalance::CancelMove cancel{*move, "cancelled by an operator"};
-  Propose(std::move(call), cancel, [this, move = *move](const CommandResult&) {
-    const rebalance::MoveRecord* record = port.state() ? port.state()->Move(move) : nullptr;
-    return AdminOk(record ? MoveJson(View(), *record) : json::object{{"id", move.value}});
-  });
+  const Instant deadline = port.executor().Now() + kCancelPatience;
+  port.Propose(
+      cancel, [this, call = std::move(call), move = *move, deadline](CommandResult result) mutable {
+        if (result.code != Errc::kOk) return call.Fail({result.code, result.detail});
+        AwaitCancel(std::move(call), move, deadline);
+      });
+}
+
+// A cancelled move takes no forward decree before stage seal, so there the answer is certain. At
+// stage seal a Seal may be on its way, and the shard's log decides: the answer waits for its word,
+// whoever leads the placement group by then.
+void Impl::AwaitCancel(AdminCall&& call, MoveId move, Instant deadline) {
+  using rebalance::Stage;
+  const rebalance::MoveRecord* record = port.state() ? port.state()->Move(move) : nullptr;
+  if (record) {
+    const bool back = record->stage == Stage::kRolledBack;
+    if (back || record->stage < Stage::kSeal) return call.done(AdminOk(MoveJson(View(), *record)));
+    if (record->stage > Stage::kSeal) {
+      return call.Fail({Errc::kConflict,
+                        "the switch of move " + ToString(move) + " was decided before the cancel"});
+    }
+  }
+  const Instant now = port.executor().Now();
+  if (now >= deadline) {
+    return call.Fail({Errc::kOutcomeUnknown,
+                      "the cancel is noted, but the shard has not yet said "
+                      "whether its switch came first: look at the move"});
+  }
+  port.executor().RunAt(now + kCancelPoll,
+                        [this, call = std::move(call), move, deadline]() mutable {
+                          AwaitCancel(std::move(call), move, deadline);
+                        });
 }
 
 void Impl::ChangeNode(AdminCall&& call) {
@@ -137,12 +167,12 @@ void Impl::ChangeNode(AdminCall&& call) {
 void Impl::PatchSettings(AdminCall&& call) {
   const Result<json::object> fields = call.Json();
   if (!fields) return call.Fail(fields.error());
-  rebalance::ChangeSettings change{port.state()->settings()};
-  const Status patched = node::PatchSettings(*fields, &change.settings);
-  if (!patched) return call.Fail(patched.error());
-  const rebalance::Settings settings = change.settings;
-  Propose(std::move(call), std::move(change),
-          [settings](const CommandResult&) { return AdminOk(SettingsJson(settings)); });
+  const Result<rebalance::ChangeSettings> change = ReadSettings(*fields);
+  if (!change) return call.Fail(change.error());
+  Propose(std::move(call), *change, [this](const CommandResult&) {
+    const rebalance::PlacementState* state = port.state();
+    return AdminOk(state ? SettingsJson(state->settings()) : json::object());
+  });
 }
 
 void Impl::TransferLeader(AdminCall&& call) {

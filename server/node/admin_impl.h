@@ -46,6 +46,7 @@ struct AdminService::Impl {
 
   void PostMove(AdminCall&& call);
   void CancelMove(AdminCall&& call);
+  void AwaitCancel(AdminCall&& call, MoveId move, Instant deadline);
   void ChangeNode(AdminCall&& call);
   void PatchSettings(AdminCall&& call);
   void TransferLeader(AdminCall&& call);

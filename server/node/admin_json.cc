@@ -260,7 +260,8 @@ json::object MoveJson(const AdminView& view, const rebalance::MoveRecord& move) 
   object["lag"] = progress && !ended ? progress->lag : 0;
   object["switch_pause_ms"] = move.switch_pause_ms;
   object["digest"] = move.digest.empty() ? json::value() : json::value(move.digest);
-  object["error"] = move.error.empty() ? json::value() : json::value(move.error);
+  const std::string error = move.error.empty() && progress ? progress->problem : move.error;
+  object["error"] = error.empty() ? json::value() : json::value(error);
   object["created"] = MomentOrNull(move.created_ms);
   object["finished"] = MomentOrNull(move.finished_ms);
   return object;

@@ -32,8 +32,8 @@ boost::json::object MoveJson(const AdminView& view, const rebalance::MoveRecord&
 boost::json::object DecreesJson(const rebalance::PlacementState& state, std::uint64_t from,
                                 std::size_t limit);
 boost::json::object SettingsJson(const rebalance::Settings& settings);
-// Changes `settings` by the fields of a PATCH body; the reason if a field is unknown or malformed.
-Status PatchSettings(const boost::json::object& patch, rebalance::Settings* settings);
+// The change that a PATCH body asks for; the reason if a field is unknown or malformed.
+Result<rebalance::ChangeSettings> ReadSettings(const boost::json::object& patch);
 boost::json::object PlanJson(const AdminView& view, std::uint64_t id, const rebalance::Plan& plan);
 
 // As AdminProblem(code, detail) of admin_service.h, with another HTTP status.

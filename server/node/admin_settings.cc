@@ -44,7 +44,7 @@ Problem ProblemOf(Errc code) {
 
 std::string Switch(bool on) { return on ? "on" : "off"; }
 
-Status ReadSwitch(const std::string& name, const json::value& value, bool* out) {
+Status ReadSwitch(const std::string& name, const json::value& value, std::optional<bool>* out) {
   if (value == "on" || value == true) {
     *out = true;
   } else if (value == "off" || value == false) {
@@ -56,7 +56,8 @@ Status ReadSwitch(const std::string& name, const json::value& value, bool* out) 
 }
 
 template <class T>
-Status ReadNumber(const std::string& name, const json::value& value, T low, T high, T* out) {
+Status ReadNumber(const std::string& name, const json::value& value, T low, T high,
+                  std::optional<T>* out) {
   boost::system::error_code failed;
   const auto number = value.is_number() ? value.to_number<std::int64_t>(failed) : -1;
   if (failed || number < static_cast<std::int64_t>(low) ||
@@ -71,13 +72,14 @@ Status ReadNumber(const std::string& name, const json::value& value, T low, T hi
 constexpr std::uint64_t kMaxRate = std::uint64_t{1} << 40;
 constexpr std::uint64_t kMaxDelay = 365ull * 24 * 3600;
 
-Status PatchOne(const std::string& name, const json::value& value, rebalance::Settings* s) {
+Status PatchOne(const std::string& name, const json::value& value, rebalance::ChangeSettings* s) {
   if (name == "rebalance") return ReadSwitch(name, value, &s->rebalance);
   if (name == "repair") return ReadSwitch(name, value, &s->repair);
   if (name == "drain") return ReadSwitch(name, value, &s->drain);
   if (name == "replicas") {
     const Status read = ReadNumber<std::uint32_t>(name, value, 1, 5, &s->replicas);
-    if (read && s->replicas % 2 == 0) return Error(Errc::kInvalidArgument, "replicas is 1, 3 or 5");
+    if (read && *s->replicas % 2 == 0)
+      return Error(Errc::kInvalidArgument, "replicas is 1, 3 or 5");
     return read;
   }
   if (name == "threshold_percent") {
@@ -95,6 +97,9 @@ Status PatchOne(const std::string& name, const json::value& value, rebalance::Se
   if (name == "switch_wait_ms") {
     return ReadNumber<std::uint64_t>(name, value, 1, 10'000, &s->switch_wait_ms);
   }
+  if (name == "move_stall_s") {
+    return ReadNumber<std::uint64_t>(name, value, 1, kMaxDelay, &s->move_stall_s);
+  }
   return Error(Errc::kInvalidArgument, "unknown setting '" + name + "'");
 }
 
@@ -109,15 +114,17 @@ json::object SettingsJson(const rebalance::Settings& settings) {
           {"move_rate_bytes_per_s", settings.move_rate_bytes_per_s},
           {"moves_per_disk", settings.moves_per_disk},
           {"dead_node_delay_s", settings.dead_node_delay_s},
-          {"switch_wait_ms", settings.switch_wait_ms}};
+          {"switch_wait_ms", settings.switch_wait_ms},
+          {"move_stall_s", settings.move_stall_s}};
 }
 
-Status PatchSettings(const json::object& patch, rebalance::Settings* settings) {
+Result<rebalance::ChangeSettings> ReadSettings(const json::object& patch) {
+  rebalance::ChangeSettings change;
   for (const auto& [name, value] : patch) {
-    const Status patched = PatchOne(std::string(name), value, settings);
-    if (!patched) return patched;
+    const Status read = PatchOne(std::string(name), value, &change);
+    if (!read) return read.error();
   }
-  return {};
+  return change;
 }
 
 AdminResponse AdminProblem(std::uint32_t status, Errc code, std::string_view detail) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "kv/base/mark.h"
+#include "rebalance/stall_watch.h"
 
 namespace decree::node {
 namespace {
@@ -38,6 +39,7 @@ std::vector<ReplicaPlace> Witnesses(const rebalance::PlacementState& state,
 }  // namespace
 
 struct MoveDriver::Task {
+  explicit Task(Instant now) : stall(now) {}
   MoveId id;
   std::uint64_t generation = 0;
   rebalance::MoveView view;
@@ -45,7 +47,13 @@ struct MoveDriver::Task {
   Duration pause = kFirstPause;
   rebalance::Stage stage = rebalance::Stage::kIntent;
   Instant marked_at;
-  std::string why;  // of the last decision
+  std::string why;      // of the last decision
+  std::string refusal;  // what the last action was answered, if that was no success
+  // The action done last at this stage: done again, it did not help, and is not repeated at once.
+  rebalance::ActionKind done = rebalance::ActionKind::kWait;
+  bool repeats = false;
+  rebalance::StallWatch stall;
+  std::int64_t alarms = 0;  // since the last progress
   MoveProgress progress;
   std::uint64_t counted_bytes = 0;
   Instant counted_at;
@@ -76,7 +84,7 @@ void MoveDriver::Kick() {
   std::erase_if(tasks_, [&](const auto& item) { return !Record(item.second); });
   for (const rebalance::MoveRecord* move : state->ActiveMoves()) {
     if (tasks_.count(move->id)) continue;
-    auto task = std::make_shared<Task>();
+    auto task = std::make_shared<Task>(port_->executor().Now());
     task->id = move->id;
     task->generation = generation_;
     tasks_[move->id] = task;
@@ -100,13 +108,11 @@ const rebalance::MoveRecord* MoveDriver::Record(const TaskPtr& task) const {
 
 // ---- asking ----
 
-bool MoveDriver::Gone(NodeId node) const {
-  const rebalance::NodeRecord* record = port_->state()->Node(node);
-  if (!record || record->state == rebalance::NodeState::kDead ||
-      record->state == rebalance::NodeState::kRemoved) {
-    return true;
-  }
-  return gone_ && gone_(node);
+// Why no answer of a replica there is to be waited for; empty if it may come.
+std::string MoveDriver::WhyGone(const ReplicaPlace& place) const {
+  const std::string why = port_->state()->WhyGone(place);
+  if (!why.empty() || !gone_ || !gone_(place.node)) return why;
+  return "node " + ToString(place.node) + " is silent";
 }
 
 void MoveDriver::Poll(const TaskPtr& task) {
@@ -117,13 +123,15 @@ void MoveDriver::Poll(const TaskPtr& task) {
   task->view = {};
   task->view.mark = mark;
   task->view.replicas_wanted = rebalance::WantedCopies(state.settings(), move->shard);
-  task->view.source_gone = move->source.replica && Gone(move->source.node);
-  task->view.target_gone = Gone(move->target.node);
   std::vector<ReplicaPlace> witnesses = Witnesses(state, *move);
-  for (const ReplicaPlace& place : witnesses) {
-    if (Gone(place.node)) task->view.others_gone.insert(place.replica);
-  }
-  std::erase_if(witnesses, [this](const ReplicaPlace& place) { return Gone(place.node); });
+  std::erase_if(witnesses, [&](const ReplicaPlace& place) {
+    const std::string why = WhyGone(place);
+    if (why.empty()) return false;
+    if (place.replica == move->source.replica) task->view.source_gone = why;
+    if (place.replica == move->target.replica) task->view.target_gone = why;
+    task->view.others_gone[place.replica] = why;
+    return true;
+  });
   task->missing = witnesses.size();
   for (const ReplicaPlace& place : witnesses) Ask(task, place);
   if (witnesses.empty()) Decide(task);
@@ -182,13 +190,57 @@ void MoveDriver::NoteProgress(const TaskPtr& task) {
   task->counted_at = now;
 }
 
+// "Time-outs are on lack of progress, never on total time; a stall is an alarm, then an abort"
+// (design.md section 6): an alarm after half the time, and after each further half.
+void MoveDriver::CheckStall(const TaskPtr& task, const rebalance::MoveRecord& move) {
+  const Instant now = port_->executor().Now();
+  rebalance::MoveView& view = task->view;
+  task->stall.Observe(move, view, now);
+  Duration allowed = std::chrono::seconds(port_->state()->settings().move_stall_s);
+  if (move.stage == rebalance::Stage::kVerify) allowed += DigestTime(task);
+  const Duration idle = task->stall.Idle(now);
+  const std::int64_t alarms = idle / (allowed / 2);
+  std::string reason = view.target ? view.target->problem : "";
+  task->progress.problem = reason;
+  if (reason.empty()) reason = task->refusal.empty() ? task->why : task->refusal;
+  reason = "no progress for " + std::to_string(idle / 1s) + " s at " +
+           std::string(rebalance::StageName(move.stage)) + ": " + reason;
+  if (idle > allowed) view.stalled = reason;
+  if (alarms > 0) task->progress.problem = reason;
+  if (alarms > task->alarms) {
+    SOMETIMES(move_stalled);
+    port_->Log(LogLevel::kWarn, "move " + ToString(move.id) + ": " + reason);
+  }
+  task->alarms = alarms;
+}
+
+// The largest replica sets the pace of a verification.
+Duration MoveDriver::DigestTime(const TaskPtr& task) {
+  std::uint64_t bytes = 0;
+  for (const auto* status : {&task->view.source, &task->view.target, &task->view.leader}) {
+    if (*status) bytes = std::max(bytes, (*status)->data_bytes);
+  }
+  return rebalance::DigestTime(bytes);
+}
+
 void MoveDriver::Decide(const TaskPtr& task) {
   const rebalance::MoveRecord* move = Record(task);
   if (!move) return;
-  if (move->stage != task->stage) task->pause = kFirstPause;
+  if (move->stage != task->stage) {
+    task->pause = kFirstPause;
+    task->done = rebalance::ActionKind::kWait;
+    task->refusal.clear();
+  }
   task->stage = move->stage;
   NoteProgress(task);
+  CheckStall(task, *move);
   const rebalance::Action action = rebalance::NextAction(*move, task->view);
+  if (action.kind == rebalance::ActionKind::kWait) {
+    task->refusal.clear();
+  } else {
+    task->repeats = action.kind == task->done;
+    task->done = action.kind;
+  }
   if (action.why != task->why) {
     task->why = action.why;
     port_->Log(LogLevel::kDebug, "move " + ToString(move->id) + " at " +
@@ -226,7 +278,7 @@ void MoveDriver::Execute(const TaskPtr& task, const rebalance::MoveRecord& move,
 void MoveDriver::Wait(const TaskPtr& task, const rebalance::MoveRecord& move) {
   const Instant now = port_->executor().Now();
   const bool verifying = move.stage == rebalance::Stage::kVerify && task->view.mark;
-  if (verifying && now - task->marked_at > kMarkPatience) {
+  if (verifying && now - task->marked_at > kMarkPatience + DigestTime(task)) {
     SOMETIMES(move_marked_again);
     task->view.mark = {};
   }
@@ -234,16 +286,18 @@ void MoveDriver::Wait(const TaskPtr& task, const rebalance::MoveRecord& move) {
 }
 
 void MoveDriver::OnDone(const TaskPtr& task, const RpcResponse& response) {
-  if (response.code != Errc::kOk) {
-    port_->Log(LogLevel::kDebug, "move " + ToString(task->id) + " was answered " +
-                                     Error(response.code, response.detail).ToString());
+  const bool ok = response.code == Errc::kOk;
+  task->refusal = ok ? "" : Error(response.code, response.detail).ToString();
+  if (!ok) {
+    port_->Log(LogLevel::kDebug, "move " + ToString(task->id) + " was answered " + task->refusal);
   }
-  PollSoon(task, response.code == Errc::kOk);
+  PollSoon(task, ok);
 }
 
-// Asks again at once after progress, else after a pause that grows.
+// Asks again at once after the first success of an action, else after a pause that grows: what
+// succeeds again and again and changes nothing must not become a loop without a pause.
 void MoveDriver::PollSoon(const TaskPtr& task, bool succeeded) {
-  if (succeeded) {
+  if (succeeded && !task->repeats) {
     task->pause = kFirstPause;
     return Poll(task);
   }
@@ -258,7 +312,7 @@ void MoveDriver::CreateTarget(const TaskPtr& task, const rebalance::MoveRecord& 
   port_->CallNode(move.target.node, std::move(request), [this, task](RpcResponse response) {
     const rebalance::MoveRecord* move = Record(task);
     if (!move) return;
-    if (response.code != Errc::kImpossible) return PollSoon(task, response.code == Errc::kOk);
+    if (response.code != Errc::kImpossible) return OnDone(task, response);
     Propose(task, rebalance::CancelMove{move->id, response.detail});
   });
 }

@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "rebalance/move.h"
 #include "server/node/node_rpc.h"
@@ -22,6 +23,7 @@ struct MoveProgress {
   std::uint64_t bytes_done = 0;
   double bytes_per_s = 0;
   std::uint64_t lag = 0;  // slots the target's durable chosen is behind the leader
+  std::string problem;    // why it does not get on; empty: it does
 };
 
 class MoveDriver {
@@ -42,12 +44,14 @@ class MoveDriver {
 
   void Tick(std::uint64_t generation);
   const rebalance::MoveRecord* Record(const TaskPtr& task) const;  // null: ended, or not ours
-  bool Gone(NodeId node) const;
+  std::string WhyGone(const ReplicaPlace& place) const;
   void Poll(const TaskPtr& task);
   void Ask(const TaskPtr& task, const ReplicaPlace& place);
   void OnStatus(const TaskPtr& task, const ReplicaPlace& place, const RpcResponse& response);
   void Decide(const TaskPtr& task);
   void NoteProgress(const TaskPtr& task);
+  void CheckStall(const TaskPtr& task, const rebalance::MoveRecord& move);
+  static Duration DigestTime(const TaskPtr& task);
   void Execute(const TaskPtr& task, const rebalance::MoveRecord& move,
                const rebalance::Action& action);
   void Wait(const TaskPtr& task, const rebalance::MoveRecord& move);

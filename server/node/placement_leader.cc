@@ -21,6 +21,12 @@ constexpr std::size_t kMostRestDoublings = 6;
 
 using rebalance::NodeState;
 
+// A node that is there to serve: up, or not yet empty; and nobody has declared it dead.
+bool IsExpected(const rebalance::NodeRecord& node) {
+  const bool serves = node.state == NodeState::kUp || node.state == NodeState::kDraining;
+  return serves && !node.dead();
+}
+
 bool SameRegistration(const rebalance::NodeRecord& known, const rebalance::NodeRecord& said) {
   const bool name = said.name.empty() || said.name == known.name;
   if (!name || said.rpc != known.rpc || said.http != known.http || said.zone != known.zone) {
@@ -78,7 +84,7 @@ void PlacementLeader::OnReport(NodeReport report) {
 // A node that came back, perhaps with other addresses or a new disk, registers by its report.
 void PlacementLeader::CheckRegistration(const NodeReport& report) {
   const rebalance::NodeRecord& known = port_->state()->nodes().at(report.node.id);
-  const bool back = known.state == NodeState::kDead;
+  const bool back = known.dead();
   if (known.state == NodeState::kRemoved || proposing_state_[known.id]) return;
   if (!back && SameRegistration(known, report.node)) return;
   proposing_state_[known.id] = true;
@@ -123,15 +129,14 @@ bool PlacementLeader::Silent(NodeId node) const {
 
 bool PlacementLeader::AllHeard() const {
   for (const auto& [id, node] : port_->state()->nodes()) {
-    const bool expected = node.state == NodeState::kUp || node.state == NodeState::kDraining;
-    if (expected && !Alive(id)) return false;
+    if (IsExpected(node) && !Alive(id)) return false;
   }
   return true;
 }
 
 void PlacementLeader::CheckLiveness() {
   for (const auto& [id, node] : port_->state()->nodes()) {
-    if (node.state != NodeState::kUp || proposing_state_[id] || !Silent(id)) continue;
+    if (!IsExpected(node) || proposing_state_[id] || !Silent(id)) continue;
     SOMETIMES(node_declared_dead);
     const Duration silence = *SilenceOf(id);
     SetState(id, NodeState::kDead, "no report for " + std::to_string(silence / 1s) + " s");
@@ -161,7 +166,7 @@ rebalance::ClusterView PlacementLeader::View() const {
   std::map<ShardId, std::uint64_t> counted;
   for (const auto& [id, node] : view.state->nodes()) {
     view.alive[id] = Alive(id);
-    view.dead_for_good[id] = node.state == NodeState::kDead && *SilenceOf(id) > delay;
+    view.dead_for_good[id] = node.dead() && *SilenceOf(id) > delay;
     const auto heard = heard_.find(id);
     if (heard == heard_.end()) continue;
     for (const DiskReport& disk : heard->second.report.disks) {

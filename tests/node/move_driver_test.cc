@@ -134,6 +134,84 @@ TEST_F(MoveDriverTest, ASilentNodeThatIsBeingDrainedIsNotWaitedForEither) {
   driver.Stop();
 }
 
+// ---- moves that cannot get on ----
+
+TEST_F(MoveDriverTest, AMoveThatMeetsAVoterOnAFailedDiskMakesWay) {
+  Grow();
+  const MoveId id = world_.Start(kShard, ReplicaId{2}, NodeId{4});
+  driver_.Start();
+  world_.clock().RunUntil([&] { return world_.Move(id).stage == Stage::kCatchUp; });
+  world_.FailDisk(NodeId{3});
+  Run(id, 2s);
+  EXPECT_EQ(world_.Move(id).stage, Stage::kRolledBack);
+  EXPECT_THAT(world_.Move(id).error, ::testing::HasSubstr("of node 3 has failed"));
+}
+
+TEST_F(MoveDriverTest, ASourceOnAFailedDiskDoesNotHoldUpTheCleanUp) {
+  Grow();
+  const MoveId id = world_.Start(kShard, ReplicaId{2}, NodeId{4});
+  driver_.Start();
+  world_.ignored.insert(Method::kDestroyReplica);
+  world_.clock().RunUntil([&] { return world_.Move(id).stage == Stage::kCleanUp; });
+  world_.FailDisk(NodeId{2});
+  Run(id, 2s);
+  EXPECT_EQ(world_.Move(id).stage, Stage::kDone);
+}
+
+TEST_F(MoveDriverTest, ATargetOnAFailedDiskDoesNotHoldUpTheRollback) {
+  Grow();
+  const MoveId id = world_.Start(kShard, ReplicaId{2}, NodeId{4});
+  driver_.Start();
+  world_.ignored.insert(Method::kDestroyReplica);
+  world_.clock().RunUntil([&] { return world_.Move(id).stage == Stage::kCatchUp; });
+  world_.FailDisk(NodeId{4});
+  Run(id, 2s);
+  EXPECT_EQ(world_.Move(id).stage, Stage::kRolledBack);
+  EXPECT_TRUE(world_.shard(kShard).config.learners.empty());
+}
+
+TEST_F(MoveDriverTest, AStallIsShownAndThenEndsTheMove) {
+  Grow();
+  world_.Apply(rebalance::ChangeSettings{.move_stall_s = 10});
+  const MoveId id = world_.Start(kShard, ReplicaId{2}, NodeId{4});
+  world_.shard(kShard).problems[world_.Move(id).target.replica] = "the disk is full";
+  driver_.Start();
+  EXPECT_FALSE(world_.clock().RunUntil([&] { return world_.Ended(id); }, 2s));
+  EXPECT_EQ(driver_.Progress(id)->problem, "the disk is full");
+  EXPECT_TRUE(world_.log.empty());
+  EXPECT_FALSE(world_.clock().RunUntil([&] { return world_.Ended(id); }, 6s));
+  ASSERT_EQ(world_.log.size(), 1u) << "an alarm at half the time";
+  EXPECT_THAT(world_.log[0], ::testing::HasSubstr("no progress for 5 s at snapshot"));
+  Run(id, 5s);
+  EXPECT_EQ(world_.Move(id).stage, Stage::kRolledBack);
+  EXPECT_THAT(world_.Move(id).error, ::testing::HasSubstr("the disk is full"));
+  EXPECT_FALSE(world_.state()->Shard(kShard)->active_move);
+}
+
+TEST_F(MoveDriverTest, AStalledCleanUpLeavesTheSourceToItsNextReport) {
+  Grow();
+  world_.Apply(rebalance::ChangeSettings{.move_stall_s = 10});
+  world_.ignored.insert(Method::kDestroyReplica);
+  const MoveId id = world_.Start(kShard, ReplicaId{2}, NodeId{4});
+  Run(id, 15s);
+  EXPECT_EQ(world_.Move(id).stage, Stage::kDone);
+  EXPECT_TRUE(world_.shard(kShard).alive.contains(ReplicaId{2}));
+}
+
+TEST_F(MoveDriverTest, AnActionThatSucceedsAndChangesNothingIsNotALoopWithoutAPause) {
+  Grow();
+  world_.ignored.insert(Method::kCreateReplica);
+  const MoveId id = world_.Start(kShard, ReplicaId{2}, NodeId{4});
+  driver_.Start();
+  world_.calls.clear();
+  world_.clock().RunFor(5s);
+  EXPECT_EQ(world_.Move(id).stage, Stage::kIntent);
+  EXPECT_LT(world_.calls.size(), 25u);
+  world_.ignored.clear();
+  Run(id);
+  EXPECT_EQ(world_.Move(id).stage, Stage::kDone);
+}
+
 TEST_F(MoveDriverTest, ACancelledMoveLeavesNoTrace) {
   Grow();
   const MoveId id = world_.Start(kShard, ReplicaId{2}, NodeId{4});

@@ -1,6 +1,7 @@
 #include "server/node/placement_leader.h"
 
 #include "placement_world.h"
+#include "server/node/move_driver.h"
 
 namespace decree::node {
 namespace {
@@ -22,9 +23,26 @@ class PlacementLeaderTest : public ::testing::Test {
   }
   NodeState StateOf(std::uint32_t node) { return world_.state()->Node(NodeId{node})->state; }
   std::size_t Moves() { return world_.state()->moves().size(); }
+  // Nodes 2 to `nodes` join, and every shard and the placement group have their three copies.
+  void Form(std::uint32_t nodes) {
+    driver_.Start();
+    for (std::uint32_t node = 2; node <= nodes; ++node) world_.Join(node);
+    Live(20s);
+    ASSERT_TRUE(world_.state()->ActiveMoves().empty());
+    ASSERT_EQ(leader_.Plan().moves.size(), 0u);
+  }
+  void SetDelay(std::uint64_t seconds) {
+    world_.Apply(rebalance::ChangeSettings{.dead_node_delay_s = seconds});
+  }
+  void Drain(std::uint32_t node) {
+    const auto drained = world_.Apply(
+        rebalance::SetNodeState{NodeId{node}, NodeState::kDraining, "asked for by an operator"});
+    ASSERT_EQ(drained.code, Errc::kOk) << drained.detail;
+  }
 
   PlacementWorld world_;
   PlacementLeader leader_{world_};
+  MoveDriver driver_{world_, [this](NodeId node) { return leader_.Silent(node); }};
 };
 
 TEST_F(PlacementLeaderTest, NothingIsPlannedBeforeEveryLiveNodeHasReported) {
@@ -61,9 +79,7 @@ TEST_F(PlacementLeaderTest, ASilentNodeIsSuspectThenDeadThenBack) {
 }
 
 TEST_F(PlacementLeaderTest, ReplicasOfADeadNodeAreReplacedOnlyAfterTheDelay) {
-  rebalance::Settings settings;
-  settings.dead_node_delay_s = 60;
-  world_.Apply(rebalance::ChangeSettings{settings});
+  SetDelay(60);
   world_.Join(2);
   Live(1s);
   Live(30s, {2});
@@ -86,6 +102,49 @@ TEST_F(PlacementLeaderTest, ADrainEndsWhenNothingIsLeft) {
   world_.Apply(rebalance::SetNodeState{NodeId{2}, NodeState::kDraining, ""});
   Live(1s);
   EXPECT_EQ(StateOf(2), NodeState::kDrained);
+}
+
+TEST_F(PlacementLeaderTest, ADrainOfADeadNodeGoesOnToItsEnd) {
+  SetDelay(60);
+  Form(4);
+  world_.GoDown(NodeId{2});
+  Live(15s, {2});
+  ASSERT_EQ(StateOf(2), NodeState::kDead);
+  Drain(2);
+  Live(1s, {2});
+  EXPECT_TRUE(leader_.AllHeard()) << "nobody waits for a report of the dead";
+  Live(20s, {2});
+  EXPECT_EQ(StateOf(2), NodeState::kDrained);
+  EXPECT_FALSE(world_.state()->HoldsReplicas(NodeId{2}));
+}
+
+TEST_F(PlacementLeaderTest, ANodeThatDiesWhileItIsDrainedIsRepairedAndItsDrainEnds) {
+  SetDelay(20);
+  Form(4);
+  // What is left on it can only be repaired.
+  world_.Apply(rebalance::ChangeSettings{.drain = false});
+  Drain(2);
+  Live(5s);
+  world_.GoDown(NodeId{2});
+  Live(14s, {2});
+  EXPECT_EQ(StateOf(2), NodeState::kDraining);
+  EXPECT_TRUE(world_.state()->Node(NodeId{2})->dead());
+  EXPECT_TRUE(leader_.AllHeard());
+  EXPECT_TRUE(world_.state()->HoldsReplicas(NodeId{2})) << "the delay has not passed";
+  Live(30s, {2});
+  EXPECT_EQ(StateOf(2), NodeState::kDrained);
+}
+
+TEST_F(PlacementLeaderTest, ADrainingNodeThatComesBackIsAliveAndStillDraining) {
+  world_.Join(2);
+  Live(1s);
+  ASSERT_EQ(Moves(), 3u);  // nobody drives them, so the drain does not end at once
+  Drain(2);
+  Live(15s, {2});
+  ASSERT_TRUE(world_.state()->Node(NodeId{2})->dead());
+  Live(1s);
+  EXPECT_FALSE(world_.state()->Node(NodeId{2})->dead());
+  EXPECT_EQ(StateOf(2), NodeState::kDraining);
 }
 
 TEST_F(PlacementLeaderTest, AReplicaThatNobodyKnowsIsRemoved) {
@@ -129,9 +188,7 @@ TEST_F(PlacementLeaderTest, AShardRestsAfterARollback) {
 }
 
 TEST_F(PlacementLeaderTest, NothingStartsWithRebalanceAndRepairOff) {
-  rebalance::Settings settings;
-  settings.repair = settings.rebalance = false;
-  world_.Apply(rebalance::ChangeSettings{settings});
+  world_.Apply(rebalance::ChangeSettings{.rebalance = false, .repair = false});
   world_.Join(2);
   Live(3s);
   EXPECT_EQ(Moves(), 0u);

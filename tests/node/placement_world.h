@@ -27,6 +27,7 @@ struct ModelShard {
   std::map<ReplicaId, NodeId> alive;
   std::map<NodeId, ReplicaId> tombstones;
   std::set<ReplicaId> with_rows;
+  std::map<ReplicaId, std::string> problems;  // what keeps a replica from getting any rows
   std::vector<Slot> marks;
 };
 
@@ -100,7 +101,28 @@ class PlacementWorld : public PlacementPort {
   std::set<NodeId> down;          // do not answer
   std::set<ReplicaId> corrupted;  // digest something else
   double loss = 0;                // this share of the calls is lost
+  std::set<Method> ignored;       // answered kOk, and nothing happens
+  std::set<ChangeKind> refused;   // changes of members that the shard's leader cannot begin
   bool leading = true;            // else proposals are refused
+
+  // A node answers no more, and what it led is led by another voter.
+  void GoDown(NodeId node) {
+    down.insert(node);
+    for (auto& [id, shard] : shards_) {
+      for (const auto& voter : shard.config.voters) {
+        if (Leads(node, shard)) shard.leader = voter.id;
+      }
+    }
+  }
+  // A node's first disk fails, and the node says so: what it held is silent.
+  void FailDisk(NodeId node) {
+    rebalance::NodeRecord record = *state_.Node(node);
+    record.disks.front().state = rebalance::DiskState::kFailed;
+    Apply(rebalance::RegisterNode{record});
+    for (auto& [id, shard] : shards_) {
+      std::erase_if(shard.alive, [node](const auto& replica) { return replica.second == node; });
+    }
+  }
 
   // ---- what happened ----
   std::vector<Method> calls;
@@ -159,6 +181,7 @@ class PlacementWorld : public PlacementPort {
 
   RpcResponse Answer(NodeId node, const RpcRequest& request) {
     ModelShard& shard = shards_.at(request.shard);
+    if (ignored.contains(request.method)) return Say(Errc::kOk);
     switch (request.method) {
       case Method::kReplicaStatus:
         return Status(node, shard, Decode<StatusRequest>(request.body)->key.replica);
@@ -191,6 +214,8 @@ class PlacementWorld : public PlacementPort {
       status.has_snapshot = shard.with_rows.contains(id);
       status.epoch_started = shard.started >= shard.config.epoch;
       status.snapshot_bytes_total = status.snapshot_bytes_done = status.data_bytes = 700;
+      const auto problem = shard.problems.find(id);
+      if (problem != shard.problems.end()) status.problem = problem->second;
       const std::string digest = corrupted.contains(id) ? "bad" : "good";
       for (const Slot mark : shard.marks) status.digests.push_back({mark, digest});
     }
@@ -229,6 +254,7 @@ class PlacementWorld : public PlacementPort {
   RpcResponse Change(NodeId node, ModelShard& shard, const ChangeMembers& change) {
     if (!Leads(node, shard)) return Say(Errc::kNotLeader);
     if (change.epoch != shard.config.epoch) return Say(Errc::kConflict);
+    if (refused.contains(change.kind)) return Say(Errc::kBusy);
     if (change.kind == ChangeKind::kTransferLeader) {
       EXPECT_TRUE(shard.config.IsVoter(change.member.id));
       shard.leader = change.member.id;
@@ -253,7 +279,9 @@ class PlacementWorld : public PlacementPort {
   void AfterChange(ModelShard& shard) {
     executor_.RunAt(executor_.Now() + 5ms, [&shard] {
       for (const auto& learner : shard.config.learners) {
-        if (shard.alive.contains(learner.id)) shard.with_rows.insert(learner.id);
+        const bool gets_rows =
+            shard.alive.contains(learner.id) && !shard.problems.contains(learner.id);
+        if (gets_rows) shard.with_rows.insert(learner.id);
       }
     });
     if (shard.started == shard.config.epoch) return;

@@ -111,8 +111,8 @@ class World {
     MoveView view;
     view.source = ask(move().source.replica, source_dead_);
     view.target = ask(move().target.replica, target_dead_);
-    view.source_gone = source_dead_;
-    view.target_gone = target_dead_;
+    if (source_dead_) view.source_gone = "dead";
+    if (target_dead_) view.target_gone = "dead";
     view.mark = mark_;
     for (const Member& voter : config_.voters) {
       const auto status = ask(voter.id, false);

@@ -201,7 +201,7 @@ TEST_F(MoveStagesTest, SealWaitsUntilEveryVoterOfTheNewSetIsCaughtUp) {
 TEST_F(MoveStagesTest, ADeadVoterThatStaysMakesTheMoveGiveWayToItsRepair) {
   AddLearner();
   view_.others.erase(kThird.id);
-  view_.others_gone.insert(kThird.id);
+  view_.others_gone[kThird.id] = "node 3 is dead";
   const Action action = At(Stage::kSeal);
   EXPECT_EQ(action.kind, ActionKind::kCancel);
   EXPECT_THAT(action.why, ::testing::HasSubstr("node 3 is dead"));
@@ -272,7 +272,7 @@ TEST_F(MoveStagesTest, CleanUpDestroysTheSourceUntilItsTombstoneIsThere) {
 TEST_F(MoveStagesTest, ADeadSourceDoesNotBlockTheShard) {
   Seal();
   view_.source.reset();
-  view_.source_gone = true;
+  view_.source_gone = "node 1 is dead";
   ExpectAdvance(Stage::kCleanUp, Stage::kDone);
   EXPECT_THAT(At(Stage::kCleanUp).advance.note, ::testing::HasSubstr("node 1 is dead"));
 }
@@ -280,7 +280,7 @@ TEST_F(MoveStagesTest, ADeadSourceDoesNotBlockTheShard) {
 TEST_F(MoveStagesTest, ADeadSourceDoesNotHinderItsReplacement) {
   AddLearner();
   view_.source.reset();
-  view_.source_gone = true;
+  view_.source_gone = "node 1 is dead";
   view_.mark = Slot{900};
   Digest(view_.target, "abc");
   Digest(view_.leader, "abc");
@@ -389,7 +389,7 @@ TEST_F(MoveStagesTest, RollbackWaitsForALeaderAndForTheTarget) {
   RemoveLearner();
   view_.target.reset();
   EXPECT_EQ(At(Stage::kCatchUp).kind, ActionKind::kWait);
-  view_.target_gone = true;
+  view_.target_gone = "node 4 is dead";
   ExpectAdvance(Stage::kCatchUp, Stage::kRolledBack);
 }
 
@@ -414,12 +414,12 @@ TEST_F(MoveStagesTest, AChosenSealBeatsTheWishToCancel) {
 
 TEST_F(MoveStagesTest, TroubleBeforeTheSealIsCancelledByDecree) {
   AddLearner();
-  view_.target_gone = true;
+  view_.target_gone = "node 4 is dead";
   for (const Stage stage : kBeforeSwitch) {
     EXPECT_EQ(At(stage).kind, ActionKind::kCancel) << StageName(stage);
     EXPECT_FALSE(At(stage).why.empty());
   }
-  view_.target_gone = false;
+  view_.target_gone.clear();
   view_.target->exists = false;
   for (const Stage stage : {Stage::kAddLearner, Stage::kSnapshot, Stage::kSeal}) {
     EXPECT_EQ(At(stage).kind, ActionKind::kCancel) << StageName(stage);
@@ -428,10 +428,47 @@ TEST_F(MoveStagesTest, TroubleBeforeTheSealIsCancelledByDecree) {
   EXPECT_EQ(At(Stage::kIntent).kind, ActionKind::kCancel) << "destroyed before";
 }
 
+TEST_F(MoveStagesTest, AStallBeforeTheSealIsAnAbort) {
+  AddLearner();
+  view_.stalled = "no progress for 60 s: the disk is full";
+  for (const Stage stage : kBeforeSwitch) {
+    EXPECT_EQ(At(stage).kind, ActionKind::kCancel) << StageName(stage);
+    EXPECT_EQ(At(stage).why, view_.stalled);
+  }
+}
+
+TEST_F(MoveStagesTest, AStalledRollbackStillGoesThroughTheLogButLeavesTheTargetBehind) {
+  AddLearner();
+  move_.cancelled = true;
+  view_.stalled = "no progress for 60 s";
+  EXPECT_EQ(At(Stage::kCatchUp).kind, ActionKind::kRemoveLearner);
+  RemoveLearner();
+  view_.target.reset();
+  ExpectAdvance(Stage::kCatchUp, Stage::kRolledBack);
+}
+
+TEST_F(MoveStagesTest, AStallAfterTheSealOnlyEndsTheCleanUp) {
+  Seal();
+  view_.stalled = "no progress for 60 s";
+  ExpectAdvance(Stage::kSeal, Stage::kActivate);
+  view_.leader->epoch_started = false;
+  EXPECT_EQ(At(Stage::kActivate).kind, ActionKind::kWait);
+  ExpectAdvance(Stage::kCleanUp, Stage::kDone);
+  EXPECT_THAT(At(Stage::kCleanUp).advance.note, ::testing::HasSubstr("no progress for 60 s"));
+}
+
+TEST_F(MoveStagesTest, ADestroyedVoterThatStaysMakesTheMoveGiveWay) {
+  AddLearner();
+  view_.others[kThird.id] = ReplicaStatus{};
+  EXPECT_EQ(At(Stage::kSeal).kind, ActionKind::kWait) << "its node may be starting";
+  view_.others[kThird.id].tombstone = kThird.id;
+  EXPECT_EQ(At(Stage::kSeal).kind, ActionKind::kCancel);
+}
+
 TEST_F(MoveStagesTest, TroubleAfterTheSealChangesNothing) {
   Seal();
   view_.target.reset();
-  view_.target_gone = true;
+  view_.target_gone = "node 4 is dead";
   ExpectAdvance(Stage::kSeal, Stage::kActivate);
   ExpectAdvance(Stage::kActivate, Stage::kPublish);
   ExpectAdvance(Stage::kPublish, Stage::kCleanUp);

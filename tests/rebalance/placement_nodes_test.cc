@@ -70,6 +70,23 @@ TEST(PlacementNodesTest, RegistrationWakesTheDeadButNotTheRemoved) {
   EXPECT_EQ(cluster.state.Map().nodes.size(), 1u);
 }
 
+TEST(PlacementNodesTest, DeathAndDrainAreTwoFacts) {
+  TestCluster cluster;
+  const NodeId two = cluster.Join(2);
+  const auto set = [&](NodeState state) {
+    EXPECT_EQ(cluster.Do(SetNodeState{two, state, ""}).code, Errc::kOk);
+    return cluster.state.Node(two)->state;
+  };
+  EXPECT_EQ(set(NodeState::kDraining), NodeState::kDraining);
+  EXPECT_EQ(set(NodeState::kDead), NodeState::kDraining) << "its drain goes on";
+  EXPECT_TRUE(cluster.state.Node(two)->dead());
+  EXPECT_EQ(set(NodeState::kUp), NodeState::kDead) << "only its own report wakes it";
+  EXPECT_EQ(set(NodeState::kDraining), NodeState::kDraining);
+  EXPECT_EQ(cluster.Join(2), two);
+  EXPECT_FALSE(cluster.state.Node(two)->dead());
+  EXPECT_EQ(cluster.state.Node(two)->state, NodeState::kDraining);
+}
+
 TEST(PlacementNodesTest, AnIdWithForeignDisksIsRefused) {
   TestCluster cluster;
   NodeRecord impostor = MakeNode(9);
@@ -120,12 +137,20 @@ TEST(PlacementNodesTest, ADrainEndsOnlyWhenTheNodeIsEmpty) {
 
 TEST(PlacementNodesTest, SettingsOutOfRangeAreRefused) {
   TestCluster cluster;
-  Settings settings = cluster.state.settings();
-  settings.replicas = 0;
-  EXPECT_EQ(cluster.Do(ChangeSettings{settings}).code, Errc::kInvalidArgument);
-  settings.replicas = 5;
-  EXPECT_EQ(cluster.Do(ChangeSettings{settings}).code, Errc::kOk);
+  EXPECT_EQ(cluster.Do(ChangeSettings{.replicas = 0}).code, Errc::kInvalidArgument);
+  EXPECT_EQ(cluster.Do(ChangeSettings{.replicas = 5}).code, Errc::kOk);
   EXPECT_EQ(cluster.state.settings().replicas, 5u);
+}
+
+TEST(PlacementNodesTest, AChangeOfSettingsTouchesOnlyTheFieldsItNames) {
+  TestCluster cluster;
+  cluster.Do(ChangeSettings{.rebalance = false, .dead_node_delay_s = 7});
+  cluster.Do(ChangeSettings{.moves_per_disk = 5});
+  Settings expected;
+  expected.rebalance = false;
+  expected.dead_node_delay_s = 7;
+  expected.moves_per_disk = 5;
+  EXPECT_EQ(cluster.state.settings(), expected);
 }
 
 }  // namespace

@@ -25,11 +25,8 @@ PlacementChange RandomChange(Random& random, const TestCluster& cluster) {
     }
     case 4:
       return CancelMove{move, "random"};
-    case 5: {
-      Settings settings;
-      settings.replicas = static_cast<std::uint32_t>(random.Below(7));
-      return ChangeSettings{settings};
-    }
+    case 5:
+      return ChangeSettings{.replicas = static_cast<std::uint32_t>(random.Below(7))};
     default: {
       AdvanceMove advance;
       advance.move = move;

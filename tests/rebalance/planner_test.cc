@@ -287,9 +287,7 @@ TEST(StartableTest, TinyShardsMoveManyAtATime) {
 
 TEST(StartableTest, AMoveLargerThanTheLimitStartsOnAnIdleDisk) {
   PlannedCluster cluster(1);
-  Settings settings = cluster.state.settings();
-  settings.moves_per_disk = 1;
-  cluster.Do(ChangeSettings{settings});
+  cluster.Do(ChangeSettings{.moves_per_disk = 1});
   cluster.view.loads[ShardId{0}].bytes = 5000 * kMiB;
   cluster.Join(2);
   Plan plan = cluster.MakeIt();
@@ -302,9 +300,7 @@ TEST(StartableTest, SettingsSwitchCausesOff) {
   for (const std::uint64_t node : {2, 3}) cluster.Join(node);
   cluster.Settle();
   cluster.Join(4);
-  Settings settings = cluster.state.settings();
-  settings.rebalance = false;
-  cluster.Do(ChangeSettings{settings});
+  cluster.Do(ChangeSettings{.rebalance = false});
   const Plan plan = cluster.MakeIt();
   EXPECT_FALSE(plan.moves.empty()) << "the plan shows what would be done";
   EXPECT_TRUE(StartableNow(cluster.Look(), plan).empty());

@@ -1,0 +1,37 @@
+#include "rebalance/stall_watch.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace decree::rebalance {
+
+void StallWatch::Observe(const MoveRecord& move, const MoveView& view, Instant now) {
+  bool progress = Advanced(move, view);
+  if (view.target) progress |= Learned(move.target.replica, *view.target, view);
+  for (const auto& [id, status] : view.others) progress |= Learned(id, status, view);
+  if (progress) since_ = now;
+}
+
+// The pieces only grow, but for the wish to cancel, which a chosen Seal clears once.
+bool StallWatch::Advanced(const MoveRecord& move, const MoveView& view) {
+  auto now = reached_;
+  std::get<Stage>(now) = move.stage;
+  std::get<bool>(now) = move.cancelled;
+  if (view.leader) {
+    std::get<Epoch>(now) = std::max(std::get<Epoch>(now), view.leader->config.epoch);
+    std::get<MoveId>(now) = std::max(std::get<MoveId>(now), view.leader->config.ended_move);
+  }
+  return now != std::exchange(reached_, now);
+}
+
+bool StallWatch::Learned(ReplicaId id, const ReplicaStatus& status, const MoveView& view) {
+  if (!status.exists) return false;
+  const bool lags = !status.has_snapshot || (view.leader && !IsCaughtUp(status, *view.leader));
+  Received& best = best_[id];
+  const bool more = status.snapshot_bytes_done > best.bytes || status.durable_chosen > best.slot;
+  best.bytes = std::max(best.bytes, status.snapshot_bytes_done);
+  best.slot = std::max(best.slot, status.durable_chosen);
+  return more && lags;
+}
+
+}  // namespace decree::rebalance

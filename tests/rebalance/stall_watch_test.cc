@@ -1,0 +1,87 @@
+#include "rebalance/stall_watch.h"
+
+#include <gtest/gtest.h>
+
+namespace decree::rebalance {
+namespace {
+
+class StallWatchTest : public ::testing::Test {
+ protected:
+  StallWatchTest() {
+    move_.target.replica = ReplicaId{4};
+    view_.leader = Replica(1000);
+    view_.target = Replica(10);
+    view_.others[ReplicaId{2}] = Replica(1000);
+    Look();
+  }
+  static ReplicaStatus Replica(std::uint64_t slot) {
+    ReplicaStatus status;
+    status.exists = status.has_snapshot = true;
+    status.config.epoch = Epoch{1};
+    status.chosen = status.durable_chosen = Slot{slot};
+    return status;
+  }
+  // One second later; true if something moved on.
+  bool Look() {
+    now_ = now_ + 1s;
+    watch_.Observe(move_, view_, now_);
+    return watch_.Idle(now_) == Duration::zero();
+  }
+
+  MoveRecord move_;
+  MoveView view_;
+  Instant now_{1};
+  StallWatch watch_{now_};
+};
+
+TEST_F(StallWatchTest, AStageIsProgress) {
+  EXPECT_FALSE(Look());
+  move_.stage = Stage::kAddLearner;
+  EXPECT_TRUE(Look());
+  move_.cancelled = true;
+  EXPECT_TRUE(Look());
+  EXPECT_FALSE(Look());
+  EXPECT_EQ(watch_.Idle(now_), Duration(1s));
+}
+
+TEST_F(StallWatchTest, WhatTheLogSaysOfTheMembersIsProgress) {
+  view_.leader->config.ended_move = MoveId{5};
+  EXPECT_TRUE(Look());
+  view_.leader.reset();
+  EXPECT_FALSE(Look());
+  view_.leader = Replica(1000);  // one that knows less
+  EXPECT_FALSE(Look());
+  view_.leader->config.epoch = Epoch{2};
+  EXPECT_TRUE(Look());
+}
+
+TEST_F(StallWatchTest, ALaggingReplicaThatLearnsIsProgress) {
+  view_.target->durable_chosen = Slot{11};
+  EXPECT_TRUE(Look());
+  EXPECT_FALSE(Look());
+  view_.others[ReplicaId{2}].durable_chosen = Slot{700};
+  EXPECT_FALSE(Look()) << "less than before";
+  view_.others[ReplicaId{2}].durable_chosen = Slot{701};
+  EXPECT_FALSE(Look()) << "it knew more once";
+}
+
+TEST_F(StallWatchTest, WritesThatGoOnAreNoProgress) {
+  view_.leader->chosen = Slot{1100};
+  view_.others[ReplicaId{2}].durable_chosen = Slot{1100};
+  EXPECT_FALSE(Look());
+}
+
+TEST_F(StallWatchTest, BytesCountWhenTheyAreMoreThanEverBefore) {
+  view_.target->has_snapshot = false;
+  view_.target->snapshot_bytes_done = 500;
+  EXPECT_TRUE(Look());
+  view_.target->snapshot_bytes_done = 0;  // it failed, and begins anew
+  EXPECT_FALSE(Look());
+  view_.target->snapshot_bytes_done = 500;  // and fails at the same point
+  EXPECT_FALSE(Look());
+  view_.target->snapshot_bytes_done = 501;
+  EXPECT_TRUE(Look());
+}
+
+}  // namespace
+}  // namespace decree::rebalance
