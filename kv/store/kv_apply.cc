@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "kv/api/limits.h"
 #include "kv/base/check.h"
 #include "kv/base/mark.h"
 
@@ -31,19 +32,6 @@ bool Holds(const Condition& condition, std::uint64_t version, std::string_view v
       return version != 0 && value == condition.value;
   }
   return false;
-}
-
-// The door checks these too; here they hold for every command that reached the log.
-std::optional<CommandResult> CheckLimits(const Command& command) {
-  if (command.key.empty()) return Refusal(Errc::kInvalidArgument, "the key is empty");
-  if (command.key.size() > kMaxKeyBytes) return Refusal(Errc::kTooLarge, "the key is too long");
-  if (command.value.size() > kMaxValueBytes) {
-    return Refusal(Errc::kTooLarge, "the value is too long");
-  }
-  if (command.ttl_ms > kMaxTtlMs) {
-    return Refusal(Errc::kInvalidArgument, "the time to live is over 100 years");
-  }
-  return std::nullopt;
 }
 
 }  // namespace
@@ -128,6 +116,10 @@ Result<CommandResult> KvApply::RunOnce(const Command& command, AppliedSlot* appl
 }
 
 Result<CommandResult> KvApply::Execute(const Command& command, AppliedSlot* applied) {
+  // The door checks the limits too; here they hold for every command that reached the log.
+  if (const Status limits = CheckLimits(command); !limits) {
+    return Refusal(limits.error().code(), limits.error().detail());
+  }
   if (command.kind == CommandKind::kPut || command.kind == CommandKind::kDelete) {
     return Mutate(command);
   }
@@ -141,7 +133,6 @@ Result<CommandResult> KvApply::Execute(const Command& command, AppliedSlot* appl
 }
 
 Result<CommandResult> KvApply::Mutate(const Command& command) {
-  if (const auto refused = CheckLimits(command)) return *refused;
   const Result<Current> current = Load(command.key);
   if (!current) return current.error();
   if (!Holds(command.condition, current->version(), current->value())) {

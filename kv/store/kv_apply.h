@@ -19,7 +19,6 @@ namespace decree::store {
 
 inline constexpr std::size_t kPurgedKeysPerSlot = 512;  // bounds the work of one batch
 inline constexpr WallMs kNoExpiry = UINT64_MAX;
-inline constexpr std::uint64_t kMaxTtlMs = std::uint64_t{100} * 365 * 24 * 3600 * 1000;
 
 class KvApply {
  public:

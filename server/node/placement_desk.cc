@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "kv/api/limits.h"
 #include "server/node/node_shared.h"
 #include "server/node/placement_machine.h"
 
@@ -65,6 +66,13 @@ void PlacementDesk::Propose(rebalance::PlacementChange change,
     }
     executor->Post([done, result] { done(result); });
   };
+  // A name, an address or a reason that somebody made up may have any size.
+  if (const Status limits = CheckLimits(command); !limits) {
+    RpcResponse refusal;
+    refusal.code = limits.error().code();
+    refusal.detail = limits.error().detail();
+    return reply(std::move(refusal));
+  }
   const auto host = node_->workers[0]->FindShard(kPlacementShard);
   if (!host) {
     RpcResponse refusal;

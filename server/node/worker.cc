@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "kv/api/limits.h"
 #include "kv/base/mark.h"
 #include "server/node/control.h"
 #include "server/node/node_shared.h"
@@ -25,6 +26,14 @@ void With(const RpcRequest& request, RpcReply& reply, Handler&& handler) {
   Result<Body> body = Decode<Body>(request.body);
   if (!body) return reply(Refuse(Errc::kInvalidArgument, "malformed request body"));
   handler(std::move(*body), std::move(reply));
+}
+
+// What is over a limit must not reach a log: see kv/api/limits.h.
+template <class Body>
+bool WithinLimits(const Body& body, const RpcReply& reply) {
+  const Status limits = CheckLimits(body);
+  if (!limits) reply(Refuse(limits.error().code(), limits.error().detail()));
+  return static_cast<bool>(limits);
 }
 
 }  // namespace
@@ -246,14 +255,17 @@ void Worker::Handle(RpcRequest&& request, RpcReply&& reply) {
     case Method::kWrite:
       return With<Command>(request, reply, [&](Command&& command, RpcReply&& r) {
         if (command.kind == CommandKind::kPlacement) return r(Refuse(Errc::kInvalidArgument));
+        if (!WithinLimits(command, r)) return;
         host->Write(std::move(command), std::move(r));
       });
     case Method::kRead:
       return With<ReadRequest>(request, reply, [&](ReadRequest&& read, RpcReply&& r) {
+        if (!WithinLimits(read, r)) return;
         host->Read(std::move(read), std::move(r));
       });
     case Method::kScan:
       return With<ScanRequest>(request, reply, [&](ScanRequest&& scan, RpcReply&& r) {
+        if (!WithinLimits(scan, r)) return;
         host->Scan(std::move(scan), std::move(r));
       });
     case Method::kChangeMembers:

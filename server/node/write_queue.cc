@@ -1,11 +1,12 @@
 #include "server/node/write_queue.h"
 
+#include "kv/api/limits.h"
 #include "kv/base/check.h"
 
 namespace decree::node {
 
 bool WriteQueue::Push(Command&& command, RpcReply&& reply) {
-  const std::size_t bytes = command.key.size() + command.value.size() + 64;
+  const std::size_t bytes = SizeBound(command);
   if (waiting_bytes_ + bytes > kMaxWaitingBytes) return false;
   waiting_bytes_ += bytes;
   waiting_.push_back({std::move(command), std::move(reply), bytes});
@@ -36,7 +37,7 @@ void WriteQueue::Opened(Slot slot, Blob payload) {
 void WriteQueue::PutBack(std::vector<Command>&& commands) {
   DECREE_CHECK(commands.size() == taken_.size());
   for (std::size_t i = commands.size(); i-- > 0;) {
-    const std::size_t bytes = commands[i].key.size() + commands[i].value.size() + 64;
+    const std::size_t bytes = SizeBound(commands[i]);
     waiting_bytes_ += bytes;
     waiting_.push_front({std::move(commands[i]), std::move(taken_[i]), bytes});
   }

@@ -90,6 +90,7 @@ class HostNode : public HostEnv {
   NodeConfig config_;
   std::optional<Error> failure;
   bool cut_off = false;
+  bool deaf = false;  // hears nothing, but is heard
 
  private:
   store::MemDiskOptions DiskOptions();
@@ -111,6 +112,8 @@ class HostCluster {
   HostNode& node(std::uint32_t id) { return *nodes_.at(NodeId{id}); }
   std::map<NodeId, std::unique_ptr<HostNode>>& nodes() { return nodes_; }
   VirtualExecutor& executor() { return executor_; }
+
+  std::function<void(const consensus::Envelope&)> on_send;  // sees every message that leaves
 
   // Replica i on node i, for i in 1..voters.
   consensus::Config Genesis(std::uint32_t voters) const {
@@ -186,10 +189,12 @@ inline Executor& HostNode::executor() { return cluster_->executor(); }
 
 inline void HostNode::Send(consensus::Envelope envelope) {
   if (cut_off) return;
+  if (cluster_->on_send) cluster_->on_send(envelope);
   auto shared = std::make_shared<consensus::Envelope>(std::move(envelope));
   cluster_->executor().Post([cluster = cluster_, shared] {
     const auto to = cluster->nodes().find(shared->to.node);
-    if (to == cluster->nodes().end() || !to->second->host || to->second->cut_off) return;
+    if (to == cluster->nodes().end() || !to->second->host) return;
+    if (to->second->cut_off || to->second->deaf) return;
     if (to->second->host->key().replica != shared->to.id) return;
     to->second->host->Receive(std::move(*shared));
   });

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "kv/api/limits.h"
+
 namespace decree::node {
 namespace {
 
@@ -71,6 +73,45 @@ TEST(WriteQueueTest, BoundsABatchByBytes) {
   Replies replies;
   for (int i = 0; i < 4; ++i) queue.Push(Put("k", 400'000), replies.Next());
   EXPECT_EQ(queue.TakeBatch().size(), 2u);
+}
+
+// What a condition compares with travels through the log like the value.
+TEST(WriteQueueTest, CountsTheExpectedValueOfACas) {
+  WriteQueue queue;
+  Replies replies;
+  const auto cas = [] {
+    Command command = Put("k");
+    command.condition = {ConditionKind::kValueIs, 0, std::string(kMaxValueBytes, 'e')};
+    return command;
+  };
+  std::size_t taken = 0;
+  while (queue.Push(cas(), replies.Next())) ++taken;
+  EXPECT_LE(taken * kMaxValueBytes, WriteQueue::kMaxWaitingBytes);
+  queue.PutBack(queue.TakeBatch());
+  EXPECT_FALSE(queue.Push(cas(), replies.Next())) << "what was put back counts again";
+  EXPECT_EQ(queue.TakeBatch().size(), 1u);
+}
+
+TEST(WriteQueueTest, NoBatchIsLargerThanItsBoundOrItsOnlyCommand) {
+  const std::size_t sizes[] = {0, 1, 1000, 100'000, 500'000, kMaxValueBytes};
+  WriteQueue queue;
+  Replies replies;
+  for (int i = 0; i < 60; ++i) {
+    Command command = Put(std::string(kMaxKeyBytes, 'k'), sizes[i % 6]);
+    command.condition.value.assign(sizes[i / 6 % 6], 'e');
+    command.session = {UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX};
+    command.condition.version = command.ttl_ms = UINT64_MAX;
+    ASSERT_LE(Encode(command).size(), SizeBound(command));
+    ASSERT_LE(SizeBound(command), kMaxCommandBytes);
+    queue.Push(std::move(command), replies.Next());
+  }
+  while (queue.HasWaiting()) {
+    const CommandBatch batch{UINT64_MAX, queue.TakeBatch()};
+    const std::size_t most =
+        batch.commands.size() == 1 ? kMaxCommandBytes : WriteQueue::kMaxBatchBytes;
+    EXPECT_LE(Encode(batch).size(), most + 16);
+    queue.Opened(Slot{1}, nullptr);
+  }
 }
 
 TEST(WriteQueueTest, RefusesWhatDoesNotFitAndLosesNothing) {

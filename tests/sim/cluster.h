@@ -56,6 +56,7 @@ class Cluster {
   bool WaitSettled(Nanos at_most, std::string* problem);
 
   // ---- one request, at the door of one machine; runs the world until it is answered ----
+  std::optional<RpcResponse> Ask(MachineId at, RpcRequest request);  // as over the native protocol
   OperationResult Do(MachineId at, Operation operation);
   OperationResult Put(MachineId at, const std::string& key, const std::string& value,
                       Duration timeout = 2s);
@@ -77,8 +78,6 @@ class Cluster {
   std::string KeyOf(ShardId shard, const std::string& prefix = "k") const;
 
  private:
-  std::optional<RpcResponse> Ask(MachineId at, RpcRequest request);
-
   World& world_;
   ClusterOptions options_;
   Network network_;

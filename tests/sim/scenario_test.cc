@@ -225,5 +225,48 @@ TEST_F(ScenarioTest, AColdShardDoesNotHoldTheLogOfItsDiskAboveItsGoal) {
   ExpectAllIsWell();
 }
 
+// Through the native door, past every check of a client. Over a limit, a command in the log would
+// make an Accept that no frame holds.
+TEST_F(ScenarioTest, ACommandOverALimitReachesNoLog) {
+  Form(3);
+  const auto leader = cluster_->LeaderOf(ShardId{0});
+  ASSERT_TRUE(leader);
+  const auto write = [&](const Command& command) {
+    const auto answer = cluster_->Ask(*leader, {Method::kWrite, ShardId{0}, 1000, Encode(command)});
+    return answer ? answer->code : Errc::kDeadlineExceeded;
+  };
+  const std::string over((std::size_t{16} << 20) - 32, 'e');
+  for (const CommandKind kind :
+       {CommandKind::kPut, CommandKind::kOpenSession, CommandKind::kMark}) {
+    Command command;
+    command.kind = kind;
+    command.session.client = 5;
+    command.key = cluster_->KeyOf(ShardId{0});
+    command.condition = {ConditionKind::kValueIs, 0, over};
+    EXPECT_EQ(write(command), Errc::kTooLarge);
+    command.condition = {};
+    command.value = over;
+    EXPECT_EQ(write(command), Errc::kTooLarge);
+  }
+  EXPECT_EQ(cluster_->Put(*leader, cluster_->KeyOf(ShardId{0}), "1").code, Errc::kOk);
+  ExpectAllIsWell();
+}
+
+// What is within the limits, all of it at once: 72 cas that expect 1 MiB each.
+TEST_F(ScenarioTest, ManyLargeExpectedValuesDoNotWedgeTheirShard) {
+  Form(3);
+  int answered = 0;
+  for (int i = 0; i < 72; ++i) {
+    Operation cas;
+    cas.kind = OperationKind::kPut;
+    cas.key = cluster_->KeyOf(ShardId{0});
+    cas.condition = {ConditionKind::kValueIs, 0, std::string(kMaxValueBytes, 'e')};
+    cluster_->Start(1, std::move(cas), [&](const OperationResult&) { ++answered; });
+  }
+  EXPECT_TRUE(world_.RunUntil([&] { return answered == 72; }, 10 * kSeconds));
+  EXPECT_EQ(cluster_->Put(2, cluster_->KeyOf(ShardId{0}), "1").code, Errc::kOk);
+  ExpectAllIsWell();
+}
+
 }  // namespace
 }  // namespace decree::sim

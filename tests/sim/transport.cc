@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "kv/base/frame.h"
+
 namespace decree::sim {
 
 SimTransport::SimTransport(World& world, Network& network, std::shared_ptr<Life> life)
@@ -43,7 +45,18 @@ void SimTransport::Send(std::vector<consensus::Envelope> envelopes) {
   for (const auto& [node, batch] : by_node) {
     const MachineId to = MachineOf(node);
     if (to == 0) continue;
-    network_.Send(to, {FrameKind::kEnvelopes, life_->machine, self_, 0, false, Encode(batch)});
+    std::string bytes = Encode(batch);
+    if (bytes.size() > kMaxFramePayload) CheckThatEachFits(batch);
+    network_.Send(to, {FrameKind::kEnvelopes, life_->machine, self_, 0, false, std::move(bytes)});
+  }
+}
+
+// The real transport divides a batch that exceeds a frame, and drops a message that does so alone:
+// at every try.
+void SimTransport::CheckThatEachFits(const std::vector<consensus::Envelope>& batch) {
+  for (const consensus::Envelope& envelope : batch) {
+    if (Encode(std::vector{envelope}).size() <= kMaxFramePayload) continue;
+    world_.Fail("a message to replica " + ToString(envelope.to.id) + " exceeds a frame");
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "kv/api/limits.h"
 #include "kv/base/random.h"
 #include "kv/store/kv_apply.h"
 #include "tests/store/machine_fixture.h"
@@ -87,6 +88,9 @@ TEST_F(StateMachineTest, LimitsHoldInTheLogToo) {
   EXPECT_EQ(Do(PutCommand(std::string(kMaxKeyBytes + 1, 'k'), "v")).code, Errc::kTooLarge);
   EXPECT_EQ(Do(PutCommand("k", std::string(kMaxValueBytes + 1, 'v'))).code, Errc::kTooLarge);
   EXPECT_EQ(Do(PutCommand("k", "v", kMaxTtlMs + 1)).code, Errc::kInvalidArgument);
+  const Condition large{ConditionKind::kValueIs, 0, std::string(kMaxValueBytes + 1, 'v')};
+  EXPECT_EQ(Do(When(PutCommand("k", "v"), large)).code, Errc::kTooLarge);
+  EXPECT_EQ(Do(When(DeleteCommand("k"), large)).code, Errc::kTooLarge);
   EXPECT_EQ(Do(PutCommand(std::string(kMaxKeyBytes, 'k'), std::string(kMaxValueBytes, 'v'))).code,
             Errc::kOk);
   EXPECT_EQ(facts().keys, 1u);
