@@ -15,6 +15,7 @@ constexpr std::size_t kReadChunk = 64 * 1024;
 constexpr Duration kSweepEvery = 20ms;
 // A connection on which calls time out and nothing else is heard is taken for dead after this.
 constexpr Duration kGiveUpAfter = 2s;
+constexpr std::size_t kRequestOverhead = 64;  // what a frame holds beside the body, at most
 
 RpcResponse Failure(Errc code, std::string detail) {
   RpcResponse response;
@@ -35,6 +36,12 @@ Link::Link(IoLoop& loop, std::shared_ptr<LinkShared> shared, std::string address
       backoff_(options.backoff_first) {}
 
 void Link::Call(RpcRequest request, RpcReply reply) {
+  if (request.body.size() > kMaxFramePayload - kRequestOverhead) {
+    loop_.Post([reply = std::move(reply)] {
+      reply(Failure(Errc::kTooLarge, "the request exceeds a frame of 16 MiB"));
+    });
+    return;
+  }
   const bool full = out_.size() > options_.max_queued_bytes;
   if (state_ == State::kClosed || full || resting()) {
     std::string why = full ? "the send queue to " : "no connection to ";

@@ -4,8 +4,37 @@
 #include <utility>
 
 #include "kv/api/caller_impl.h"
+#include "kv/api/limits.h"
 
 namespace decree {
+namespace {
+
+constexpr Duration kLongestTimeout = std::chrono::hours(24 * 365);  // of what cannot overflow
+
+std::size_t SizeOf(const Operation& operation) {
+  return operation.key.size() + operation.value.size() + operation.condition.value.size() +
+         operation.scan.prefix.size() + operation.scan.after.size() + sizeof(CallerOp);
+}
+
+// What no node would take is refused before it costs a session, or a frame that cannot hold it.
+Status CheckOperation(const Operation& operation) {
+  switch (operation.kind) {
+    case OperationKind::kGet:
+      return CheckKey(operation.key);
+    case OperationKind::kScan:
+      return CheckLimits(operation.scan);
+    default:
+      return CheckWriteLimits(KindOf(operation), operation.key, operation.value,
+                              operation.condition, operation.ttl_ms);
+  }
+}
+
+}  // namespace
+
+CommandKind KindOf(const Operation& operation) {
+  if (operation.kind == OperationKind::kPut) return CommandKind::kPut;
+  return operation.kind == OperationKind::kDelete ? CommandKind::kDelete : CommandKind::kMark;
+}
 
 Caller::Caller(Executor& executor, Courier& courier, CallerOptions options)
     : impl_(std::make_shared<Impl>(executor, courier, options)) {
@@ -61,20 +90,14 @@ std::uint64_t Caller::Impl::Start(Operation operation, OperationCallback done) {
   op.id = id;
   op.operation = std::move(operation);
   op.done = std::move(done);
-  op.bytes = op.operation.key.size() + op.operation.value.size() +
-             op.operation.condition.value.size() + sizeof(CallerOp);
+  op.bytes = SizeOf(op.operation);
   op_bytes += op.bytes;
-  op.deadline = executor.Now() + op.operation.timeout;
-  const bool has_key =
-      op.operation.kind != OperationKind::kScan && op.operation.kind != OperationKind::kMark;
+  op.deadline = executor.Now() + std::min(op.operation.timeout, kLongestTimeout);
+  const Status limits = CheckOperation(op.operation);
   if (closed) {
     Fail(op, Error(Errc::kCancelled, "the client is closing"));
-  } else if (has_key && op.operation.key.empty()) {
-    Refuse(op, Errc::kInvalidArgument, "the key is empty");
-  } else if (op.operation.key.size() > kMaxKeyBytes) {
-    Refuse(op, Errc::kTooLarge, "the key has over " + std::to_string(kMaxKeyBytes) + " bytes");
-  } else if (op.operation.value.size() > kMaxValueBytes) {
-    Refuse(op, Errc::kTooLarge, "the value has over " + std::to_string(kMaxValueBytes) + " bytes");
+  } else if (!limits) {
+    Refuse(op, limits.error().code(), limits.error().detail());
   } else if (ops.size() > kMaxOperations || op_bytes > kMaxOperationBytes) {
     Refuse(op, Errc::kBusy, "too many operations are under way");
   } else {
@@ -109,6 +132,8 @@ void Caller::Impl::Fail(CallerOp& op, Error error) {
   OperationResult result;
   result.code = error.code();
   result.detail = error.detail();
+  result.epoch = op.refuser.epoch;
+  result.node = op.refuser.node;
   if (op.IsWrite() && op.unanswered > 0) {
     result.code = Errc::kOutcomeUnknown;
     result.detail = "a write was sent to node " + ToString(op.target) + " and not answered";
@@ -124,8 +149,9 @@ void Caller::Impl::FailLate(CallerOp& op) {
     reason = Error(Errc::kUnavailable, "no shard map: " + fetcher->last_error());
   }
   if (reason.code() == Errc::kOk && op.phase == CallerPhase::kNeedsSession) {
-    const std::string& refusal = shards[op.operation.shard].refusal;
-    if (!refusal.empty()) reason = Error(Errc::kUnavailable, "no session: " + refusal);
+    const CallerShard& shard = shards[op.operation.shard];
+    if (!shard.refusal.empty()) reason = Error(Errc::kUnavailable, "no session: " + shard.refusal);
+    op.refuser = shard.refuser;
   }
   if (op.attempt > 0 && op.unanswered > 0) {
     reason = Error(Errc::kUnavailable, "no answer from node " + ToString(op.target));
@@ -149,7 +175,7 @@ void Caller::Impl::Finish(CallerOp& op, OperationResult result) {
   const OperationCallback done = std::move(op.done);
   const bool opens_session = op.opens_session;
   const ShardId shard = op.operation.shard;
-  result.shard = shard;
+  if (op.located) result.shard = shard;
   alarms->Clear(op.id);
   ReleaseSequence(op);
   op_bytes -= op.bytes;

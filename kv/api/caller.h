@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "kv/api/command.h"
@@ -50,12 +51,12 @@ struct Operation {
 struct OperationResult {
   Errc code = Errc::kOk;
   std::string detail;
-  CommandResult command;  // put, delete, mark
-  ReadResult read;        // get
-  ScanResult scan;        // scan
-  ShardId shard;
-  Epoch epoch;
-  NodeId node;  // who answered
+  CommandResult command;         // put, delete, mark
+  ReadResult read;               // get
+  ScanResult scan;               // scan
+  std::optional<ShardId> shard;  // none: it ended before the shard was known
+  Epoch epoch;                   // as the node knew it that answered or refused; 0: not known
+  NodeId node;                   // who answered or refused last; 0: nobody did
 };
 using OperationCallback = std::function<void(OperationResult)>;
 

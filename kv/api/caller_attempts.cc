@@ -57,9 +57,7 @@ Command BuildCommand(const CallerOp& op) {
   command.session.sequence = op.sequence;
   command.session.opened = op.session->opened;
   command.session.acked_below = *op.session->outstanding.begin();
-  command.kind = op.operation.kind == OperationKind::kPut      ? CommandKind::kPut
-                 : op.operation.kind == OperationKind::kDelete ? CommandKind::kDelete
-                                                               : CommandKind::kMark;
+  command.kind = KindOf(op.operation);
   command.key = op.operation.key;
   command.value = op.operation.value;
   command.condition = op.operation.condition;
@@ -142,12 +140,16 @@ void Caller::Impl::OnAnswer(std::uint64_t id, std::uint64_t attempt, NodeId targ
   const Verdict verdict = Judge(response.code);
   if (op->silent == target) op->silent = NodeId{};
   if (verdict != Verdict::kAmbiguous || !op->IsWrite()) --op->unanswered;
+  op->refuser = {response.served_by, response.epoch};
   if (verdict == Verdict::kFinal) {
     Error reason(response.code, std::move(response.detail));
     return Fail(*op, std::move(reason));
   }
   op->last = Error(response.code, response.detail);
-  if (op->opens_session) shards[op->operation.shard].refusal = op->last.ToString();
+  if (op->opens_session) {
+    shards[op->operation.shard].refusal = op->last.ToString();
+    shards[op->operation.shard].refuser = op->refuser;
+  }
   if (verdict == Verdict::kSessionLost && op->session) op->session->lost = true;
   // An attempt that was given up on does not steer any more: its successor does.
   if (attempt != op->attempt || op->phase != CallerPhase::kSent) return;
@@ -198,6 +200,7 @@ void Caller::Impl::OnResult(CallerOp& op, std::uint64_t attempt, NodeId target,
 void Caller::Impl::OnSilence(CallerOp& op) {
   SOMETIMES(caller_attempt_silent);
   op.silent = op.target;
+  op.refuser = {};
   ++op.silences;
   op.quick = 0;
   if (op.opens_session) {

@@ -45,6 +45,12 @@ struct CallerSession {
   }
 };
 
+// Who refused an attempt, and which epoch of the shard it knew; 0: nobody, or it did not say.
+struct Refuser {
+  NodeId node;
+  Epoch epoch;
+};
+
 // What is known of one shard.
 struct CallerShard {
   NodeId leader;  // whom to ask first; 0: unknown
@@ -53,12 +59,15 @@ struct CallerShard {
   unsigned reopened = 0;            // sessions lost in a row without a write going through
   std::set<std::uint64_t> waiting;  // operations in phase kNeedsSession, in their order
   std::string refusal;              // why the session could not be opened so far
+  Refuser refuser;                  // who said so
 };
 
 enum class CallerPhase : std::uint8_t { kNeedsMap, kNeedsSession, kSent, kPaused, kRefused };
 
 // Whether the answer ends an operation: asking again, or somebody else, gives no other one.
 bool IsFinal(Errc code);
+// The command of a write.
+CommandKind KindOf(const Operation& operation);
 
 struct CallerOp {
   std::uint64_t id = 0;
@@ -80,6 +89,8 @@ struct CallerOp {
   unsigned pauses = 0;
   std::uint64_t map_version = 0;  // when it last asked for a newer map
   Error last;                     // why the latest answered attempt did not do
+  Refuser refuser;                // who said so
+  bool located = false;           // operation.shard is a shard of the map
 
   bool IsWrite() const {
     return opens_session || operation.kind == OperationKind::kPut ||

@@ -17,7 +17,8 @@ bool Caller::Impl::Locate(CallerOp& op) {
     const auto count = static_cast<std::uint32_t>(map->shards.size());
     op.operation.shard = ShardOf(op.operation.key, count);
   }
-  if (map->Find(op.operation.shard) != nullptr) return true;
+  op.located = map->Find(op.operation.shard) != nullptr;
+  if (op.located) return true;
   Refuse(op, Errc::kNotFound, "no shard " + ToString(op.operation.shard));
   return false;
 }

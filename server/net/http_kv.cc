@@ -54,10 +54,11 @@ OperationKind KindOf(Verb verb) {
 
 std::string Tag(std::uint64_t version) { return '"' + std::to_string(version) + '"'; }
 
+// What is not known is left out: 0 would look like an epoch or a node.
 void AddPlace(const OperationResult& result, HttpResponse* response) {
-  response->AddField("Decree-Shard", ToString(result.shard));
-  response->AddField("Decree-Epoch", ToString(result.epoch));
-  response->AddField("Decree-Node", ToString(result.node));
+  if (result.shard) response->AddField("Decree-Shard", ToString(*result.shard));
+  if (result.epoch) response->AddField("Decree-Epoch", ToString(result.epoch));
+  if (result.node) response->AddField("Decree-Node", ToString(result.node));
 }
 
 HttpResponse ReadResponse(const KvRequest& request, OperationResult& result) {

@@ -4,6 +4,7 @@
 
 #include <set>
 
+#include "kv/api/limits.h"
 #include "tests/api/caller_fixture.h"
 
 namespace decree {
@@ -26,9 +27,36 @@ TEST_F(CallerTest, LimitsAreCheckedBeforeAnythingIsSent) {
   EXPECT_EQ(Do(PutOperation("")).code, Errc::kInvalidArgument);
   EXPECT_EQ(Do(GetOperation(std::string(kMaxKeyBytes + 1, 'k'))).code, Errc::kTooLarge);
   EXPECT_EQ(Do(PutOperation("k", std::string(kMaxValueBytes + 1, 'v'))).code, Errc::kTooLarge);
+  Operation cas = PutOperation("k");
+  cas.condition = {ConditionKind::kValueIs, 0, std::string(kMaxValueBytes + 1, 'v')};
+  EXPECT_EQ(Do(cas).code, Errc::kTooLarge);
+  Operation eternal = PutOperation("k");
+  eternal.ttl_ms = kMaxTtlMs + 1;
+  EXPECT_EQ(Do(eternal).code, Errc::kInvalidArgument);
   EXPECT_TRUE(courier_.calls.empty());
   EXPECT_EQ(Do(PutOperation(std::string(kMaxKeyBytes, 'k'), std::string(kMaxValueBytes, 'v'))).code,
             Errc::kOk);
+}
+
+TEST_F(CallerTest, AScanIsAskedOnlyForWhatAKeyCanBeginWith) {
+  Operation scan;
+  scan.kind = OperationKind::kScan;
+  scan.scan.prefix = std::string(std::size_t{17} << 20, 'p');
+  EXPECT_EQ(Do(scan).code, Errc::kTooLarge);
+  scan.scan.prefix.resize(kMaxKeyBytes + 1);
+  EXPECT_EQ(Do(scan).code, Errc::kTooLarge);
+  scan.scan.prefix.resize(kMaxKeyBytes);
+  scan.scan.after = std::string(kMaxKeyBytes + 1, 'p');
+  EXPECT_EQ(Do(scan).code, Errc::kTooLarge);
+  EXPECT_TRUE(courier_.calls.empty());
+  scan.scan.after.resize(kMaxKeyBytes);
+  EXPECT_EQ(Do(scan).code, Errc::kOk);
+}
+
+TEST_F(CallerTest, ATimeoutWithoutEndIsATimeoutAllTheSame) {
+  Operation patient = GetOperation("k");
+  patient.timeout = Duration::max();
+  EXPECT_EQ(Do(patient).code, Errc::kOk);
 }
 
 TEST_F(CallerTest, UnknownShardIsNotFound) {
@@ -359,6 +387,35 @@ TEST_F(CallerTest, FinalRefusalIsToldWithItsDetail) {
   EXPECT_EQ(result.code, Errc::kImpossible);
   EXPECT_EQ(result.detail, "because");
   EXPECT_EQ(courier_.CallsOf(CommandKind::kPut).size(), 1u);
+}
+
+TEST_F(CallerTest, ARefusalNamesTheNodeAndTheEpochItKnows) {
+  const auto refuse = [this](Errc code) {
+    courier_.on_call = [code](const SeenCall&) {
+      RpcResponse response = Refuses(code);
+      response.served_by = NodeId{2};
+      response.epoch = Epoch{7};
+      return response;
+    };
+  };
+  for (const Errc code : {Errc::kNotFound, Errc::kNotLeader, Errc::kUnavailable}) {
+    refuse(code);
+    const OperationResult result = Do(GetOperation("k"));
+    EXPECT_EQ(result.shard, ShardId{0}) << ErrcName(code);
+    EXPECT_EQ(result.node, NodeId{2}) << ErrcName(code);
+    EXPECT_EQ(result.epoch, Epoch{7}) << ErrcName(code);
+  }
+  courier_.on_open = courier_.on_call;
+  EXPECT_EQ(Do(PutOperation("k")).epoch, Epoch{7}) << "the session could not be opened";
+}
+
+TEST_F(CallerTest, WhereNobodyAnsweredNothingIsClaimed) {
+  courier_.on_call = nullptr;
+  const OperationResult silent = Do(GetOperation("k"));
+  EXPECT_EQ(silent.node, NodeId{});
+  EXPECT_EQ(silent.epoch, Epoch{});
+  EXPECT_EQ(silent.shard, ShardId{0});
+  EXPECT_EQ(Do(GetOperation("")).shard, std::nullopt) << "no key, no shard";
 }
 
 TEST_F(CallerTest, ResultFromTheLogIsToldAsItIs) {

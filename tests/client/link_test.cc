@@ -77,6 +77,13 @@ TEST_F(LinkTest, LargeBodiesTravelBothWays) {
   EXPECT_EQ(Call(5000, body).body, "echo " + body);
 }
 
+TEST_F(LinkTest, ARequestThatNoFrameHoldsIsRefusedAndTheNextOneGoesThrough) {
+  FakeServer server(Echo);
+  Dial(server.address());
+  EXPECT_EQ(Call(5000, std::string(kMaxFramePayload, 'x')).code, Errc::kTooLarge);
+  EXPECT_EQ(Call(5000, "y").body, "echo y");
+}
+
 TEST_F(LinkTest, NobodyListeningIsUnavailableAndCertainlyNotSent) {
   std::string address;
   { address = FakeServer(Echo).address(); }

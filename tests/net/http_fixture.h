@@ -54,9 +54,11 @@ class SmallStore {
     std::lock_guard lock(mutex_);
     last = operation;
     OperationResult result;
-    result.shard = ShardId{11};
-    result.epoch = Epoch{3};
-    result.node = NodeId{2};
+    if (place_known) {
+      result.shard = ShardId{11};
+      result.epoch = Epoch{3};
+      result.node = NodeId{2};
+    }
     if (forced != Errc::kOk) {
       result.code = forced;
       return result;
@@ -76,6 +78,7 @@ class SmallStore {
   }
 
   Errc forced = Errc::kOk;
+  bool place_known = true;
   Operation last;
 
  private:

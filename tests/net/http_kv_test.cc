@@ -27,6 +27,16 @@ TEST_F(HttpKvTest, EveryDataAnswerNamesShardEpochAndNode) {
   }
 }
 
+TEST_F(HttpKvTest, WhatIsNotKnownIsLeftOutNotCalledZero) {
+  store.forced = Errc::kUnavailable;
+  store.place_known = false;
+  const Answer answer = Ask("GET", "/v1/kv/a");
+  EXPECT_EQ(answer.status, 503);
+  for (const char* field : {"Decree-Shard", "Decree-Epoch", "Decree-Node"}) {
+    EXPECT_EQ(answer.Field(field), std::nullopt) << field;
+  }
+}
+
 TEST_F(HttpKvTest, AKeyIsExactlyItsDecodedBytes) {
   Ask("PUT", "/v1/kv/a%2Fb%00c", {}, "x");
   EXPECT_EQ(store.last.key, std::string("a/b\0c", 5));
