@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "kv/store/file_disk_facts.h"
+#include "kv/store/file_disk_failure.h"
 #include "kv/store/file_disk_identity.h"
 #include "kv/store/file_disk_rows.h"
 #include "kv/store/shard_log.h"
@@ -15,6 +16,7 @@ namespace {
 struct Parts {
   DirectoryLock lock;  // first in, last out
   DiskIdentity identity;
+  std::shared_ptr<FailureMark> failure;
   std::shared_ptr<BackgroundPool> pool;
   std::unique_ptr<FileDiskRows> rows;
   std::unique_ptr<FileDiskFacts> facts;
@@ -67,8 +69,10 @@ class FileDisk : public Disk {
   Parts parts_;
 };
 
-std::shared_ptr<RocksShared> MakeShared(const FileDiskOptions& options) {
+std::shared_ptr<RocksShared> MakeShared(const FileDiskOptions& options,
+                                        const std::shared_ptr<FailureMark>& failure) {
   RocksSharedOptions shared;
+  shared.on_failure = [failure](const Error& error) { failure->Leave(error); };
   shared.block_cache_bytes = options.block_cache_bytes;
   shared.write_buffer_bytes = options.write_buffer_bytes;
   shared.background_threads = options.background_threads;
@@ -82,6 +86,9 @@ Status OpenLog(const FileDiskOptions& options, bool create, Parts* parts) {
   log_options.create = create;
   log_options.segment_bytes = options.segment_bytes;
   log_options.goal_bytes = options.log_goal_bytes;
+  log_options.on_failure = [failure = parts->failure](const Error& error) {
+    failure->Leave(error);
+  };
   log_options.fault_hook = options.fault_hook;
   Result<std::unique_ptr<FileLog>> log = FileLog::Open(std::move(log_options));
   if (!log) return log.error();
@@ -91,7 +98,7 @@ Status OpenLog(const FileDiskOptions& options, bool create, Parts* parts) {
 
 Status OpenParts(const FileDiskOptions& options, Parts* parts) {
   const bool create = parts->identity.fresh;
-  const auto shared = MakeShared(options);
+  const auto shared = MakeShared(options, parts->failure);
   parts->pool =
       std::make_shared<BackgroundPool>(static_cast<std::size_t>(options.background_threads));
   parts->rows =
@@ -105,8 +112,9 @@ Status OpenParts(const FileDiskOptions& options, Parts* parts) {
   if (!facts) return facts.error();
   parts->facts = *std::move(facts);
   if (!create) return {};
-  if (Status synced = SyncDirectory(options.path); !synced) return synced;
-  return ConfirmIdentity(options.path);
+  if (Status named = SyncNameOf(options.path, options.fault_hook); !named) return named;
+  if (Status synced = SyncDirectory(options.path, options.fault_hook); !synced) return synced;
+  return ConfirmIdentity(options.path, options.fault_hook);
 }
 
 }  // namespace
@@ -117,7 +125,9 @@ Result<std::unique_ptr<Disk>> OpenFileDisk(FileDiskOptions options) {
   Result<DirectoryLock> lock = DirectoryLock::Take(options.path);
   if (!lock) return lock.error();
   parts.lock = *std::move(lock);
-  const Result<DiskIdentity> identity = ReadIdentity(options.path);
+  parts.failure = std::make_shared<FailureMark>(options.path, options.fault_hook);
+  if (Status sound = parts.failure->Check(); !sound) return sound.error();
+  const Result<DiskIdentity> identity = ReadIdentity(options.path, options.fault_hook);
   if (!identity) return identity.error();
   parts.identity = *identity;
   if (Status opened = OpenParts(options, &parts); !opened) return opened.error();

@@ -43,11 +43,11 @@ Result<std::optional<std::string>> FileDiskFacts::Get(std::string_view key) {
 }
 
 Status FileDiskFacts::Put(std::string_view key, std::string_view value) {
-  return ToStatus(db_->Put(Synced(), Slice(key), Slice(value)), path_);
+  return shared_->Written(db_->Put(Synced(), Slice(key), Slice(value)), path_);
 }
 
 Status FileDiskFacts::Delete(std::string_view key) {
-  return ToStatus(db_->Delete(Synced(), Slice(key)), path_);
+  return shared_->Written(db_->Delete(Synced(), Slice(key)), path_);
 }
 
 Result<std::vector<std::pair<std::string, std::string>>> FileDiskFacts::List(

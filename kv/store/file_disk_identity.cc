@@ -97,12 +97,15 @@ Result<DirectoryLock> DirectoryLock::Take(const std::string& directory) {
   return lock;
 }
 
-Result<DiskIdentity> ReadIdentity(const std::string& directory) {
+Result<DiskIdentity> ReadIdentity(const std::string& directory, const FaultHook& hook) {
   const std::string path = directory + "/IDENTITY";
   const std::string unfinished = path + ".new";
   if (Exists(path)) {
     const Result<Incarnation> incarnation = Parse(path);
     if (!incarnation) return incarnation.error();
+    // It may have got its name just before a process was killed; a power loss that took the name
+    // back would make an unfinished directory of one that is in use.
+    if (Status synced = SyncDirectory(directory, hook); !synced) return synced.error();
     return DiskIdentity{*incarnation, false};
   }
   if (Exists(unfinished)) {
@@ -113,16 +116,16 @@ Result<DiskIdentity> ReadIdentity(const std::string& directory) {
     if (Status empty = CheckEmpty(directory); !empty) return empty.error();
   }
   const Incarnation incarnation = DrawIncarnation();
-  if (Status written = ReplaceFile(unfinished, Render(incarnation)); !written) {
+  if (Status written = ReplaceFile(unfinished, Render(incarnation), hook); !written) {
     return written.error();
   }
   return DiskIdentity{incarnation, true};
 }
 
-Status ConfirmIdentity(const std::string& directory) {
+Status ConfirmIdentity(const std::string& directory, const FaultHook& hook) {
   const std::string path = directory + "/IDENTITY";
-  if (Status renamed = RenameFile(path + ".new", path); !renamed) return renamed;
-  return SyncDirectory(directory);
+  if (Status renamed = RenameFile(path + ".new", path, hook); !renamed) return renamed;
+  return SyncDirectory(directory, hook);
 }
 
 }  // namespace decree::store

@@ -25,8 +25,8 @@ struct DiskIdentity {
 
 // Reads the identity of a directory, or draws a new one if the directory is empty. kCorruption,
 // naming the path, if it holds something else, or an identity that is damaged or of another format.
-Result<DiskIdentity> ReadIdentity(const std::string& directory);
+Result<DiskIdentity> ReadIdentity(const std::string& directory, const FaultHook& hook = {});
 // The furnishing of a fresh directory is durable: from now on missing parts are damage.
-Status ConfirmIdentity(const std::string& directory);
+Status ConfirmIdentity(const std::string& directory, const FaultHook& hook = {});
 
 }  // namespace decree::store

@@ -76,6 +76,8 @@ Status FileDiskRows::Prepare(bool create) {
   if (error) return SystemError("remove", staging_, error.value());
   if (Status made = MakeDirectory(rows_); !made) return made;
   if (Status made = MakeDirectory(staging_); !made) return made;
+  // A directory may have got its name just before a process was killed.
+  if (Status synced = SyncRows(); !synced) return synced;
   const Result<std::vector<std::string>> names = Names(rows_);
   if (!names) return names.error();
   for (const std::string& name : *names) {

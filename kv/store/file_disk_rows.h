@@ -32,6 +32,7 @@ class FileDiskRows {
   Result<std::string> MakeStaging();
   // Opens the files of a staging directory as a database and closes them again.
   Status CheckStaged(const std::string& staged);
+  const FaultHook& hook() const { return hook_; }
   // Puts the synced and checked files of a staging directory in the place of the replica's rows,
   // and opens them.
   Result<std::unique_ptr<Engine>> Replace(ReplicaKey key, const std::string& staged);

@@ -35,11 +35,11 @@ class FileStaging : public Staging {
     open_ = File();
     open_name_.clear();
     for (const auto& [name, size] : sizes_) {
-      Result<File> file = File::Open(directory_ + "/" + name, File::Mode::kReadWrite);
+      Result<File> file = File::Open(directory_ + "/" + name, File::Mode::kReadWrite, rows_.hook());
       if (!file) return file.error();
       if (Status synced = file->Sync(); !synced) return synced;
     }
-    if (Status synced = SyncDirectory(directory_); !synced) return synced;
+    if (Status synced = SyncDirectory(directory_, rows_.hook()); !synced) return synced;
     if (Status good = rows_.CheckStaged(directory_); !good) return good;
     prepared_ = true;
     return {};
@@ -65,7 +65,8 @@ class FileStaging : public Staging {
     if (name == open_name_) return {};
     open_name_.clear();
     Result<File> file =
-        File::Open(directory_ + "/" + name, fresh ? File::Mode::kCreate : File::Mode::kReadWrite);
+        File::Open(directory_ + "/" + name, fresh ? File::Mode::kCreate : File::Mode::kReadWrite,
+                   rows_.hook());
     if (!file) return file.error();
     open_ = *std::move(file);
     open_name_ = name;

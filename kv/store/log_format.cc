@@ -135,12 +135,13 @@ std::optional<LogRecord> ParseRecord(const SegmentHeader& segment, std::string_v
 Result<SegmentScan> ScanSegment(const SegmentHeader& segment, std::string_view bytes,
                                 const std::function<Status(const LogRecord&)>& visit) {
   SegmentScan scan;
-  scan.end = kSegmentHeaderBytes;
+  scan.end = scan.last_write = kSegmentHeaderBytes;
   while (!scan.complete) {
     const std::optional<LogRecord> record = ParseRecord(segment, bytes.substr(scan.end), scan.end);
     if (!record) break;
     if (Status visited = visit(*record); !visited) return visited.error();
     scan.end += record->bytes;
+    scan.last_write = record->header.batch;
     scan.complete = record->header.type == LogRecordType::kEnd;
   }
   if (scan.complete) return scan;

@@ -66,10 +66,11 @@ std::optional<LogRecord> ParseRecord(const SegmentHeader& segment, std::string_v
                                      std::uint64_t offset);
 
 struct SegmentScan {
-  std::uint64_t end = 0;    // the valid records end here
-  bool complete = false;    // a kEnd record was the last one
-  bool damaged = false;     // a later record proves that the bytes at `end` had been synced
-  bool clean_tail = false;  // only zeros follow
+  std::uint64_t end = 0;         // the valid records end here
+  std::uint64_t last_write = 0;  // the last write that they are of begins here
+  bool complete = false;         // a kEnd record was the last one
+  bool damaged = false;          // a later record proves that the bytes at `end` had been synced
+  bool clean_tail = false;       // only zeros follow
 };
 
 // Visits the valid records in order. The visitor ends the scan by returning an error.

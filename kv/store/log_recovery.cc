@@ -74,9 +74,21 @@ Result<SegmentScan> ReplaySegment(const LogSegments& segments, std::uint64_t seq
   return scan;
 }
 
-// Zeros behind the last record: what a torn write left can never be taken for a record later.
-Status CutTail(File& file, std::uint64_t end, std::uint64_t bytes) {
-  if (Status filled = file.ZeroFill(end, bytes); !filled) return filled;
+// What a killed process wrote last stands in the page cache, synced or not, and nobody can tell.
+// From here on it is believed: a repeated Accept is answered from it without a new record (P7). So
+// it must be durable first. Only the last write of the newest segment is in doubt: a write began
+// after the fdatasync of the one before it, and a segment got its name after the fdatasync that
+// completed the one before. That write is made again, not only synced: after an fdatasync that
+// failed, the kernel takes its pages for clean although they never reached the disk (P8).
+Status MakeDurable(File& file, const SegmentScan& scan, std::uint64_t bytes) {
+  const Result<std::string> last =
+      file.ReadAt(scan.last_write, static_cast<std::size_t>(scan.end - scan.last_write));
+  if (!last) return last.error();
+  if (Status written = file.WriteAt(scan.last_write, *last); !written) return written;
+  // Zeros behind the last record: what a torn write left can never be taken for a record later.
+  if (!scan.complete && !scan.clean_tail) {
+    if (Status filled = file.ZeroFill(scan.end, bytes); !filled) return filled;
+  }
   return file.Sync();
 }
 
@@ -94,24 +106,28 @@ Result<RecoveredLog> BeginEmpty(LogSegments& segments) {
 // Opens the last segment for appending, or begins the next one if it is complete.
 Status OpenCurrent(LogSegments& segments, const SegmentScan& scan, RecoveredLog* log) {
   const std::uint64_t newest = log->live.back();
-  Result<OpenSegment> current =
-      scan.complete ? segments.Begin(newest + 1, log->first, 0) : segments.Open(newest);
+  Result<OpenSegment> current = segments.Open(newest);
   if (!current) return current.error();
+  if (Status durable = MakeDurable(current->file, scan, current->header.bytes); !durable) {
+    return durable;
+  }
   log->current = *std::move(current);
   log->end = scan.end;
-  if (scan.complete) {
-    log->live.push_back(newest + 1);
-    log->book.AddSegment(newest + 1);
-    log->end = kSegmentHeaderBytes;
-  } else if (!scan.clean_tail) {
-    return CutTail(log->current.file, log->end, log->current.header.bytes);
-  }
+  if (!scan.complete) return {};
+  Result<OpenSegment> next = segments.Begin(newest + 1, log->first, 0);
+  if (!next) return next.error();
+  log->current = *std::move(next);
+  log->live.push_back(newest + 1);
+  log->book.AddSegment(newest + 1);
+  log->end = kSegmentHeaderBytes;
   return {};
 }
 
 }  // namespace
 
 Result<RecoveredLog> RecoverLog(LogSegments& segments, bool create) {
+  // A segment may have got its name just before the process was killed: see MakeDurable.
+  if (Status synced = segments.SyncNames(); !synced) return synced.error();
   const Result<std::vector<std::uint64_t>> found = segments.List();
   if (!found) return found.error();
   if (found->empty() && create) return BeginEmpty(segments);

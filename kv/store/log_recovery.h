@@ -19,7 +19,8 @@ struct RecoveredLog {
 
 // A torn tail is cut (only records whose write never finished), and the bytes behind it become
 // zeros. Everything else that is wrong is kCorruption, naming the file and the offset: see
-// FORMATS.md, "Torn or corrupt". An empty directory becomes a log only if `create` is set.
+// FORMATS.md, "Torn or corrupt". What is handed out is durable, whoever wrote it last. An empty
+// directory becomes a log only if `create` is set.
 Result<RecoveredLog> RecoverLog(LogSegments& segments, bool create);
 
 }  // namespace decree::store

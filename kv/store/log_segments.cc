@@ -106,7 +106,7 @@ Result<OpenSegment> LogSegments::Recycle(std::uint64_t spare, const SegmentHeade
   if (Status renamed = RenameFile(Path(spare), Path(header.sequence), hook_); !renamed) {
     return renamed.error();
   }
-  if (Status synced = SyncDirectory(directory_, hook_); !synced) return synced.error();
+  if (Status synced = SyncNames(); !synced) return synced.error();
   Result<File> file = File::Open(Path(header.sequence), File::Mode::kReadWrite, hook_);
   if (!file) return file.error();
   return OpenSegment{header, *std::move(file)};
@@ -124,7 +124,7 @@ Result<OpenSegment> LogSegments::Create(const SegmentHeader& header) {
   if (Status renamed = RenameFile(temporary, Path(header.sequence), hook_); !renamed) {
     return renamed.error();
   }
-  if (Status synced = SyncDirectory(directory_, hook_); !synced) return synced.error();
+  if (Status synced = SyncNames(); !synced) return synced.error();
   Result<File> file = File::Open(Path(header.sequence), File::Mode::kReadWrite, hook_);
   if (!file) return file.error();
   return OpenSegment{header, *std::move(file)};

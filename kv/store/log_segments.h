@@ -32,6 +32,8 @@ class LogSegments {
   LogSegments(std::string directory, std::uint64_t segment_bytes, std::uint64_t seed,
               FaultHook hook);
 
+  // Makes the names of the segments durable that are there.
+  Status SyncNames() const { return SyncDirectory(directory_, hook_); }
   // Sequences found, ascending. Removes an unfinished new segment.
   Result<std::vector<std::uint64_t>> List();
   // kCorruption, naming the file, unless it is the segment of this sequence in its full length.

@@ -136,16 +136,11 @@ Status RenameFile(const std::string& from, const std::string& to, const FaultHoo
 }
 
 Status MakeDirectory(const std::string& path) {
-  if (::mkdir(path.c_str(), 0755) != 0) {
-    if (errno != EEXIST) return SystemError("mkdir", path, errno);
-    std::error_code ignored;
-    if (!std::filesystem::is_directory(path, ignored)) {
-      return SystemError("mkdir", path, ENOTDIR);
-    }
-    return {};
-  }
-  const std::filesystem::path parent = std::filesystem::path(path).parent_path();
-  return SyncDirectory(parent.empty() ? "." : parent.string());
+  if (::mkdir(path.c_str(), 0755) == 0) return {};
+  if (errno != EEXIST) return SystemError("mkdir", path, errno);
+  std::error_code ignored;
+  if (!std::filesystem::is_directory(path, ignored)) return SystemError("mkdir", path, ENOTDIR);
+  return {};
 }
 
 Status MakeDirectories(const std::string& path) {
@@ -157,14 +152,28 @@ Status MakeDirectories(const std::string& path) {
   return MakeDirectory(path);
 }
 
-Status ReplaceFile(const std::string& path, std::string_view bytes) {
+Status SyncNameOf(const std::string& directory, const FaultHook& hook) {
+  std::error_code error;
+  std::filesystem::path above = std::filesystem::canonical(directory, error).parent_path();
+  if (error) return SystemError("resolve", directory, error.value());
+  // A directory that may not be read cannot be synced; whoever made ours in it saw to that.
+  if (::access(above.c_str(), R_OK) != 0) return {};
+  if (Status synced = SyncDirectory(above.string(), hook); !synced) return synced;
+  while (above.has_relative_path()) {
+    above = above.parent_path();
+    if (!SyncDirectory(above.string(), hook)) break;
+  }
+  return {};
+}
+
+Status ReplaceFile(const std::string& path, std::string_view bytes, const FaultHook& hook) {
   const std::string temporary = path + ".tmp";
-  Result<File> file = File::Open(temporary, File::Mode::kCreate);
+  Result<File> file = File::Open(temporary, File::Mode::kCreate, hook);
   if (!file) return file.error();
   if (Status written = file->WriteAt(0, bytes); !written) return written;
   if (Status synced = file->Sync(); !synced) return synced;
-  if (Status renamed = RenameFile(temporary, path); !renamed) return renamed;
-  return SyncDirectory(std::filesystem::path(path).parent_path().string());
+  if (Status renamed = RenameFile(temporary, path, hook); !renamed) return renamed;
+  return SyncDirectory(std::filesystem::path(path).parent_path().string(), hook);
 }
 
 Result<std::string> ReadWholeFile(const std::string& path) {

@@ -15,8 +15,8 @@ namespace decree::store {
 enum class FileOp { kOpen, kAllocate, kWrite, kSync, kRename, kSyncDirectory };
 
 // Called before an operation; returns 0 to let it happen, the errno it shall fail with, or
-// kPretend: an fdatasync then reports success without being made (what a power loss takes is not
-// the test's matter).
+// kPretend: a sync then reports success without being made (the test keeps what it would have made
+// durable: tests/store/power_loss.h).
 inline constexpr int kPretend = -1;
 using FaultHook = std::function<int(FileOp op, const std::string& path)>;
 
@@ -58,11 +58,13 @@ class File {
 Status SyncDirectory(const std::string& path, const FaultHook& hook = {});
 // Not durable before the directory is synced.
 Status RenameFile(const std::string& from, const std::string& to, const FaultHook& hook = {});
-// Creates the directory if it is missing and makes its name durable.
+// Creates the directory if it is missing. Not durable before the directory above is synced.
 Status MakeDirectory(const std::string& path);
 Status MakeDirectories(const std::string& path);  // and the missing ones above it
+// Makes the directory's name durable, and the names above it as far as they may be opened.
+Status SyncNameOf(const std::string& directory, const FaultHook& hook = {});
 // Writes, syncs and renames into place: after a crash the old file or the new one.
-Status ReplaceFile(const std::string& path, std::string_view bytes);
+Status ReplaceFile(const std::string& path, std::string_view bytes, const FaultHook& hook = {});
 Result<std::string> ReadWholeFile(const std::string& path);
 std::uint64_t RandomSeed();  // from the operating system
 

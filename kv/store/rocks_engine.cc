@@ -122,7 +122,7 @@ Status RocksEngine::Write(const RowBatch& batch) {
   }
   rocksdb::WriteOptions options;
   options.disableWAL = true;
-  return ToStatus(database_->db().Write(options, &writes), database_->path());
+  return database_->Written(database_->db().Write(options, &writes));
 }
 
 Result<std::optional<std::string>> RocksEngine::Get(std::string_view key) const {
@@ -140,7 +140,7 @@ void RocksEngine::Flush(Done done) {
     rocksdb::FlushOptions options;
     options.wait = true;
     options.allow_write_stall = true;  // asked for: do not wait for a better moment
-    (*shared_done)(ToStatus(database->db().Flush(options), database->path()));
+    (*shared_done)(database->Written(database->db().Flush(options)));
   });
   if (!queued) (*shared_done)(EngineClosed(*database_));
 }

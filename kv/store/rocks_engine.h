@@ -26,6 +26,7 @@ class RocksDatabase {
   RocksDatabase& operator=(const RocksDatabase&) = delete;
   rocksdb::DB& db() const { return *db_; }
   const std::string& path() const { return path_; }
+  Status Written(const rocksdb::Status& status) const { return shared_->Written(status, path_); }
   const std::shared_ptr<RowsUse>& use() const { return use_; }
 
  private:

@@ -91,6 +91,12 @@ rocksdb::Options RocksShared::FactOptions() const {
   return options;
 }
 
+Status RocksShared::Written(const rocksdb::Status& status, const std::string& path) const {
+  Status written = ToStatus(status, path);
+  if (!written && options_.on_failure) options_.on_failure(written.error());
+  return written;
+}
+
 Error RocksError(const rocksdb::Status& status, const std::string& path) {
   const std::string detail = path + ": " + status.ToString();
   if (status.IsNoSpace()) return Error(Errc::kNoSpace, detail);

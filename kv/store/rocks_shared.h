@@ -8,6 +8,7 @@
 #include <rocksdb/write_buffer_manager.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -22,6 +23,7 @@ struct RocksSharedOptions {
   int background_threads = 2;
   std::shared_ptr<rocksdb::RateLimiter> rate_limiter;  // of flushes and compactions; none: no limit
   LogSink log;
+  std::function<void(const Error&)> on_failure;  // a write or flush failed. Any thread
 };
 
 class RocksShared {
@@ -32,6 +34,8 @@ class RocksShared {
   rocksdb::Options RowOptions() const;
   // The disk's facts: few, small, each write synced.
   rocksdb::Options FactOptions() const;
+  // The status of something that had to become durable, or to be ready for it.
+  Status Written(const rocksdb::Status& status, const std::string& path) const;
 
  private:
   rocksdb::Options CommonOptions() const;

@@ -212,6 +212,7 @@ void FileLog::Note(const Item& item, const LogPlace& place) {
 
 // P8: a disk whose write or fdatasync failed once is out for good; nothing is retried.
 void FileLog::Fail(const Error& error) {
+  if (options_.on_failure) options_.on_failure(error);
   const std::lock_guard lock(state_mutex_);
   failed_ = error;
 }

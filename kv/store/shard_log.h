@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -24,7 +25,8 @@ struct FileLogOptions {
   bool create = true;  // an empty directory becomes a log; else it is kCorruption
   std::uint64_t segment_bytes = std::uint64_t{16} << 20;
   std::uint64_t goal_bytes = std::uint64_t{256} << 20;
-  FaultHook fault_hook;  // tests only
+  std::function<void(const Error&)> on_failure;  // once, on the writer's thread, before any report
+  FaultHook fault_hook;                          // tests only
 };
 
 class FileLog : public Log {

@@ -4,6 +4,7 @@
 
 #include <future>
 
+#include "kv/base/frame.h"
 #include "tests/client/fake_server.h"
 
 namespace decree::client {

@@ -1,10 +1,11 @@
-// What only the disk in a directory has: its lock, its identity, and crashes between the steps that
-// furnish it or replace rows.
+// What only the disk in a directory has: its lock, its identity, its mark of failure, and what is
+// refused.
 #include "kv/store/file_disk.h"
 
 #include <errno.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <future>
@@ -124,67 +125,11 @@ TEST_F(FileDiskTest, PartsThatVanishedAreDamageNeverSilentlyFresh) {
   EXPECT_EQ(*disk->GetMeta("a"), "1");
 }
 
-TEST_F(FileDiskTest, FurnishingThatWasCutOffStartsAgain) {
-  // Each call to the system fails in turn, until none is left to fail.
-  for (int calls = 0;; ++calls) {
-    int left = calls;
-    FileDiskOptions options = Options();
-    options.fault_hook = [&](FileOp, const std::string&) { return left-- <= 0 ? EIO : 0; };
-    const bool opened = OpenFileDisk(options).has_value();
-    const auto disk = TryOpen();
-    ASSERT_TRUE(disk) << "after call " << calls << ": " << disk.error().ToString();
-    if (opened) break;
-    fs::remove_all(Path(""));
-  }
-}
-
 TEST_F(FileDiskTest, AnUnfinishedIdentityBringsUpAnEmptyDisk) {
   { Open(); }
   fs::rename(Path("IDENTITY"), Path("IDENTITY.new"));
   { EXPECT_TRUE(TryOpen()); }
   EXPECT_FALSE(fs::exists(Path("IDENTITY.new")));
-}
-
-TEST_F(FileDiskTest, ACrashBetweenAnyTwoStepsOfACommitLeavesOldOrNewRows) {
-  bool saw_old = false;
-  bool saw_new = false;
-  for (int calls = 0;; ++calls) {
-    fs::remove_all(Path(""));
-    int left = 0;
-    bool armed = false;
-    FileDiskOptions options = Options();
-    options.fault_hook = [&](FileOp, const std::string&) { return armed && left-- <= 0 ? EIO : 0; };
-    bool committed = false;
-    {
-      auto disk = *OpenFileDisk(options);
-      PutRow(*disk, "new");
-      auto engine = *disk->OpenRows(key_);
-      const auto source = *CheckpointAndWait(*engine);
-      ASSERT_TRUE(WriteRow(*engine, "row", "old"));
-      ASSERT_TRUE(WriteRow(*engine, "extra", "old"));
-      ASSERT_TRUE(FlushAndWait(*engine));
-      engine.reset();
-      auto staging = *disk->Stage(key_);
-      for (const SnapshotFile& file : source->files()) {
-        ASSERT_TRUE(staging->Append(file.name, 0, *source->Read(file.name, 0, file.bytes)));
-      }
-      left = calls;
-      armed = true;
-      committed = staging->Commit().has_value();
-    }
-    armed = false;
-    auto disk = Open();
-    const std::string rows = Dump(*(*disk->OpenRows(key_))->View());
-    EXPECT_EQ(*disk->ListRows(), std::vector<ReplicaKey>{key_});
-    EXPECT_TRUE(rows == "row=new" || rows == "extra=old row=old") << rows;
-    saw_old |= rows != "row=new";
-    saw_new |= rows == "row=new" && !committed;
-    if (committed) {
-      EXPECT_EQ(rows, "row=new");
-      break;
-    }
-  }
-  EXPECT_TRUE(saw_old && saw_new);
 }
 
 TEST_F(FileDiskTest, ADecidedReplacementIsFinishedBeforeTheRowsOpenAgain) {
@@ -307,6 +252,49 @@ TEST_F(FileDiskTest, RowsHeldByAViewAreNotReplacedUnderIt) {
   EXPECT_EQ(RowOr(view->Get("a")), "1");
   view.reset();
   EXPECT_TRUE(disk->OpenRows(key_));
+}
+
+// ---- the mark of a disk that failed (P8) ----
+
+TEST_F(FileDiskTest, AFailedSyncIsRememberedByTheDirectory) {
+  std::atomic<bool> failing{false};
+  FileDiskOptions options = Options();
+  options.fault_hook = [&](FileOp op, const std::string& path) {
+    return failing && op == FileOp::kSync && path.ends_with(".log") ? EIO : 0;
+  };
+  {
+    auto disk = *OpenFileDisk(options);
+    failing = true;
+    EXPECT_EQ(AppendAndWait(disk->log(), key_, PromiseRecord(1)).error(), Errc::kIo);
+    failing = false;
+  }
+  for (int life = 0; life < 2; ++life) {
+    const auto disk = TryOpen();
+    ASSERT_FALSE(disk);
+    EXPECT_EQ(disk.error(), Errc::kIo);
+    for (const std::string& word :
+         {Path("FAILED"), std::string("fdatasync"), std::string(".log")}) {
+      EXPECT_NE(disk.error().detail().find(word), std::string::npos) << disk.error().detail();
+    }
+  }
+}
+
+TEST_F(FileDiskTest, AFullDiskIsNotAFailedOne) {
+  std::atomic<bool> full{false};
+  FileDiskOptions options = Options();
+  options.fault_hook = [&](FileOp op, const std::string&) {
+    return full && op == FileOp::kAllocate ? ENOSPC : 0;
+  };
+  {
+    auto disk = *OpenFileDisk(options);
+    full = true;
+    Status status;
+    for (std::uint64_t slot = 1; status; ++slot) {
+      status = AppendAndWait(disk->log(), key_, VoteRecord(slot, 1, std::string(10'000, 'v')));
+    }
+    EXPECT_EQ(status.error(), Errc::kNoSpace);
+  }
+  EXPECT_TRUE(TryOpen());
 }
 
 TEST_F(FileDiskTest, NoRocksDbLogFilesPileUp) {

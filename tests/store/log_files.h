@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "kv/store/shard_log.h"
+#include "tests/store/power_loss.h"
 #include "tests/store/temp_dir.h"
 #include "tests/store/test_disk.h"
 
@@ -24,20 +25,20 @@ class LogFiles {
     options_.directory = dir_.Sub("log");
     options_.segment_bytes = segment_bytes;
     options_.goal_bytes = goal_bytes;
-    SetHook(PretendSyncs);
+    std::filesystem::create_directory(options_.directory);
+    power_ = std::make_unique<PowerLoss>(options_.directory);
+    SetHook(nullptr);
   }
 
-  // A copied directory has what was written, synced or not, so the tests need not wait for the
-  // disk.
-  static int PretendSyncs(FileOp op, const std::string&) {
-    return op == FileOp::kSync || op == FileOp::kSyncDirectory ? kPretend : 0;
-  }
-
+  // The hook may fail calls with an errno; the others happen, their syncs as PowerLoss has them.
   void SetHook(FaultHook hook) {
     options_.fault_hook = [this, hook = std::move(hook)](FileOp op, const std::string& path) {
       if (calls_left_ == 0) dead_ = true;
       if (calls_left_ > 0) --calls_left_;
-      return dead_ ? EIO : hook(op, path);
+      const int fault = dead_ ? EIO : hook ? hook(op, path) : 0;
+      if (fault == 0) return power_->OnCall(op, path);
+      if (op == FileOp::kSync && !dead_) power_->OnFailedSync(path);
+      return fault;
     };
   }
 
@@ -48,16 +49,21 @@ class LogFiles {
     if (!log) throw std::runtime_error(log.error().ToString());
     return *std::move(log);
   }
-  // A power loss: from now on no call changes the files, then the log goes away. What a call before
-  // it did stays, also if its report never came.
-  void Crash(std::unique_ptr<FileLog>& log) {
+  // A kill -9: from now on no call changes the files, then the log goes away. What was written
+  // stays, synced or not: it is in the page cache.
+  void Kill(std::unique_ptr<FileLog>& log) {
     dead_ = true;
     log.reset();
     dead_ = false;
     calls_left_ = -1;
   }
-  // The power goes after this many calls to the system.
-  void CrashAfter(int calls) { calls_left_ = calls; }
+  // A power loss: what was not synced, bytes and names, is gone as well.
+  void Crash(std::unique_ptr<FileLog>& log) {
+    Kill(log);
+    power_->Strike();
+  }
+  // The end comes after this many calls to the system.
+  void EndAfter(int calls) { calls_left_ = calls; }
 
   // Segment files in order of their sequence, spare ones too.
   std::vector<std::string> Files() const {
@@ -78,6 +84,7 @@ class LogFiles {
 
  private:
   TempDir dir_;
+  std::unique_ptr<PowerLoss> power_;
   std::atomic<bool> dead_{false};
   std::atomic<int> calls_left_{-1};
   FileLogOptions options_;

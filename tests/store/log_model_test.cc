@@ -40,11 +40,14 @@ class LogModel {
     if (dice < 80) return Append(key);
     if (dice < 95) return Trim(key);
     if (dice < 97) return Forget(key);
-    if (dice < 99) return files_.CrashAfter(static_cast<int>(random_.Below(40)));
-    log_.reset();  // a clean stop, unless the power goes during it
-    files_.Crash(log_);
+    if (dice < 99) return files_.EndAfter(static_cast<int>(random_.Below(40)));
+    log_.reset();  // a clean stop, unless the end comes during it
+    End();
     Reopen();
   }
+
+  // The process is killed, or the power goes as well.
+  void End() { random_.Chance(0.5) ? files_.Kill(log_) : files_.Crash(log_); }
 
   void Append(ReplicaKey key) {
     const consensus::Persist record = MakeRecord(state_[key]);
@@ -53,7 +56,7 @@ class LogModel {
       return;
     }
     doubt_ = Doubt{key, record};
-    files_.Crash(log_);
+    End();
     ++crashes_;
     Reopen();
   }
@@ -89,10 +92,10 @@ class LogModel {
   }
 
   void Reopen() {
-    if (random_.Chance(0.3)) {  // the power goes again, while the log is being opened
-      files_.CrashAfter(static_cast<int>(random_.Below(8)));
+    if (random_.Chance(0.3)) {  // it ends again, while the log is being opened
+      files_.EndAfter(static_cast<int>(random_.Below(8)));
       if (auto interrupted = files_.TryOpen()) log_ = *std::move(interrupted);
-      files_.Crash(log_);
+      End();
     }
     auto opened = files_.TryOpen();
     ASSERT_TRUE(opened) << opened.error().ToString() << Where();

@@ -133,7 +133,7 @@ TEST_F(FileLogTest, AFailedSyncFailsItsBatchAndEverythingAfterForGood) {
   std::atomic<int> syncs{0};
   files_.SetHook([&](FileOp op, const std::string&) {
     if (op != FileOp::kSync || !failing) return 0;
-    return ++syncs == 1 ? EIO : kPretend;  // fails once: a retry would succeed, and must not happen
+    return ++syncs == 1 ? EIO : 0;  // fails once: a retry would succeed, and must not happen
   });
   auto log = files_.Open();
   Vote(*log, hot_, 1);
@@ -153,9 +153,8 @@ TEST_F(FileLogTest, EveryFailingCallAtARollFailsForGoodAndKeepsWhatWasAcknowledg
                           FileOp::kRename, FileOp::kSyncDirectory}) {
     LogFiles files;
     std::atomic<bool> failing{false};
-    files.SetHook([&](FileOp called, const std::string&) {
-      return failing && called == op ? EIO : LogFiles::PretendSyncs(called, "");
-    });
+    files.SetHook(
+        [&](FileOp called, const std::string&) { return failing && called == op ? EIO : 0; });
     auto log = files.Open();
     std::uint64_t acknowledged = 0;
     for (std::uint64_t slot = 1; slot <= 40; ++slot) {
@@ -166,8 +165,8 @@ TEST_F(FileLogTest, EveryFailingCallAtARollFailsForGoodAndKeepsWhatWasAcknowledg
     ASSERT_LT(acknowledged, 40u);
     failing = false;
     EXPECT_EQ(AppendAndWait(*log, cold_, PromiseRecord(1)).error(), Errc::kIo);
-    log.reset();
-    files.SetHook(LogFiles::PretendSyncs);
+    files.Crash(log);
+    files.SetHook(nullptr);
     EXPECT_GE(files.Open()->Recover(hot_)->votes.size(), acknowledged);
   }
 }
@@ -200,7 +199,7 @@ TEST_F(FileLogTest, APowerLossAtAnyCallLosesNothingAcknowledged) {
     LogFiles files(4096, 8 * 4096);
     auto log = files.Open();
     ASSERT_TRUE(AppendAndWait(*log, cold_, VoteRecord(7, 5, "cold")));
-    files.CrashAfter(calls);
+    files.EndAfter(calls);
     std::uint64_t acknowledged = 0;
     for (std::uint64_t slot = 1; slot <= 26; ++slot) {
       if (!AppendAndWait(*log, hot_, VoteRecord(slot, 1, std::string(700, 'v')))) break;
@@ -217,6 +216,56 @@ TEST_F(FileLogTest, APowerLossAtAnyCallLosesNothingAcknowledged) {
     ASSERT_TRUE(recovered && !recovered->votes.empty()) << "after call " << calls;
     EXPECT_GE(recovered->votes.back().slot, Slot{acknowledged}) << "after call " << calls;
   }
+}
+
+// A short life with many rolls, killed at its first call to the system, at its second, and so on.
+// Whatever the next life says it knows is believed, so a power loss must leave all of it, at once
+// and after further appends.
+TEST_F(FileLogTest, WhatAKilledProcessWroteAndTheNextOneReadSurvivesAPowerLoss) {
+  for (const bool appends_on : {false, true}) {
+    bool finished = false;
+    for (int calls = 0; !finished; ++calls) {
+      LogFiles files(4096, 8 * 4096);
+      auto log = files.Open();
+      files.EndAfter(calls);
+      std::uint64_t slot = 1;
+      for (; slot <= 26; ++slot) {
+        if (!AppendAndWait(*log, hot_, VoteRecord(slot, 1, std::string(700, 'v')))) break;
+        log->Trim(hot_, Slot{slot - 1});
+      }
+      finished = slot > 26;
+      files.Kill(log);
+      log = files.Open();
+      const std::string believed = DescribeLog(*log, hot_);
+      for (std::uint64_t more = 1; appends_on && more <= 8; ++more) {
+        ASSERT_TRUE(AppendAndWait(*log, cold_, VoteRecord(more, 1, std::string(700, 'w'))));
+      }
+      files.Crash(log);
+      auto reopened = files.TryOpen();
+      ASSERT_TRUE(reopened) << reopened.error().ToString() << " after call " << calls;
+      ASSERT_EQ(DescribeLog(**reopened, hot_), believed) << "after call " << calls;
+      if (!appends_on) continue;
+      ASSERT_EQ((*reopened)->Recover(cold_)->votes.size(), 8u) << "after call " << calls;
+    }
+  }
+}
+
+// To the kernel the pages of a failed sync are clean: syncing them once more writes nothing.
+TEST_F(FileLogTest, TheWriteWhoseSyncFailedIsMadeAgainByWhoeverOpensTheLog) {
+  std::atomic<bool> failing{false};
+  files_.SetHook(
+      [&](FileOp op, const std::string&) { return failing && op == FileOp::kSync ? EIO : 0; });
+  auto log = files_.Open();
+  Vote(*log, hot_, 1, 10);
+  failing = true;
+  ASSERT_FALSE(AppendAndWait(*log, hot_, VoteRecord(2, 1, "doubt")));
+  files_.Kill(log);
+  failing = false;
+  log = files_.Open();
+  const std::string believed = DescribeLog(*log, hot_);
+  EXPECT_EQ(believed, "p0 w0 v1@1=vvvvvvvvvv v2@1=doubt");
+  files_.Crash(log);
+  EXPECT_EQ(DescribeLog(*files_.Open(), hot_), believed);
 }
 
 TEST_F(FileLogTest, WhatQueuedDuringASyncSharesTheNextOne) {

@@ -7,6 +7,7 @@
 
 #include "kv/store/file_disk.h"
 #include "kv/store/mem_disk.h"
+#include "tests/store/power_loss.h"
 #include "tests/store/temp_dir.h"
 
 namespace decree::store {
@@ -27,11 +28,15 @@ class MemTestDisk : public TestDisk {
   std::unique_ptr<MemDisk> disk_ = std::make_unique<MemDisk>(MemDiskOptions{});
 };
 
-// The crash of a real disk is a copy of its directory, taken while it is open: what a killed
-// process leaves. Small segments and a few threads keep the tests quick.
+// The crash of a real disk is a copy of what was durable in its directory, taken while it is open.
+// Small segments and a few threads keep the tests quick.
 class FileTestDisk : public TestDisk {
  public:
-  FileTestDisk() { Open(); }
+  FileTestDisk() {
+    std::filesystem::create_directory(Directory());
+    Watch();
+    Open();
+  }
   ~FileTestDisk() override {
     disk_.reset();
     old_.clear();
@@ -42,19 +47,23 @@ class FileTestDisk : public TestDisk {
     Open();
   }
   void Crash() override {
-    const std::string from = Directory();
     ++life_;
-    std::filesystem::copy(from, Directory(), std::filesystem::copy_options::recursive);
+    power_.back()->Survive(Directory());
     old_.push_back(std::move(disk_));
+    Watch();
     Open();
   }
 
  private:
   std::string Directory() const { return directory_.Sub("life-" + std::to_string(life_)); }
+  void Watch() { power_.push_back(std::make_unique<PowerLoss>(Directory())); }
   void Open() {
     FileDiskOptions options;
     options.path = Directory();
-    options.segment_bytes = 1 << 20;
+    options.segment_bytes = 1 << 18;
+    options.fault_hook = [power = power_.back().get()](FileOp op, const std::string& path) {
+      return power->OnCall(op, path);
+    };
     options.block_cache_bytes = 8 << 20;
     auto opened = OpenFileDisk(options);
     if (!opened) throw std::runtime_error(opened.error().ToString());
@@ -63,6 +72,7 @@ class FileTestDisk : public TestDisk {
 
   TempDir directory_;
   int life_ = 0;
+  std::vector<std::unique_ptr<PowerLoss>> power_;  // one a life; they outlive the disks
   std::vector<std::unique_ptr<Disk>> old_;
   std::unique_ptr<Disk> disk_;
 };
