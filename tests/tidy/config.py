@@ -127,9 +127,10 @@ COVERED_BY = {
     "kv/store/staged_file.cc": ("tests/store/disk_test.cc", "conformance suite of Disk"),
     # Parts of the file disk and of the file log are tested through them, with injected failures.
     "kv/store/file_disk_facts.cc": ("tests/store/file_disk_test.cc", "part of the disk"),
+    "kv/store/file_disk_failure.cc": ("tests/store/file_disk_test.cc", "part of the disk"),
     "kv/store/file_disk_identity.cc": ("tests/store/file_disk_test.cc", "part of the disk"),
     "kv/store/file_disk_rows.cc": ("tests/store/file_disk_test.cc", "part of the disk"),
-    "kv/store/file_disk_staging.cc": ("tests/store/file_disk_test.cc", "part of the disk"),
+    "kv/store/file_disk_staging.cc": ("tests/store/file_disk_power_test.cc", "part of the disk"),
     "kv/store/posix_file.cc": ("tests/store/shard_log_test.cc", "what the log stands on"),
     "kv/store/log_appender.cc": ("tests/store/shard_log_test.cc", "part of the log"),
     "kv/store/log_segments.cc": ("tests/store/shard_log_test.cc", "part of the log"),
