@@ -90,6 +90,7 @@ int Daemon::Serve() {
     ::kill(::getpid(), kReadySignal);
   });
   const int code = AwaitSignal();
+  ::signal(kReadySignal, SIG_IGN);  // a start that is cut off here is over, too
   // From here on a second signal ends the process at once.
   for (const int signal : {SIGTERM, SIGINT}) ::signal(signal, [](int) { ::_exit(1); });
   const sigset_t set = OurSignals();

@@ -31,7 +31,8 @@ enum class Method : std::uint8_t {
   kSnapshotRead = 23,
   kSnapshotClose = 24,
   kPlacementWrite = 25,  // body: encoded placement command, at the placement leader
-  kMax = kPlacementWrite
+  kGather = 26,
+  kMax = kGather
 };
 
 struct RpcRequest {

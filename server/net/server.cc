@@ -109,6 +109,9 @@ Status CheckOptions(const ServerOptions& options) {
     const auto parsed = ParseHostPort(address);
     if (!parsed) return Invalid("join: " + parsed.error().detail());
   }
+  if (options.bootstrap_expect > 1 && options.join.empty()) {
+    return Invalid("bootstrap-expect: join is needed, with the addresses of the other nodes");
+  }
   if (!options.join.empty() && !options.listen) {
     return Invalid("a node that joins others must be reachable: listen is needed");
   }
@@ -139,6 +142,7 @@ struct Server::Impl {
   const ServerOptions options;
   Runtime runtime;
   std::vector<std::unique_ptr<store::Disk>> disks;
+  std::optional<Error> lost_disk;  // of `dirs`, the first that did not open
   Peers peers;
   CoreDoor door;
   std::unique_ptr<node::NodeCore> core;
@@ -151,7 +155,10 @@ struct Server::Impl {
   bool stopped = false;
 };
 
+// What opens is used; the node decides whether it can do without the rest. A directory that another
+// process uses is no broken disk but a mistake.
 Status Server::Impl::OpenDisks() {
+  std::vector<Error> errors;
   for (const std::string& path : options.dirs) {
     store::FileDiskOptions disk;
     disk.path = path;
@@ -159,8 +166,19 @@ Status Server::Impl::OpenDisks() {
     disk.write_buffer_bytes = options.write_buffer_bytes;
     disk.log = options.log;
     auto opened = store::OpenFileDisk(std::move(disk));
-    if (!opened) return opened.error();
-    disks.push_back(std::move(*opened));
+    if (opened) {
+      disks.push_back(std::move(*opened));
+    } else if (opened.error() == Errc::kLocked) {
+      return opened.error();
+    } else {
+      errors.push_back(opened.error());
+    }
+  }
+  if (errors.empty()) return {};
+  if (disks.empty()) return errors.front();
+  lost_disk = errors.front();
+  for (const Error& error : errors) {
+    if (options.log) options.log(LogLevel::kError, "a disk is left out: " + error.ToString());
   }
   return {};
 }
@@ -198,6 +216,7 @@ Status Server::Impl::MakeCore() {
   config.bootstrap_expect = options.bootstrap_expect;
   config.shards = options.shards;
   config.replicas = options.replicas;
+  config.lost_disk = lost_disk;
   config.log = options.log;
   config.on_disks_lost = [this](const std::string& reason) {
     runtime.Fail(reason, options.on_disks_lost ? options.on_disks_lost : options.on_fatal);

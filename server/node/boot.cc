@@ -1,8 +1,8 @@
 #include "server/node/boot.h"
 
-#include <algorithm>
 #include <utility>
 
+#include "kv/base/mark.h"
 #include "server/node/control.h"
 
 namespace decree::node {
@@ -16,6 +16,23 @@ consensus::Config Genesis(NodeId node) {
   genesis.start = Slot{1};
   genesis.voters = {{ReplicaId{1}, node}};
   return genesis;
+}
+
+// Everything a disk holds that no identity stands for.
+Status Clear(Catalog& catalog) {
+  store::Disk& disk = catalog.disk();
+  const Result<std::vector<ReplicaShell>> shells = catalog.LoadShells();
+  if (!shells) return shells.error();
+  const Result<std::vector<ReplicaKey>> rows = disk.ListRows();
+  if (!rows) return rows.error();
+  Status done;
+  for (std::size_t i = 0; done && i < rows->size(); ++i) done = disk.RemoveRows((*rows)[i]);
+  for (const ReplicaKey& key : disk.log().Replicas()) disk.log().Forget(key);
+  for (std::size_t i = 0; done && i < shells->size(); ++i) {
+    SOMETIMES(unfinished_founding_cleared);
+    done = catalog.DropShell((*shells)[i].key);
+  }
+  return done;
 }
 
 }  // namespace
@@ -35,8 +52,11 @@ rebalance::NodeRecord DescribeNode(const NodeShared& node, NodeId id) {
   return record;
 }
 
-Boot::Boot(NodeShared& node, std::vector<Catalog>& catalogs, Done done)
-    : node_(&node), catalogs_(&catalogs), done_(std::move(done)) {}
+Boot::Boot(NodeShared& node, Catalogs& catalogs, Done done)
+    : node_(&node),
+      catalogs_(&catalogs),
+      done_(std::move(done)),
+      lost_disk_(node.config.lost_disk) {}
 
 void Boot::Finish(Result<BootResult> result) {
   Done done = std::move(done_);
@@ -45,54 +65,97 @@ void Boot::Finish(Result<BootResult> result) {
 }
 
 void Boot::Run() {
-  Result<std::optional<Identity>> identity = LoadIdentity();
+  const Result<std::optional<Identity>> identity = LoadIdentity();
   if (!identity) return Finish(identity.error());
   if (*identity) return Rejoin(**identity);
-  if (node_->config.join.empty()) return Found();
-  if (node_->config.bootstrap_expect > 1) return Gather();
-  Join(0);
+  Begin();
 }
 
-// All disks of a node belong to the same node of the same cluster; a new empty one is adopted.
+// A disk that refuses is taken out; the node goes on with the others.
+void Boot::OnEachDisk(const std::function<Status(Catalog&)>& step) {
+  for (Catalog* catalog : catalogs_->Working()) {
+    const Status done = step(*catalog);
+    if (done) continue;
+    lost_disk_ = done.error();
+    node_->control->OnDiskFailed(catalog->disk(), done.error());
+  }
+}
+
+// All disks of a node belong to the same node of the same cluster.
 Result<std::optional<Identity>> Boot::LoadIdentity() {
   std::optional<Identity> found;
-  for (Catalog& catalog : *catalogs_) {
-    Result<std::optional<Identity>> identity = catalog.LoadIdentity();
+  std::string found_at;
+  std::optional<Error> stranger;
+  OnEachDisk([&](Catalog& catalog) -> Status {
+    const Result<std::optional<Identity>> identity = catalog.LoadIdentity();
     if (!identity) return identity.error();
-    if (!*identity) continue;
-    if (found && !(**identity == *found)) {
-      return Error(Errc::kWrongCluster, catalog.disk().path() +
-                                            " belongs to another node or cluster than " +
-                                            catalogs_->front().disk().path());
+    const std::string& path = catalog.disk().path();
+    if (found && *identity && !(**identity == *found)) {
+      stranger =
+          Error(Errc::kWrongCluster, path + " belongs to another node or cluster than " + found_at);
+    } else if (*identity) {
+      found = *identity;
+      found_at = path;
     }
-    found = **identity;
-  }
+    return {};
+  });
+  if (stranger) return *stranger;
   return found;
 }
 
+void Boot::Rejoin(const Identity& identity) {
+  std::optional<ShardMap> newest;
+  OnEachDisk([&](Catalog& catalog) -> Status {
+    Result<std::optional<ShardMap>> map = catalog.LoadMap();
+    if (!map) return map.error();
+    if (*map && (!newest || newest->version < (*map)->version)) newest = std::move(*map);
+    return {};
+  });
+  const bool served = newest.has_value();
+  // A disk may be missing only if the node served before: else it may be a founder whose shells lie
+  // on that disk.
+  if (lost_disk_ && (!served || catalogs_->Working().empty())) return Finish(*lost_disk_);
+  OnEachDisk([&](Catalog& catalog) { return Adopt(catalog, identity, served); });
+  if (catalogs_->Working().empty()) return Finish(*lost_disk_);
+  Finish(BootResult{identity, std::move(newest)});
+}
+
+// A new disk of a node that has served holds nothing of it.
+Status Boot::Adopt(Catalog& catalog, const Identity& identity, bool served) {
+  const Result<std::optional<Identity>> known = catalog.LoadIdentity();
+  if (!known) return known.error();
+  if (*known) return {};
+  if (served) {
+    const Status cleared = Clear(catalog);
+    if (!cleared) return cleared;
+  }
+  return catalog.SaveIdentity(identity);
+}
+
+// ---- a node that never was ----
+
+// Without an identity nothing on the disks was ever acknowledged: it is what a founder left that
+// was cut off. It must go before this node becomes another one, or its shells would be opened.
+void Boot::Begin() {
+  if (lost_disk_) return Finish(*lost_disk_);
+  for (Catalog* catalog : catalogs_->Working()) {
+    const Status cleared = Clear(*catalog);
+    if (!cleared) return Finish(cleared.error());
+  }
+  if (node_->config.join.empty()) return Found();
+  if (node_->config.bootstrap_expect > 0) return Gather();
+  Join(0);
+}
+
 Status Boot::SaveIdentity(const Identity& identity) {
-  for (Catalog& catalog : *catalogs_) {
-    const Status saved = catalog.SaveIdentity(identity);
+  for (Catalog* catalog : catalogs_->Working()) {
+    const Status saved = catalog->SaveIdentity(identity);
     if (!saved) return saved;
   }
   return {};
 }
 
-void Boot::Rejoin(const Identity& identity) {
-  const Status saved = SaveIdentity(identity);
-  if (!saved) return Finish(saved.error());
-  for (Catalog& catalog : *catalogs_) {
-    Result<std::optional<ShardMap>> map = catalog.LoadMap();
-    if (!map) return Finish(map.error());
-    if (*map) return Finish(BootResult{identity, std::move(*map)});
-  }
-  Finish(BootResult{identity, std::nullopt});
-}
-
-// ---- a new cluster ----
-
-// Shells first, identity last: a crash in between leaves a directory without identity, and the same
-// shells are written again.
+// Shells first, identity last: a crash in between leaves a directory without identity.
 void Boot::Found() {
   Executor& executor = node_->workers[0]->executor();
   const NodeId node{1};
@@ -105,56 +168,22 @@ void Boot::Found() {
   Finish(BootResult{identity, std::nullopt});
 }
 
+// Shard i on disk i modulo their number, as rebalance::BootstrapDisk says.
 Status Boot::WriteFoundersShells(NodeId node) {
-  for (Catalog& catalog : *catalogs_) {
-    Result<std::vector<ReplicaShell>> leftover = catalog.LoadShells();
-    if (!leftover) return leftover.error();
-    for (const ReplicaShell& shell : *leftover) {
-      const Status dropped = catalog.DropShell(shell.key);
-      if (!dropped) return dropped;
-    }
-  }
-  const ReplicaShell placement{{kPlacementShard, ReplicaId{1}}, Genesis(node), {}};
-  Status written = catalogs_->front().SaveShell(placement);
+  const std::vector<Catalog*> disks = catalogs_->Working();
+  Status written = disks.front()->SaveShell({{kPlacementShard, ReplicaId{1}}, Genesis(node), {}});
   for (std::uint32_t shard = 0; written && shard < node_->config.shards; ++shard) {
-    Catalog& catalog = (*catalogs_)[shard % catalogs_->size()];
-    written = catalog.SaveShell({{ShardId{shard}, ReplicaId{1}}, Genesis(node), {}});
+    Catalog& disk = *disks[shard % disks.size()];
+    written = disk.SaveShell({{ShardId{shard}, ReplicaId{1}}, Genesis(node), {}});
   }
   return written;
 }
 
-// --bootstrap-expect N: the node with the smallest address founds the cluster once N nodes, itself
-// among them, answer and none of them has a cluster already; the others join it.
 void Boot::Gather() {
-  const auto& join = node_->config.join;
-  const std::string& own = node_->config.advertise_rpc;
-  if (*std::min_element(join.begin(), join.end()) < own) return Join(0);
-  heard_ = 1;
-  answered_ = 0;
-  cluster_found_ = false;
-  Executor& executor = node_->workers[0]->executor();
-  const std::size_t others = static_cast<std::size_t>(
-      std::count_if(join.begin(), join.end(), [&](const auto& a) { return a != own; }));
-  for (const std::string& address : join) {
-    if (address == own) continue;
-    node_->transport->CallAddress(executor, address,
-                                  RpcRequest{Method::kGetMap, kPlacementShard, 1000, {}},
-                                  [self = shared_from_this(), others](RpcResponse response) {
-                                    // A node without a cluster answers kBusy: it is there and
-                                    // waits, as we do.
-                                    if (response.code == Errc::kOk) self->cluster_found_ = true;
-                                    if (response.code == Errc::kBusy) ++self->heard_;
-                                    if (++self->answered_ == others) self->OnGathered();
-                                  });
-  }
-}
-
-void Boot::OnGathered() {
-  if (node_->stopping) return;
-  if (cluster_found_) return Join(0);
-  if (heard_ >= node_->config.bootstrap_expect) return Found();
-  Executor& executor = node_->workers[0]->executor();
-  executor.RunAt(executor.Now() + kJoinPause, [self = shared_from_this()] { self->Gather(); });
+  std::make_shared<Gathering>(*node_, [self = shared_from_this()](Result<Gathering::Part> part) {
+    if (!part) return self->Finish(part.error());
+    *part == Gathering::Part::kFounder ? self->Found() : self->Join(0);
+  })->Run();
 }
 
 // ---- joining ----
@@ -172,6 +201,7 @@ void Boot::Join(std::size_t next) {
 }
 
 void Boot::OnJoinAnswer(std::size_t asked, const RpcResponse& response) {
+  if (node_->stopping) return Finish(Error(Errc::kShuttingDown, "stopped while joining"));
   Result<JoinAnswer> answer = Errc::kUnavailable;
   if (response.code == Errc::kOk) answer = Decode<JoinAnswer>(response.body);
   if (response.code == Errc::kImpossible || response.code == Errc::kWrongCluster) {

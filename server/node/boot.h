@@ -7,9 +7,9 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <vector>
 
-#include "server/node/catalog.h"
+#include "server/node/catalogs.h"
+#include "server/node/gathering.h"
 #include "server/node/node_rpc.h"
 #include "server/node/node_shared.h"
 
@@ -23,28 +23,28 @@ struct BootResult {
 class Boot : public std::enable_shared_from_this<Boot> {
  public:
   using Done = std::function<void(Result<BootResult>)>;
-  Boot(NodeShared& node, std::vector<Catalog>& catalogs, Done done);
+  Boot(NodeShared& node, Catalogs& catalogs, Done done);
   void Run();
 
  private:
   Result<std::optional<Identity>> LoadIdentity();
-  Status SaveIdentity(const Identity& identity);
+  void OnEachDisk(const std::function<Status(Catalog&)>& step);
   void Rejoin(const Identity& identity);
+  static Status Adopt(Catalog& catalog, const Identity& identity, bool served);
+  void Begin();
+  Status SaveIdentity(const Identity& identity);
   void Found();
   Status WriteFoundersShells(NodeId node);
   void Gather();
-  void OnGathered();
   void Join(std::size_t next);
   void OnJoinAnswer(std::size_t asked, const RpcResponse& response);
   void Finish(Result<BootResult> result);
 
   NodeShared* node_;
-  std::vector<Catalog>* catalogs_;
+  Catalogs* catalogs_;
   Done done_;
+  std::optional<Error> lost_disk_;  // not all disks work
   std::string last_refusal_;
-  std::size_t heard_ = 0;
-  std::size_t answered_ = 0;
-  bool cluster_found_ = false;
 };
 
 // The record this node registers under; `id` 0 before it has one.

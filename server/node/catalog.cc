@@ -45,6 +45,10 @@ Result<std::vector<ReplicaShell>> Catalog::LoadShells() {
   return shells;
 }
 
+Result<std::optional<ReplicaShell>> Catalog::LoadShell(ReplicaKey key) {
+  return LoadFact<ReplicaShell>(*disk_, ShellKey(key));
+}
+
 Status Catalog::SaveShell(const ReplicaShell& shell) {
   return disk_->PutMeta(ShellKey(shell.key), Encode(shell));
 }

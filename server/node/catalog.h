@@ -25,7 +25,8 @@ struct ReplicaShell {
   ReplicaKey key;
   consensus::Config genesis;  // before slot 1; empty: a learner that starts from a snapshot
   MoveId move;
-  DECREE_FIELDS(key, genesis, move)
+  bool removed = false;  // destroyed for good; its rows may still be there
+  DECREE_FIELDS(key, genesis, move, removed)
 };
 
 class Catalog {
@@ -37,10 +38,12 @@ class Catalog {
   Status SaveIdentity(const Identity& identity);
 
   Result<std::vector<ReplicaShell>> LoadShells();
+  Result<std::optional<ReplicaShell>> LoadShell(ReplicaKey key);
   Status SaveShell(const ReplicaShell& shell);
   Status DropShell(ReplicaKey key);
 
-  // The highest replica id of the shard that was removed from this disk; outlives the data.
+  // The highest replica id of the shard that was removed from this node, as far as this disk knows.
+  // It outlives the data and refuses creation, nothing else: a lower id may well be alive.
   Result<ReplicaId> LoadTombstone(ShardId shard);
   Status SaveTombstone(ShardId shard, ReplicaId removed);
 

@@ -1,9 +1,8 @@
 #include "server/node/control.h"
 
-#include <algorithm>
+#include <iterator>
 #include <utility>
 
-#include "kv/base/mark.h"
 #include "server/node/placement_machine.h"
 
 namespace decree::node {
@@ -16,20 +15,15 @@ RpcResponse Refuse(Errc code, std::string detail = {}) {
   return response;
 }
 
-std::vector<Catalog> MakeCatalogs(const NodeShared& node) {
-  std::vector<Catalog> catalogs;
-  for (store::Disk* disk : node.disks) catalogs.emplace_back(*disk);
-  return catalogs;
-}
-
 }  // namespace
 
 Control::Control(NodeShared& node)
     : node_(&node),
-      catalogs_(MakeCatalogs(node)),
+      catalogs_(node.disks),
       link_(node),
       reporter_(node),
       relief_(node),
+      search_(node),
       desk_(node) {}
 
 Control::~Control() = default;
@@ -43,6 +37,7 @@ bool Control::Owns(Method method) {
     case Method::kCreateReplica:
     case Method::kDestroyReplica:
     case Method::kPlacementWrite:
+    case Method::kGather:
       return true;
     default:
       return false;
@@ -61,84 +56,64 @@ void Control::Start(std::function<void(Status)> ready) {
 }
 
 void Control::OnBooted(Result<BootResult> boot) {
+  if (node_->stopping) return;
   if (!boot) return FinishStart(boot.error());
   identity_ = boot->identity;
   node_->node_id = identity_.node.value;
   node_->cluster_id = identity_.cluster.value;
   node_->transport->SetIdentity(identity_.cluster, identity_.node);
   if (boot->map) OfferMap(std::move(*boot->map));
-  OpenReplicas([this](Status status) {
-    if (!status) return FinishStart(std::move(status));
-    // A founder serves once its first decree is chosen and there is a map; everybody else has one.
-    if (map_) Serve();
-  });
+  search_.Start();
+  OpenReplicas();
 }
 
-// Finishes removals that a crash cut short, and lists what is left to open.
-Result<std::vector<std::pair<Catalog*, ReplicaShell>>> Control::LoadReplicas() {
-  std::vector<std::pair<Catalog*, ReplicaShell>> replicas;
-  for (Catalog& catalog : catalogs_) {
-    Result<std::vector<ReplicaShell>> shells = catalog.LoadShells();
-    if (!shells) return shells.error();
-    for (ReplicaShell& shell : *shells) {
-      Result<ReplicaId> tombstone = catalog.LoadTombstone(shell.key.shard);
-      if (!tombstone) return tombstone.error();
-      if (shell.key.replica > *tombstone) {
-        replicas.emplace_back(&catalog, std::move(shell));
-        continue;
-      }
-      SOMETIMES(removal_finished_at_start);
-      Status removed = catalog.disk().RemoveRows(shell.key);
-      if (removed) removed = catalog.DropShell(shell.key);
-      if (!removed) return removed.error();
+// A disk of which something does not open is taken out, with all of its replicas.
+void Control::OpenReplicas() {
+  std::vector<Resident> all;
+  for (Catalog* catalog : catalogs_.Working()) {
+    Result<std::vector<Resident>> residents = Catalogs::Load(*catalog);
+    if (residents) {
+      std::move(residents->begin(), residents->end(), std::back_inserter(all));
+    } else {
+      OnDiskFailed(catalog->disk(), residents.error());
     }
-    ForgetStrangers(catalog, replicas);
   }
-  return replicas;
+  auto missing = std::make_shared<std::size_t>(all.size());
+  for (const Resident& resident : all) {
+    OpenReplica(resident, [this, missing, disk = &resident.catalog->disk()](const Status& opened) {
+      if (!opened && !node_->stopping) OnDiskFailed(*disk, opened.error());
+      if (--*missing == 0) OnReplicasOpened();
+    });
+  }
+  if (all.empty()) OnReplicasOpened();
 }
 
-// A crash can undo a Forget that was not yet written (store/log.h).
-void Control::ForgetStrangers(Catalog& catalog,
-                              const std::vector<std::pair<Catalog*, ReplicaShell>>& replicas) {
-  std::set<ReplicaKey> known;
-  for (const auto& [of, shell] : replicas) {
-    if (of == &catalog) known.insert(shell.key);
-  }
-  for (const ReplicaKey& key : catalog.disk().log().Replicas()) {
-    if (known.count(key)) continue;
-    SOMETIMES(forgotten_again_at_start);
-    catalog.disk().log().Forget(key);
-  }
+void Control::OnReplicasOpened() {
+  opened_ = true;
+  if (node_->stopping) return;
+  // A founder has a map once its first decree is chosen, a node without one may find it (--join).
+  const bool may_come =
+      node_->workers[0]->FindShard(kPlacementShard) || !node_->config.join.empty();
+  if (map_ || may_come) return ServeIfReady();
+  FinishStart(Error(Errc::kUnavailable,
+                    "no disk of this node remembers where the cluster is: give the addresses of "
+                    "other nodes with --join"));
 }
 
-void Control::OpenReplicas(Opened done) {
-  auto replicas = LoadReplicas();
-  if (!replicas) return done(replicas.error());
-  struct Progress {
-    std::size_t missing = 0;
-    Status worst;
-    Opened done;
-  };
-  auto progress = std::make_shared<Progress>();
-  progress->done = std::move(done);
-  progress->missing = replicas->size() + 1;
-  const auto count_down = [progress](const Status& status) {
-    if (!status && progress->worst) progress->worst = status;
-    if (--progress->missing == 0) progress->done(progress->worst);
-  };
-  for (auto& [catalog, shell] : *replicas) {
-    Worker& worker = node_->WorkerOf(shell.key.shard);
-    worker.executor().Post(
-        [node = node_, &worker, disk = &catalog->disk(), shell = shell, count_down] {
-          const Status opened = worker.OpenReplica(*disk, shell);
-          node->workers[0]->executor().Post([count_down, opened] { count_down(opened); });
-        });
-  }
-  count_down({});
+// On the shard's worker; a host that is open stays as it is.
+void Control::OpenReplica(const Resident& resident, Opened done) {
+  Worker& worker = node_->WorkerOf(resident.shell.key.shard);
+  store::Disk* disk = &resident.catalog->disk();
+  worker.executor().Post(
+      [node = node_, &worker, disk, shell = resident.shell, done = std::move(done)] {
+        const Status opened = worker.OpenReplica(*disk, shell);
+        node->workers[0]->executor().Post([done, opened] { done(opened); });
+      });
 }
 
-void Control::Serve() {
-  if (node_->serving.exchange(true)) return;
+void Control::ServeIfReady() {
+  if (!opened_ || !map_ || !ready_ || node_->stopping) return;
+  node_->serving = true;
   reporter_.Start();
   relief_.Start();
   FinishStart({});
@@ -168,20 +143,24 @@ void Control::OfferMap(ShardMap map) {
   map_ = std::make_shared<const ShardMap>(std::move(map));
   node_->map_version = map_->version;
   link_.OfferMap(map_);
-  std::map<NodeId, std::string> addresses;
-  for (const NodeAddress& address : map_->nodes) addresses[address.node] = address.rpc;
-  node_->transport->SetAddresses(std::move(addresses));
+  SetAddresses();
   for (const auto& worker : node_->workers) {
     worker->executor().Post(
         [worker = worker.get(), map = map_] { worker->caller().OfferMap(map); });
   }
-  const Status saved = catalogs_.front().SaveMap(*map_);
-  if (!saved) OnDiskFailed(catalogs_.front().disk(), saved.error());
+  for (Catalog* catalog : catalogs_.Working()) {
+    const Status saved = catalog->SaveMap(*map_);
+    if (!saved) OnDiskFailed(catalog->disk(), saved.error());
+  }
+  ServeIfReady();
 }
+
+void Control::SetAddresses() { node_->transport->SetAddresses(search_.Addresses(map_.get())); }
 
 // ---- the placement group ----
 
 std::shared_ptr<ShardHost> Control::PlacementLeaderHost() {
+  if (node_->stopping) return nullptr;
   auto host = node_->workers[0]->FindShard(kPlacementShard);
   return host && host->leading() ? host : nullptr;
 }
@@ -194,15 +173,16 @@ RpcResponse Control::PlacementRefusal() {
   return response;
 }
 
-void Control::OnPlacementHost(ShardHost& host) {
-  desk_.OnHost(host);
-  if (host.closed()) return;
+// Two replicas may live here while the group moves between disks: what counts is the one that
+// leads, whichever of them changed.
+void Control::OnPlacementHost() {
+  if (node_->stopping) return;
+  desk_.OnHost();
   const rebalance::PlacementState* state = desk_.state();
   if (!state) return;
   if (state->bootstrapped()) {
     OfferMap(state->Map());
-    if (ready_ && map_) Serve();
-  } else if (host.leading() && identity_.founder) {
+  } else if (identity_.founder && PlacementLeaderHost()) {
     ProposeBootstrap();
   }
 }
@@ -210,23 +190,20 @@ void Control::OnPlacementHost(ShardHost& host) {
 // ---- calls ----
 
 void Control::Handle(NodeId from, RpcRequest&& request, RpcReply&& reply) {
+  if (node_->stopping) return reply(Refuse(Errc::kUnavailable, "this node is stopping"));
+  if (request.method == Method::kGather) {
+    RpcResponse response;
+    response.body = Encode(DescribeGatherer(*node_, identity_.cluster));
+    return reply(std::move(response));
+  }
   if (!identity_.cluster) {
     return reply(Refuse(Errc::kBusy, "this node does not belong to a cluster yet"));
   }
   switch (request.method) {
-    case Method::kGetMap: {
-      if (!map_) return reply(Refuse(Errc::kBusy, "this node is starting"));
-      RpcResponse response;
-      response.served_by = node_->node();
-      response.map_version = map_->version;
-      response.body = Encode(*map_);
-      return reply(std::move(response));
-    }
-    case Method::kAdmin: {
-      Result<AdminRequest> admin = Decode<AdminRequest>(request.body);
-      if (!admin) return reply(Refuse(Errc::kInvalidArgument, "malformed request body"));
-      return Admin(from, std::move(*admin), std::move(reply));
-    }
+    case Method::kGetMap:
+      return HandleMap(std::move(reply));
+    case Method::kAdmin:
+      return HandleAdmin(from, std::move(request), std::move(reply));
     case Method::kJoin:
       return HandleJoin(from, std::move(request), std::move(reply));
     case Method::kReport:
@@ -246,11 +223,22 @@ void Control::Handle(NodeId from, RpcRequest&& request, RpcReply&& reply) {
   }
 }
 
+void Control::HandleMap(RpcReply&& reply) {
+  if (!map_) return reply(Refuse(Errc::kBusy, "this node is starting"));
+  RpcResponse response;
+  response.served_by = node_->node();
+  response.map_version = map_->version;
+  response.body = Encode(*map_);
+  reply(std::move(response));
+}
+
 // The first node asked carries the request to the placement leader; a node that was asked by
 // another node only answers for itself, so that requests do not run in circles.
-void Control::Admin(NodeId from, AdminRequest&& request, RpcReply&& reply) {
+void Control::HandleAdmin(NodeId from, RpcRequest&& request, RpcReply&& reply) {
+  Result<AdminRequest> admin = Decode<AdminRequest>(request.body);
+  if (!admin) return reply(Refuse(Errc::kInvalidArgument, "malformed request body"));
   if (PlacementLeaderHost()) {
-    desk_.Admin(std::move(request),
+    desk_.Admin(std::move(*admin),
                 [reply = std::move(reply), self = node_->node()](AdminResponse answer) {
                   RpcResponse response;
                   response.served_by = self;
@@ -260,8 +248,8 @@ void Control::Admin(NodeId from, AdminRequest&& request, RpcReply&& reply) {
     return;
   }
   if (from) return reply(PlacementRefusal());
-  RpcRequest forward{Method::kAdmin, kPlacementShard, 5000, Encode(request)};
-  link_.Call(std::move(forward), std::move(reply));
+  const Repeat repeat = admin->method == "GET" ? Repeat::kUnanswered : Repeat::kNotDone;
+  link_.Call(std::move(request), repeat, std::move(reply));
 }
 
 void Control::HandleJoin(NodeId from, RpcRequest&& request, RpcReply&& reply) {
@@ -272,7 +260,7 @@ void Control::HandleJoin(NodeId from, RpcRequest&& request, RpcReply&& reply) {
   }
   if (PlacementLeaderHost()) return RegisterJoiner(*join, std::move(reply));
   if (from) return reply(PlacementRefusal());
-  link_.Call(std::move(request), std::move(reply));
+  link_.Call(std::move(request), Repeat::kUnanswered, std::move(reply));
 }
 
 void Control::RegisterJoiner(const JoinRequest& join, RpcReply&& reply) {

@@ -6,12 +6,12 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <set>
 #include <vector>
 
 #include "kv/api/shard_map.h"
 #include "server/node/boot.h"
-#include "server/node/catalog.h"
+#include "server/node/catalogs.h"
+#include "server/node/cluster_search.h"
 #include "server/node/log_relief.h"
 #include "server/node/node_rpc.h"
 #include "server/node/node_shared.h"
@@ -32,54 +32,54 @@ class Control {
   void Start(std::function<void(Status)> ready);
   void Stop(Duration grace, std::function<void()> done);
   void Handle(NodeId from, RpcRequest&& request, RpcReply&& reply);
-  void Admin(NodeId from, AdminRequest&& request, RpcReply&& reply);
 
   std::shared_ptr<const ShardMap> map() const { return map_; }
   void OfferMap(ShardMap map);
+  void SetAddresses();  // tells the transport where the nodes are
   PlacementLink& link() { return link_; }
-  ReplicaId Tombstone(ShardId shard);
-  bool DiskFailed(const store::Disk& disk) const { return failed_.count(&disk) > 0; }
+  ReplicaId Tombstone(ShardId shard) { return catalogs_.Tombstone(shard); }
+  bool DiskFailed(const store::Disk& disk) const { return catalogs_.Failed(disk); }
 
   // ---- from workers ----
-  void OnPlacementHost(ShardHost& host);
+  void OnPlacementHost();  // a replica of the placement group on this node changed
   void OnDiskFailed(store::Disk& disk, const Error& error);
 
  private:
   using Opened = std::function<void(Status)>;
 
   void OnBooted(Result<BootResult> boot);
-  void OpenReplicas(Opened done);
-  Result<std::vector<std::pair<Catalog*, ReplicaShell>>> LoadReplicas();
-  static void ForgetStrangers(Catalog& catalog,
-                              const std::vector<std::pair<Catalog*, ReplicaShell>>& replicas);
-  void Serve();
+  void OpenReplicas();
+  void OnReplicasOpened();
+  void OpenReplica(const Resident& resident, Opened done);
+  void ServeIfReady();
   void FinishStart(Status status);
   void ProposeBootstrap();
+  void HandleMap(RpcReply&& reply);
+  void HandleAdmin(NodeId from, RpcRequest&& request, RpcReply&& reply);
   void HandleJoin(NodeId from, RpcRequest&& request, RpcReply&& reply);
   void RegisterJoiner(const JoinRequest& join, RpcReply&& reply);
   void HandleCreate(const CreateReplica& create, RpcReply&& reply);
   void HandleDestroy(const DestroyReplica& destroy, RpcReply&& reply);
   void HandleReport(RpcRequest&& request, RpcReply&& reply);
-  Catalog* CatalogOf(ReplicaKey key);
-  Catalog* CatalogOf(Incarnation disk);
   void RemoveReplica(Catalog& catalog, ReplicaKey key, Opened done);
   void AwaitHandover(Instant deadline, std::function<void()> done);
   void CloseWorkers(std::function<void()> done);
-  // The placement replica on this node if it leads, else null.
+  // The placement replica of this node that leads, else null.
   std::shared_ptr<ShardHost> PlacementLeaderHost();
   RpcResponse PlacementRefusal();
 
   NodeShared* node_;
-  std::vector<Catalog> catalogs_;
+  Catalogs catalogs_;
   std::function<void(Status)> ready_;
   Identity identity_;
   std::shared_ptr<const ShardMap> map_;
   PlacementLink link_;
   Reporter reporter_;
   LogRelief relief_;
+  ClusterSearch search_;
   PlacementDesk desk_;
+  bool opened_ = false;  // the replicas on the disks
   bool bootstrap_proposed_ = false;
-  std::set<const store::Disk*> failed_;
 };
 
 }  // namespace decree::node

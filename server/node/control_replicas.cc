@@ -1,8 +1,6 @@
 // Birth and death of replicas on this node, failed disks, and the end of the node.
-#include <algorithm>
 #include <utility>
 
-#include "kv/base/mark.h"
 #include "server/node/control.h"
 
 namespace decree::node {
@@ -21,63 +19,26 @@ void Answer(const RpcReply& reply, const Status& status) {
 
 }  // namespace
 
-ReplicaId Control::Tombstone(ShardId shard) {
-  ReplicaId highest;
-  for (Catalog& catalog : catalogs_) {
-    Result<ReplicaId> removed = catalog.LoadTombstone(shard);
-    if (removed) highest = std::max(highest, *removed);
-  }
-  return highest;
-}
-
-Catalog* Control::CatalogOf(Incarnation disk) {
-  for (Catalog& catalog : catalogs_) {
-    if (catalog.disk().incarnation() == disk && !DiskFailed(catalog.disk())) return &catalog;
-  }
-  return nullptr;
-}
-
-Catalog* Control::CatalogOf(ReplicaKey key) {
-  for (Catalog& catalog : catalogs_) {
-    Result<std::vector<ReplicaShell>> shells = catalog.LoadShells();
-    if (!shells) continue;
-    for (const ReplicaShell& shell : *shells) {
-      if (shell.key == key) return &catalog;
-    }
-  }
-  return nullptr;
-}
-
 // Seal, step 2: a shell that cannot vote, on the named directory only, never at or below the
-// tombstone.
+// tombstone. Asked again, it answers that all is well only if the replica's host is open.
 void Control::HandleCreate(const CreateReplica& create, RpcReply&& reply) {
-  if (CatalogOf(create.key)) return Answer(reply, {});
-  if (create.key.replica <= Tombstone(create.key.shard)) {
-    SOMETIMES(create_below_tombstone_refused);
-    return Answer(reply, Error(Errc::kImpossible,
-                               "replica " + ToString(create.key) + " was removed from this node"));
-  }
-  Catalog* catalog = CatalogOf(create.disk);
-  if (!catalog) {
-    return Answer(reply,
-                  Error(Errc::kImpossible, "this node has no working disk with that identity"));
-  }
-  const ReplicaShell shell{create.key, {}, create.move};
-  const Status saved = catalog->SaveShell(shell);
-  if (!saved) return Answer(reply, saved);
-  Worker& worker = node_->WorkerOf(shell.key.shard);
-  worker.executor().Post([&worker, disk = &catalog->disk(), shell, reply = std::move(reply)] {
-    Answer(reply, worker.OpenReplica(*disk, shell));
+  const Result<Resident> resident =
+      catalogs_.Create(ReplicaShell{create.key, {}, create.move}, create.disk);
+  if (!resident) return Answer(reply, resident.error());
+  OpenReplica(*resident, [this, disk = &resident->catalog->disk(),
+                          reply = std::move(reply)](const Status& opened) {
+    const bool damaged = !opened && opened.error() == Errc::kCorruption;
+    if (damaged && !node_->stopping) OnDiskFailed(*disk, opened.error());
+    Answer(reply, opened);
   });
 }
 
-// Seal, step 12: the tombstone first and durably; then the replica stops and its data goes.
+// Seal, step 12: first what makes it final, durably; then the replica stops and its data goes.
 void Control::HandleDestroy(const DestroyReplica& destroy, RpcReply&& reply) {
-  Catalog* catalog = CatalogOf(destroy.key);
-  Catalog& keeper = catalog ? *catalog : catalogs_.front();
-  const Status buried = keeper.SaveTombstone(destroy.key.shard, destroy.key.replica);
-  if (!buried || !catalog) return Answer(reply, buried);
-  RemoveReplica(*catalog, destroy.key,
+  const Result<Catalog*> home = catalogs_.Bury(destroy.key);
+  if (!home) return Answer(reply, home.error());
+  if (!*home) return Answer(reply, {});
+  RemoveReplica(**home, destroy.key,
                 [reply = std::move(reply)](const Status& status) { Answer(reply, status); });
 }
 
@@ -86,10 +47,8 @@ void Control::RemoveReplica(Catalog& catalog, ReplicaKey key, Opened done) {
   worker.executor().Post([this, &worker, &catalog, key, done = std::move(done)] {
     worker.CloseReplica(key);
     Executor& control = node_->workers[0]->executor();
-    store::Disk& disk = catalog.disk();
-    disk.RunInBackground([&catalog, &disk, &control, key, done] {
-      const Status removed = disk.RemoveRows(key);
-      disk.log().Forget(key);
+    catalog.disk().RunInBackground([&catalog, &control, key, done] {
+      const Status removed = Catalogs::RemoveData(catalog.disk(), key);
       control.Post(
           [&catalog, key, removed, done] { done(removed ? catalog.DropShell(key) : removed); });
     });
@@ -100,14 +59,15 @@ void Control::RemoveReplica(Catalog& catalog, ReplicaKey key, Opened done) {
 
 // P8: a disk that failed once is out for good. Its replicas fall silent and are replaced elsewhere.
 void Control::OnDiskFailed(store::Disk& disk, const Error& error) {
-  if (!failed_.insert(&disk).second) return;
+  if (!catalogs_.TakeOut(disk)) return;
   node_->Log(LogLevel::kError,
              "disk " + disk.path() + " failed and is taken out: " + error.ToString());
   for (const auto& worker : node_->workers) {
     worker->executor().Post([worker = worker.get(), &disk] { worker->CloseDisk(disk); });
   }
-  if (failed_.size() < node_->disks.size()) return;
+  if (!catalogs_.Working().empty()) return;
   node_->serving = false;
+  if (ready_) return FinishStart(error);
   if (node_->config.on_disks_lost) node_->config.on_disks_lost(error.ToString());
 }
 
@@ -118,7 +78,9 @@ void Control::Stop(Duration grace, std::function<void()> done) {
   node_->serving = false;
   reporter_.Stop();
   relief_.Stop();
+  search_.Stop();
   desk_.Stop();
+  FinishStart(Error(Errc::kShuttingDown, "stopped while starting"));
   const Instant deadline = node_->workers[0]->executor().Now() + grace;
   AwaitHandover(deadline, [this, done = std::move(done)] { CloseWorkers(done); });
 }

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -38,6 +39,9 @@ struct NodeConfig {
   Duration suspect_after = 3s;  // no report for this long: not up
   std::uint64_t flush_bytes = std::uint64_t{4}
                               << 20;  // unflushed rows of a shard that ask for a flush
+  // A directory that was asked for and does not open; `disks` has the others. Only a node that
+  // served before starts without it.
+  std::optional<Error> lost_disk;
   LogSink log;
   HostWatch* watch = nullptr;                             // outlives the node
   std::function<void(const std::string&)> on_disks_lost;  // the last disk failed: end with an error
@@ -48,13 +52,15 @@ class NodeCore {
   // The seams outlive the node. Executors must be running (or be run) for anything to happen.
   NodeCore(NodeConfig config, std::vector<Executor*> workers, Transport& transport,
            std::vector<store::Disk*> disks);
-  ~NodeCore();  // after Stop answered, or when no executor runs any more
+  // Once no executor runs any more: Stop leaves timers behind that find nothing to do.
+  ~NodeCore();
 
   // Opens the replicas on the disks, then bootstraps, joins or rejoins. `ready` runs on worker 0
   // when this node is registered and serves calls (a rejoin does not wait for a quorum), or with
   // the reason why it cannot: kWrongCluster, kCorruption, kUnavailable.
   void Start(std::function<void(Status)> ready);
-  // Hands over leaderships, finishes what is in flight until the deadline, closes replicas.
+  // Hands over leaderships, finishes what is in flight until the deadline, closes replicas. When
+  // `done` runs, the node sends, writes and changes nothing any more.
   void Stop(Duration grace, std::function<void()> done);
 
   // From the transport. Any thread. A reply runs on some worker, exactly once.

@@ -28,6 +28,15 @@ struct JoinAnswer {
   DECREE_FIELDS(node, map)
 };
 
+// kGather -> GatherAnswer; from nodes that have no cluster yet, too (gathering.h).
+struct GatherAnswer {
+  ClusterId cluster;     // set: there is a cluster to join
+  bool gathers = false;  // waits, as the asker does, for enough nodes to found one
+  Incarnation token;     // of its first disk: who it is, however its address is spelled
+  std::string address;   // as it is advertised
+  DECREE_FIELDS(cluster, gathers, token, address)
+};
+
 // kReport -> ReportAnswer; every report_every, to the placement leader.
 struct ReplicaReport {
   ReplicaKey key;
@@ -61,14 +70,16 @@ struct ReportAnswer {
 };
 
 // kCreateReplica -> empty. Durably creates a learner shell; doing it again is fine. Refused
-// (kImpossible) at or below the tombstone, or when the disk's incarnation is another one.
+// (kImpossible) at or below the tombstone, or when no working disk has that incarnation. kOk: the
+// replica is open.
 struct CreateReplica {
   ReplicaKey key;
   Incarnation disk;
   MoveId move;
   DECREE_FIELDS(key, disk, move)
 };
-// kDestroyReplica -> empty. Durably writes the tombstone, then removes the rows; again is fine.
+// kDestroyReplica -> empty. Durably marks this replica, and no other, as removed and writes the
+// tombstone; then removes the rows. Again is fine, and so is a replica that never came.
 struct DestroyReplica {
   ReplicaKey key;
   MoveId move;

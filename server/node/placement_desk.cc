@@ -16,8 +16,10 @@ PlacementDesk::PlacementDesk(NodeShared& node)
 
 PlacementDesk::~PlacementDesk() = default;
 
-void PlacementDesk::OnHost(ShardHost& host) {
-  const bool leads = host.leading() && state() != nullptr && state()->bootstrapped();
+// Two replicas may live here (a move between disks): the one that leads, if any, decides.
+void PlacementDesk::OnHost() {
+  const auto host = node_->workers[0]->FindShard(kPlacementShard);
+  const bool leads = host && host->leading() && state() != nullptr && state()->bootstrapped();
   if (leads && leading_) mover_.Kick();
   if (leads == leading_) return;
   leading_ = leads;

@@ -22,8 +22,8 @@ class PlacementDesk : public PlacementPort {
   explicit PlacementDesk(NodeShared& node);
   ~PlacementDesk() override;
 
-  // The placement replica of this node changed: leadership, applied state, or it closed.
-  void OnHost(ShardHost& host);
+  // A placement replica of this node changed: leadership, applied state, or it closed.
+  void OnHost();
   void OnReport(NodeReport report);
   void Admin(AdminRequest request, std::function<void(AdminResponse)> done);
   void Stop();

@@ -32,13 +32,17 @@ bool SameRegistration(const rebalance::NodeRecord& known, const rebalance::NodeR
   if (!name || said.rpc != known.rpc || said.http != known.http || said.zone != known.zone) {
     return false;
   }
-  for (const rebalance::DiskRecord& disk : said.disks) {
-    const auto same = [&](const rebalance::DiskRecord& d) {
+  const auto tells = [](const rebalance::NodeRecord& node, const rebalance::DiskRecord& disk) {
+    return std::any_of(node.disks.begin(), node.disks.end(), [&](const auto& d) {
       return d.incarnation == disk.incarnation && d.state == disk.state;
-    };
-    if (std::none_of(known.disks.begin(), known.disks.end(), same)) return false;
-  }
-  return true;
+    });
+  };
+  // A disk that is not told of any more did not open, or was emptied: it is failed.
+  return std::all_of(said.disks.begin(), said.disks.end(),
+                     [&](const auto& disk) { return tells(known, disk); }) &&
+         std::all_of(known.disks.begin(), known.disks.end(), [&](const auto& disk) {
+           return disk.state == rebalance::DiskState::kFailed || tells(said, disk);
+         });
 }
 
 }  // namespace

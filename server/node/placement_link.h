@@ -10,16 +10,21 @@
 
 namespace decree::node {
 
+// When a call is sent again.
+enum class Repeat : std::uint8_t {
+  kNotDone,    // after an answer that says, or a link that knows, that it was not carried out
+  kUnanswered  // after silence too: the second time changes nothing
+};
+
 class PlacementLink {
  public:
   explicit PlacementLink(NodeShared& node) : node_(&node) {}
 
   void OfferMap(std::shared_ptr<const ShardMap> map) { map_ = std::move(map); }
   NodeId leader() const { return leader_; }
-  void HeardLeader(NodeId leader) { leader_ = leader; }
-  // The calls carried by this link change nothing when repeated, so an unanswered one is sent
-  // again.
-  void Call(RpcRequest request, RpcReply reply);
+  // When the leader last answered one of these calls.
+  Instant answered_at() const { return answered_at_; }
+  void Call(RpcRequest request, Repeat repeat, RpcReply reply);
 
  private:
   struct Attempt;
@@ -30,6 +35,7 @@ class PlacementLink {
   NodeShared* node_;
   std::shared_ptr<const ShardMap> map_;
   NodeId leader_;
+  Instant answered_at_;
   std::size_t rotation_ = 0;
 };
 

@@ -79,11 +79,12 @@ void Reporter::Submit(std::uint64_t generation, NodeReport&& report) {
   report.map_version = node_->map_version;
   const auto timeout = static_cast<std::uint64_t>(node_->config.report_every / milliseconds(1));
   RpcRequest request{Method::kReport, kPlacementShard, timeout, Encode(report)};
-  node_->control->link().Call(std::move(request), [this](RpcResponse response) {
-    if (response.code != Errc::kOk) return;
+  const auto on_answer = [this](const RpcResponse& response) {
+    if (response.code != Errc::kOk || node_->stopping) return;
     Result<ReportAnswer> answer = Decode<ReportAnswer>(response.body);
     if (answer && answer->map) node_->control->OfferMap(std::move(*answer->map));
-  });
+  };
+  node_->control->link().Call(std::move(request), Repeat::kUnanswered, on_answer);
 }
 
 }  // namespace decree::node

@@ -67,6 +67,7 @@ std::uint64_t Worker::map_version() const {
 // ---- replicas ----
 
 Status Worker::OpenReplica(store::Disk& disk, const ReplicaShell& shell) {
+  if (closed_) return Error(Errc::kShuttingDown, "this node is stopping");
   if (hosts_.count(shell.key)) return {};
   MachineFactory factory = shell.key.shard == kPlacementShard
                                ? Control::PlacementFactory()
@@ -94,6 +95,7 @@ void Worker::CloseReplica(ReplicaKey key) {
 }
 
 void Worker::CloseAll() {
+  closed_ = true;
   snapshots_.Clear();
   for (auto& [key, host] : hosts_) host->Close();
   hosts_.clear();
@@ -158,6 +160,7 @@ void Worker::FlushOutbox() {
     (envelope.to.node == node() ? local : remote).push_back(std::move(envelope));
   }
   outbox_.clear();
+  if (closed_) return;
   if (!remote.empty()) node_->transport->Send(std::move(remote));
   if (!local.empty()) Deliver(std::move(local));  // the same shard, so the same worker
 }
@@ -205,6 +208,11 @@ void Worker::OnTimer() {
 // ---- calls ----
 
 void Worker::Call(NodeId to, Channel channel, RpcRequest request, RpcReply reply) {
+  if (closed_) {
+    executor_->Post(
+        [reply = std::move(reply)] { reply(Refuse(Errc::kUnavailable, "this node is stopping")); });
+    return;
+  }
   if (to && to != node()) {
     node_->transport->Call(*executor_, to, channel, std::move(request), std::move(reply));
     return;
@@ -303,7 +311,7 @@ void Worker::HandleStatus(const RpcRequest& request, const RpcReply& reply) {
 // ---- what hosts tell ----
 
 void Worker::HostChanged(ShardHost& host) {
-  if (host.key().shard == kPlacementShard) node_->control->OnPlacementHost(host);
+  if (host.key().shard == kPlacementShard) node_->control->OnPlacementHost();
 }
 
 void Worker::HostFailed(ShardHost& host, const Error& error) {

@@ -32,7 +32,7 @@ class Worker : public HostEnv {
   // ---- this worker ----
   Status OpenReplica(store::Disk& disk, const ReplicaShell& shell);
   void CloseReplica(ReplicaKey key);
-  void CloseAll();
+  void CloseAll();  // for good: nothing is opened or sent any more
   void CloseDisk(const store::Disk& disk);
   std::shared_ptr<ShardHost> Find(ReplicaKey key) const;
   // The replica of the shard that leads, else any; null if there is none.
@@ -68,6 +68,7 @@ class Worker : public HostEnv {
   Instant timer_ = kNever;
   std::vector<consensus::Envelope> outbox_;
   bool flush_posted_ = false;
+  bool closed_ = false;
   SnapshotServer snapshots_;
   std::unique_ptr<NodeCourier> courier_;
   std::unique_ptr<Caller> caller_;

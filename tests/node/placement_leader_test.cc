@@ -195,5 +195,21 @@ TEST_F(PlacementLeaderTest, NothingStartsWithRebalanceAndRepairOff) {
   EXPECT_FALSE(leader_.Plan().moves.empty()) << "but the plan shows what would be done";
 }
 
+// contract.md: a missing or emptied disk is failed, never silently fresh.
+TEST_F(PlacementLeaderTest, ADiskThatIsNotToldOfAnyMoreIsFailed) {
+  rebalance::NodeRecord two_disks = PlacementWorld::Record(1);
+  two_disks.disks.push_back(
+      {Incarnation{11}, "/disk2", std::uint64_t{1} << 40, rebalance::DiskState::kOk});
+  world_.Apply(rebalance::RegisterNode{two_disks});
+  Live(1s);
+  NodeReport report = world_.Report(NodeId{1});
+  report.node.disks.pop_back();
+  leader_.OnReport(report);
+  world_.clock().RunFor(1s);
+  ASSERT_EQ(world_.state()->Node(NodeId{1})->disks.size(), 2u);
+  EXPECT_EQ(world_.state()->Node(NodeId{1})->disks[0].state, rebalance::DiskState::kOk);
+  EXPECT_EQ(world_.state()->Node(NodeId{1})->disks[1].state, rebalance::DiskState::kFailed);
+}
+
 }  // namespace
 }  // namespace decree::node

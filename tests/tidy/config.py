@@ -167,14 +167,14 @@ COVERED_BY = {
     "server/node/shard_host_rows.cc": ("tests/node/shard_host_test.cc", "flush, trim, snapshots"),
     "server/node/snapshot_fetch.cc": ("tests/node/shard_host_test.cc", "LearnerInstalls..."),
     "server/node/snapshot_server.cc": ("tests/node/shard_host_test.cc", "LearnerInstalls..."),
-    # Start, join, restart, reports and placement are the work of whole nodes: the simulator's.
-    "server/node/boot.cc": ("tests/sim/scenario_test.cc", "whole nodes start, join, restart"),
-    "server/node/control.cc": ("tests/sim/scenario_test.cc", "whole nodes start, join, restart"),
-    "server/node/control_replicas.cc": ("tests/sim/scenario_test.cc", "replicas come and go"),
+    # Start, join, restart, reports and placement are the work of whole nodes.
+    "server/node/catalogs.cc": ("tests/node/control_test.cc", "replicas come and go for good"),
+    "server/node/gathering.cc": ("tests/node/boot_test.cc", "GatherTest"),
+    "server/node/cluster_search.cc": ("tests/node/boot_test.cc", "coming back"),
+    "server/node/control_replicas.cc": ("tests/node/control_test.cc", "replicas come and go"),
     "server/node/log_relief.cc": ("tests/sim/scenario_test.cc", "a cold shard and its disk's log"),
-    "server/node/node_core.cc": ("tests/sim/scenario_test.cc", "whole nodes"),
-    "server/node/placement_desk.cc": ("tests/sim/scenario_test.cc", "the placement group"),
-    "server/node/placement_link.cc": ("tests/sim/scenario_test.cc", "calls to placement"),
+    "server/node/node_core.cc": ("tests/node/control_test.cc", "whole nodes"),
+    "server/node/placement_desk.cc": ("tests/node/control_test.cc", "the placement leader"),
     "server/node/reporter.cc": ("tests/sim/scenario_test.cc", "reports and maps"),
     "server/node/worker.cc": ("tests/sim/scenario_test.cc", "whole nodes"),
 }
