@@ -30,7 +30,7 @@ void Layout::AddDisks() {
   bool known = true;
   for (const auto& [id, node] : view_.state->nodes()) {
     if (node.state == NodeState::kRemoved) continue;
-    const bool up = node.state == NodeState::kUp;
+    const bool up = node.state == NodeState::kUp && id != view_.also_draining;
     for (const DiskRecord& record : node.disks) {
       DiskLoad disk;
       disk.id = record.incarnation;
@@ -126,17 +126,28 @@ bool Layout::IsLost(const Copy& copy) const {
   const NodeRecord* node = view_.state->Node(copy.node);
   if (!node || node->state == NodeState::kRemoved) return true;
   if (Holds(view_.dead_for_good, copy.node)) return true;
-  const auto& disks = node->disks;
-  return std::any_of(disks.begin(), disks.end(), [&](const DiskRecord& disk) {
-    return disk.incarnation == copy.incarnation && disk.state == DiskState::kFailed;
-  });
+  const DiskRecord* disk = DiskOf(copy);
+  if (disk && disk->state == DiskState::kOk) return false;
+  return !view_.awaited_disks.contains(copy.incarnation);
 }
 
 bool Layout::IsLive(const Copy& copy) const {
-  return !IsLost(copy) && Holds(view_.alive, copy.node);
+  const DiskRecord* disk = DiskOf(copy);
+  const bool works = disk && disk->state == DiskState::kOk;
+  return works && !IsLost(copy) && Holds(view_.alive, copy.node);
+}
+
+const DiskRecord* Layout::DiskOf(const Copy& copy) const {
+  const NodeRecord* node = view_.state->Node(copy.node);
+  if (!node) return nullptr;
+  const auto found =
+      std::find_if(node->disks.begin(), node->disks.end(),
+                   [&](const DiskRecord& disk) { return disk.incarnation == copy.incarnation; });
+  return found == node->disks.end() ? nullptr : &*found;
 }
 
 bool Layout::IsDraining(const Copy& copy) const {
+  if (copy.node == view_.also_draining) return true;
   const NodeRecord* node = view_.state->Node(copy.node);
   return node && (node->state == NodeState::kDraining || node->state == NodeState::kDrained);
 }

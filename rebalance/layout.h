@@ -68,8 +68,9 @@ class Layout {
   ShardLayout& Shard(ShardId id);
   const std::vector<PlannedMove>& planned() const { return plan_.moves; }
 
-  // Node dead for good or removed, or disk failed: this copy must be replaced.
+  // Node dead for good or removed, or disk failed or unknown: this copy must be replaced.
   bool IsLost(const Copy& copy) const;
+  // Its node reports and its disk works.
   bool IsLive(const Copy& copy) const;
   bool IsDraining(const Copy& copy) const;
   // Every voter but `leaving` is live: a Seal names caught-up voters only.
@@ -93,6 +94,7 @@ class Layout {
   double Spread() const;
 
  private:
+  const DiskRecord* DiskOf(const Copy& copy) const;  // null: nobody knows it
   void AddDisks();
   void AddShard(ShardId id, const ShardRecord& record);
   void ApplyMoveInFlight(ShardLayout& shard, const MoveRecord& move);

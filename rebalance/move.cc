@@ -48,6 +48,7 @@ class Situation {
   }
   bool CaughtUp(const ReplicaStatus& status) const { return IsCaughtUp(status, *view_.leader); }
   std::set<ReplicaId> CaughtUpLearners() const;
+  NextMembers MembersAfterSeal() const;
   bool SealCompletes(const NextMembers& next) const {
     return next.voters != view_.leader->config.voters;
   }
@@ -230,7 +231,9 @@ Action Situation::AfterDigests(const std::string& digest) const {
   if (!Fill()) return seal;
   const consensus::Config& config = view_.leader->config;
   std::set<ReplicaId> caught_up = CaughtUpLearners();
-  const auto after = [&] { return MembersAfter(move_, config, caught_up, view_.replicas_wanted); };
+  const auto after = [&] {
+    return MembersAfter(move_, config, caught_up, {}, view_.replicas_wanted);
+  };
   if (SealCompletes(after())) return seal;
   for (const auto& [id, status] : view_.others) {
     if (status.exists && config.IsLearner(id)) caught_up.insert(id);
@@ -252,14 +255,29 @@ std::set<ReplicaId> Situation::CaughtUpLearners() const {
   return ids;
 }
 
+// A repair (its source is gone) of a shard with further dead voters seals with the living majority:
+// the dead stay as learners until each is repaired in its turn. Else two dead of five voters could
+// never be repaired, since each Seal would name the other one. No fewer than a quorum of the
+// present voters may be left, so three voters never become one.
+NextMembers Situation::MembersAfterSeal() const {
+  const consensus::Config& config = view_.leader->config;
+  const auto after = [&](const std::set<ReplicaId>& dead) {
+    return MembersAfter(move_, config, CaughtUpLearners(), dead, view_.replicas_wanted);
+  };
+  std::set<ReplicaId> dead;
+  for (const auto& [id, why] : view_.others_gone) dead.insert(id);
+  NextMembers living = after(dead);
+  const bool repair = !view_.source_gone.empty();
+  return repair && living.voters.size() >= config.QuorumSize() ? living : after({});
+}
+
 // Steps 6 and 7. The leader itself drains its pipeline before it proposes the Seal.
 Action Situation::Seal() const {
   if (!view_.leader || !view_.target) return Wait("leader or target does not answer");
   if (!CaughtUp(*view_.target)) return Wait("the target lags");
   if (!TargetIsMember()) return Wait("the leader does not know the learner");
   if (std::optional<Action> transfer = MoveLeaderAway()) return *transfer;
-  NextMembers next =
-      MembersAfter(move_, view_.leader->config, CaughtUpLearners(), view_.replicas_wanted);
+  NextMembers next = MembersAfterSeal();
   if (std::optional<Action> hindrance = NotWhole(next)) return *hindrance;
   Action action = Do(ActionKind::kSeal, "everything is ready");
   action.next_voters = std::move(next.voters);
@@ -316,7 +334,10 @@ Action Situation::Activate() const {
   if (!view_.leader->epoch_started) return Wait("the new epoch has not started");
   Action action = Advance(Stage::kPublish, "the new epoch has started");
   action.advance.members = view_.leader->config;
-  action.advance.switch_pause_ms = view_.leader->switch_pause_ms;
+  // Unknown if another replica held the writes: an older switch says nothing of this one.
+  if (view_.leader->switch_epoch == view_.leader->config.epoch) {
+    action.advance.switch_pause_ms = view_.leader->switch_pause_ms;
+  }
   return action;
 }
 

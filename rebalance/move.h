@@ -38,12 +38,13 @@ struct ReplicaStatus {
   std::uint64_t snapshot_bytes_total = 0;
   std::uint64_t snapshot_bytes_done = 0;
   std::uint64_t data_bytes = 0;
-  std::uint64_t switch_pause_ms = 0;   // of the last switch this replica led
+  std::uint64_t switch_pause_ms = 0;   // how long this replica held writes for a switch, last time
+  Epoch switch_epoch;                  // the epoch in which it then let them go; 0: never
   std::vector<ReplicaDigest> digests;  // of the last few marks
   std::string problem;                 // why it cannot get on (its disk is full...); empty: it can
   DECREE_FIELDS(exists, tombstone, leader, leader_hint, config, chosen, durable_chosen, applied,
                 epoch_started, has_snapshot, snapshot_bytes_total, snapshot_bytes_done, data_bytes,
-                switch_pause_ms, digests, problem)
+                switch_pause_ms, switch_epoch, digests, problem)
 };
 
 // Everything known right now; missing: that node did not answer.

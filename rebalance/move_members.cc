@@ -10,11 +10,13 @@ std::size_t LargestOddUpTo(std::size_t n) { return n % 2 == 0 ? n - 1 : n; }
 }  // namespace
 
 NextMembers MembersAfter(const MoveRecord& move, const consensus::Config& config,
-                         const std::set<ReplicaId>& caught_up, std::uint32_t replicas_wanted) {
+                         const std::set<ReplicaId>& caught_up, const std::set<ReplicaId>& dead,
+                         std::uint32_t replicas_wanted) {
   std::vector<consensus::Member> able;  // in the order in which they get a vote
   std::vector<consensus::Member> lagging;
   for (const consensus::Member& voter : config.voters) {
-    if (voter.id != move.source.replica) able.push_back(voter);
+    if (voter.id == move.source.replica) continue;
+    (dead.contains(voter.id) ? lagging : able).push_back(voter);
   }
   const bool ready = caught_up.contains(move.target.replica);
   const consensus::Member target{move.target.replica, move.target.node};
@@ -23,7 +25,8 @@ NextMembers MembersAfter(const MoveRecord& move, const consensus::Config& config
     if (learner.id == move.source.replica || learner.id == target.id) continue;
     (caught_up.contains(learner.id) ? able : lagging).push_back(learner);
   }
-  // A Seal never takes a vote away without giving another one (shrinking is no part of a move).
+  // A Seal takes no vote from a living voter without giving another one (shrinking is no part of a
+  // move).
   const std::size_t wanted = std::max<std::size_t>(replicas_wanted, config.voters.size());
   const std::size_t votes = able.empty() ? 0 : LargestOddUpTo(std::min(wanted, able.size()));
   NextMembers next;

@@ -15,8 +15,9 @@ struct NextMembers {
 
 // The members after `move`: its source is gone; voters stay voters; the target, then the other
 // learners in `caught_up`, get votes until the number wanted is reached, or the largest odd one
-// below it.
+// below it. A voter in `dead` stays as a learner.
 NextMembers MembersAfter(const MoveRecord& move, const consensus::Config& config,
-                         const std::set<ReplicaId>& caught_up, std::uint32_t replicas_wanted);
+                         const std::set<ReplicaId>& caught_up, const std::set<ReplicaId>& dead,
+                         std::uint32_t replicas_wanted);
 
 }  // namespace decree::rebalance

@@ -46,7 +46,10 @@ struct DiskRecord {
   std::string path;
   std::uint64_t capacity_bytes = 0;
   DiskState state = DiskState::kOk;
-  DECREE_FIELDS(incarnation, path, capacity_bytes, state)
+  // Failed because its node has not named it since then; 0: the node has named it last time. It may
+  // come back, so its copies are replaced only after the delay of a dead node.
+  WallMs missing_since_ms = 0;
+  DECREE_FIELDS(incarnation, path, capacity_bytes, state, missing_since_ms)
 };
 
 struct NodeRecord {
@@ -97,7 +100,7 @@ struct MoveRecord {
   std::string error;
   std::uint64_t bytes_total = 0;
   std::uint64_t bytes_done = 0;
-  std::uint64_t switch_pause_ms = 0;
+  std::optional<std::uint64_t> switch_pause_ms;  // none: not known
   std::string digest;
   WallMs created_ms = 0;
   WallMs finished_ms = 0;
@@ -177,7 +180,7 @@ struct AdvanceMove {
   Stage stage = Stage::kIntent;
   std::string note;  // error for kRolledBack; digest for kSeal, or for kPublish of a learner
   std::uint64_t bytes_total = 0;
-  std::uint64_t switch_pause_ms = 0;
+  std::optional<std::uint64_t> switch_pause_ms;
   std::optional<consensus::Config> members;
   DECREE_FIELDS(move, stage, note, bytes_total, switch_pause_ms, members)
 };
@@ -282,6 +285,7 @@ class PlacementState {
   Status Publish(const MoveRecord& move, const consensus::Config& members, const Moment& now);
   ReplicaPlace PlaceOf(const ShardRecord& shard, const MoveRecord& move,
                        const consensus::Member& member) const;
+  std::size_t CopiesOf(const ShardRecord& shard) const;  // one that a fill-up brings too
   void EndMove(MoveRecord& move, const Moment& now);
   void Record(DecreeRecord record);
   void ForgetOldMoves();

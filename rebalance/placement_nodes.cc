@@ -22,13 +22,15 @@ bool SharesDisk(const NodeRecord& a, const NodeRecord& b) {
 
 // Disks keep their place, since their index is their id. New ones are added; one that is not told
 // of any more is failed, never silently fresh.
-std::vector<DiskRecord> MergeDisks(const NodeRecord& known, const NodeRecord& told) {
+std::vector<DiskRecord> MergeDisks(const NodeRecord& known, const NodeRecord& told, WallMs now) {
   std::vector<DiskRecord> disks = known.disks;
   for (DiskRecord& disk : disks) {
-    if (const DiskRecord* now = FindDisk(told, disk.incarnation)) {
-      disk = *now;
-    } else {
+    if (const DiskRecord* said = FindDisk(told, disk.incarnation)) {
+      disk = *said;
+      disk.missing_since_ms = 0;
+    } else if (disk.state == DiskState::kOk) {
       disk.state = DiskState::kFailed;
+      disk.missing_since_ms = std::max<WallMs>(now, 1);
     }
   }
   for (const DiskRecord& disk : told.disks) {
@@ -122,7 +124,7 @@ CommandResult PlacementState::UpdateNode(NodeRecord& known, const NodeRecord& to
   }
   NodeRecord next = told;
   next.id = known.id;
-  next.disks = MergeDisks(known, told);
+  next.disks = MergeDisks(known, told, now.time_ms);
   next.state = known.state == NodeState::kDead ? NodeState::kUp : known.state;
   next.dead_since_ms = 0;
   if (next.name.empty()) next.name = known.name;
@@ -141,6 +143,7 @@ std::string PlacementState::WhyGone(const ReplicaPlace& place) const {
   if (node->dead()) return name + " is dead";
   const DiskRecord* disk = FindDisk(*node, place.disk);
   if (!disk) return name + " has no such disk any more";
+  if (disk->missing_since_ms) return "disk " + disk->path + " of " + name + " is missing";
   if (disk->state == DiskState::kFailed)
     return "disk " + disk->path + " of " + name + " has failed";
   return {};
@@ -159,23 +162,41 @@ bool PlacementState::HoldsReplicas(NodeId id) const {
   return std::any_of(active_.begin(), active_.end(), moving);
 }
 
+std::size_t PlacementState::CopiesOf(const ShardRecord& shard) const {
+  const std::size_t published = shard.entry.replicas.size();
+  const MoveRecord* move = Move(shard.active_move);
+  if (!move || move->source.replica) return published;
+  const auto& replicas = shard.entry.replicas;
+  const bool there = std::any_of(replicas.begin(), replicas.end(), [&](const ReplicaPlace& place) {
+    return place.replica == move->target.replica;
+  });
+  return there ? published : published + 1;
+}
+
+// Every copy of a shard needs a node of its own: those that stay must be as many as its copies.
 std::string PlacementState::DrainProblem(NodeId id) const {
-  const auto holds = [](const ShardRecord& shard, NodeId node) {
+  const auto stays = [id](const auto& item) {
+    const auto& disks = item.second.disks;
+    return item.first != id && item.second.state == NodeState::kUp &&
+           std::any_of(disks.begin(), disks.end(),
+                       [](const DiskRecord& disk) { return disk.state == DiskState::kOk; });
+  };
+  const auto left = static_cast<std::size_t>(std::count_if(nodes_.begin(), nodes_.end(), stays));
+  const auto too_many = [&](const ShardRecord& shard) {
     const auto& replicas = shard.entry.replicas;
-    return std::any_of(replicas.begin(), replicas.end(),
-                       [node](const ReplicaPlace& place) { return place.node == node; });
+    const bool here = std::any_of(replicas.begin(), replicas.end(),
+                                  [id](const ReplicaPlace& place) { return place.node == id; });
+    return here && CopiesOf(shard) > left;
   };
-  const auto has_room = [&](const ShardRecord& shard) {
-    return std::any_of(nodes_.begin(), nodes_.end(), [&](const auto& item) {
-      return item.first != id && item.second.state == NodeState::kUp && !holds(shard, item.first);
-    });
+  const auto problem = [&](const std::string& name, const ShardRecord& shard) {
+    return name + " has " + std::to_string(CopiesOf(shard)) + " copies, and " +
+           std::to_string(left) + " other nodes are up and stay";
   };
-  const auto problem = [&](const ShardRecord& shard) {
-    return holds(shard, id) && !has_room(shard);
-  };
-  const bool stuck = problem(placement_) || std::any_of(shards_.begin(), shards_.end(), problem);
-  if (!stuck) return {};
-  return "every other node that is up holds a copy already: a shard's copies need as many nodes";
+  if (too_many(placement_)) return problem("the placement group", placement_);
+  for (std::size_t i = 0; i < shards_.size(); ++i) {
+    if (too_many(shards_[i])) return problem("shard " + std::to_string(i), shards_[i]);
+  }
+  return {};
 }
 
 // Death and drain are two facts: a drain of a dead node goes on, its copies replaced elsewhere.

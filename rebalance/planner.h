@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,8 @@ struct ClusterView {
   std::map<ShardId, ShardLoad> loads;    // missing: unknown, counted as empty
   std::map<NodeId, bool> alive;          // fresh report within the liveness window
   std::map<NodeId, bool> dead_for_good;  // past dead_node_delay_s: replace its replicas
+  std::set<Incarnation> awaited_disks;   // missing for less than that: they may come back
+  NodeId also_draining;                  // planned as if this node were being drained; 0: none
   std::map<Incarnation, std::uint64_t> disk_used_bytes;
 };
 
@@ -65,5 +68,7 @@ Plan MakePlan(const ClusterView& view, std::size_t limit);
 // Of a plan, the moves that may start now under the per-disk limits and the one-move-a-shard rule.
 std::vector<PlannedMove> StartableNow(const ClusterView& view, const Plan& plan);
 double Spread(const ClusterView& view);
+// Why not every copy on `view.also_draining` could go elsewhere; empty: all could.
+std::string DrainObstacle(const ClusterView& view);
 
 }  // namespace decree::rebalance

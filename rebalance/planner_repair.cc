@@ -116,6 +116,30 @@ void PlanDrains(Layout& layout, Plan& plan, std::size_t limit) {
   }
 }
 
+std::string DrainObstacle(const ClusterView& view) {
+  constexpr std::size_t kAll = static_cast<std::size_t>(-1);
+  Plan plan;
+  Layout layout(view, plan);
+  PlanRepairs(layout, plan, kAll);
+  PlanDrains(layout, plan, kAll);
+  for (const ShardLayout& shard : layout.shards()) {
+    if (shard.busy || !HasQuorum(layout, shard)) continue;
+    for (const Copy& copy : shard.copies) {
+      const bool stays = copy.node == view.also_draining && !copy.arriving &&
+                         (layout.IsLost(copy) || layout.IsWholeWithout(shard, &copy));
+      if (!stays) continue;
+      const auto& disks = layout.disks();
+      const bool full = std::any_of(disks.begin(), disks.end(), [&](const DiskLoad& disk) {
+        return layout.Obstacle(shard, &copy, disk) == "disk_full";
+      });
+      return (shard.numbered() ? "shard " + ToString(shard.id) : "the placement group") +
+             " has no other place for its copy: " +
+             (full ? "the disks that could take it are too full" : "no other node can take it");
+    }
+  }
+  return {};
+}
+
 void PlanZones(Layout& layout, Plan& plan, std::size_t limit) {
   for (ShardLayout& shard : layout.shards()) {
     if (shard.busy || !HasQuorum(layout, shard)) continue;

@@ -10,9 +10,7 @@ namespace {
 namespace json = boost::json;
 using Impl = AdminService::Impl;
 
-constexpr Duration kCheckPatience = 4s;
 constexpr std::uint64_t kTransferMs = 2000;
-constexpr Duration kCancelPatience = 4s;  // less than an administration call may take
 constexpr Duration kCancelPoll = 10ms;
 
 // A field that may be missing; another kind of value than a small number is an error.
@@ -112,7 +110,7 @@ void Impl::CancelMove(AdminCall&& call) {
   const Result<MoveId> move = FindMove(call.target);
   if (!move) return call.Fail(move.error());
   const rebalance::CancelMove cancel{*move, "cancelled by an operator"};
-  const Instant deadline = port.executor().Now() + kCancelPatience;
+  const Instant deadline = port.executor().Now() + call.patience;
   port.Propose(
       cancel, [this, call = std::move(call), move = *move, deadline](CommandResult result) mutable {
         if (result.code != Errc::kOk) return call.Fail({result.code, result.detail});
@@ -158,6 +156,10 @@ void Impl::ChangeNode(AdminCall&& call) {
   if (call.target.action == "remove") change.state = NodeState::kRemoved;
   if (change.state == NodeState::kUp && !drains) {
     return call.Fail({Errc::kConflict, "node " + call.target.item + " is not being drained"});
+  }
+  if (change.state == NodeState::kDraining && !drains) {
+    const std::string obstacle = leader.DrainObstacle(id);
+    if (!obstacle.empty()) return call.Fail(Impossible(obstacle));
   }
   Propose(std::move(call), std::move(change), [id](const CommandResult&) {
     return AdminOk(json::object{{"id", id.value}}, 202);
@@ -211,6 +213,7 @@ void Impl::TransferLeader(AdminCall&& call) {
 void Impl::CheckShard(AdminCall&& call) {
   const Result<ShardId> shard = FindShard(call.target);
   if (!shard) return call.Fail(shard.error());
+  const Duration patience = call.patience;
   const auto answer = [call = std::move(call)](Result<CheckedShard> checked) {
     if (!checked) return call.Fail(checked.error());
     json::array replicas;
@@ -225,7 +228,7 @@ void Impl::CheckShard(AdminCall&& call) {
                                    {"equal", checked->equal()},
                                    {"replicas", std::move(replicas)}}));
   };
-  ShardCheck::Run(port, *shard, LeaderOf(*shard), kCheckPatience, answer);
+  checks.Run(*shard, LeaderOf(*shard), patience, answer);
 }
 
 }  // namespace decree::node

@@ -19,6 +19,7 @@ AdminResponse AdminOk(const boost::json::value& body, std::uint32_t status = 200
 struct AdminCall {
   AdminTarget target;
   std::string body;
+  Duration patience{};  // an answer that takes time must come within it
   std::function<void(AdminResponse)> done;
 
   void Fail(const Error& error) const;
@@ -30,6 +31,7 @@ struct AdminService::Impl {
   PlacementLeader& leader;
   MoveDriver& mover;
   std::uint64_t last_plan = 0;
+  ShardChecks checks{port};
 
   void Run(void (Impl::*handler)(AdminCall&&), AdminCall&& call);
 

@@ -258,7 +258,8 @@ json::object MoveJson(const AdminView& view, const rebalance::MoveRecord& move) 
                       {"bytes_per_s", progress && !ended ? progress->bytes_per_s : 0.0},
                       {"eta_s", eta}};
   object["lag"] = progress && !ended ? progress->lag : 0;
-  object["switch_pause_ms"] = move.switch_pause_ms;
+  object["switch_pause_ms"] =
+      move.switch_pause_ms ? json::value(*move.switch_pause_ms) : json::value();
   object["digest"] = move.digest.empty() ? json::value() : json::value(move.digest);
   const std::string error = move.error.empty() && progress ? progress->problem : move.error;
   object["error"] = error.empty() ? json::value() : json::value(error);

@@ -62,6 +62,7 @@ void AdminService::Handle(AdminRequest request, std::function<void(AdminResponse
   AdminCall call;
   call.done = std::move(done);
   call.body = std::move(request.body);
+  call.patience = milliseconds(request.timeout_ms) * 9 / 10;  // the answer has a way to go
   auto target = ParseAdminTarget(request.target);
   if (!target) return call.Fail(target.error());
   call.target = std::move(*target);

@@ -238,6 +238,7 @@ void Control::HandleAdmin(NodeId from, RpcRequest&& request, RpcReply&& reply) {
   Result<AdminRequest> admin = Decode<AdminRequest>(request.body);
   if (!admin) return reply(Refuse(Errc::kInvalidArgument, "malformed request body"));
   if (PlacementLeaderHost()) {
+    admin->timeout_ms = request.timeout_ms;
     desk_.Admin(std::move(*admin),
                 [reply = std::move(reply), self = node_->node()](AdminResponse answer) {
                   RpcResponse response;

@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "consensus/replica.h"
 #include "kv/api/rpc.h"
@@ -39,25 +40,33 @@ class MemberChange {
 };
 
 // Measures a switch: from the first write that had to wait for it to the first moment writes flow
-// again.
+// again. Only the replica that held the writes and lets them go itself knows how long that was.
 class SwitchPause {
  public:
   void OnHold() { holding_ = true; }
   void OnWriteWaits(Instant now) {
     if (holding_ && !first_wait_) first_wait_ = now;
   }
-  void OnResume(Instant now) {
-    if (holding_) last_ = first_wait_ ? now - *first_wait_ : Duration::zero();
+  // Writes flow again here, in that epoch (the old one if the switch was given up).
+  void OnResume(Instant now, Epoch epoch) {
+    if (holding_) last_ = {epoch, first_wait_ ? now - *first_wait_ : Duration::zero()};
+    OnLost();
+  }
+  // Another replica leads: those who waited ask there.
+  void OnLost() {
     holding_ = false;
     first_wait_.reset();
   }
   bool holding() const { return holding_; }
-  std::uint64_t last_ms() const { return static_cast<std::uint64_t>(last_ / milliseconds(1)); }
+  Epoch last_epoch() const { return last_.first; }
+  std::uint64_t last_ms() const {
+    return static_cast<std::uint64_t>(last_.second / milliseconds(1));
+  }
 
  private:
   bool holding_ = false;
   std::optional<Instant> first_wait_;
-  Duration last_ = Duration::zero();
+  std::pair<Epoch, Duration> last_;
 };
 
 }  // namespace decree::node

@@ -58,7 +58,7 @@ void NodeCore::OnRequest(NodeId from, RpcRequest request, RpcReply reply) {
 Caller& NodeCore::caller(std::size_t worker) { return impl_->workers[worker]->caller(); }
 
 void NodeCore::Admin(AdminRequest request, std::function<void(AdminResponse)> done) {
-  RpcRequest call{Method::kAdmin, kPlacementShard, 5000, Encode(request)};
+  RpcRequest call{Method::kAdmin, kPlacementShard, request.timeout_ms, Encode(request)};
   OnRequest(NodeId{}, std::move(call),
             [impl = impl_.get(), done = std::move(done)](RpcResponse response) {
               Result<AdminResponse> answer = Errc::kUnavailable;

@@ -50,8 +50,8 @@ bool SameRegistration(const rebalance::NodeRecord& known, const rebalance::NodeR
 void PlacementLeader::Start() {
   if (running_) return;
   running_ = true;
-  started_ = port_->executor().Now();
   heard_.clear();
+  seen_.clear();
   proposing_state_.clear();
   proposing_moves_ = 0;
   planned_at_ = {};
@@ -67,6 +67,7 @@ void PlacementLeader::Stop() {
 void PlacementLeader::Tick(std::uint64_t generation) {
   if (generation != generation_) return;
   if (port_->state()) {
+    NoteNewNodes();
     CheckLiveness();
     FinishDrains();
     StartMoves();
@@ -96,16 +97,17 @@ void PlacementLeader::CheckRegistration(const NodeReport& report) {
                  [this, node = known.id](CommandResult) { proposing_state_[node] = false; });
 }
 
-// A replica that the map does not know and no move is about was left behind by a node that was away
-// when its shard moved on, or when its move was rolled back. No quorum counts it: the shard's log
-// took it out before the move could end (Seal, steps 12 and 13).
+// A replica that the map does not place on that node, and that no move is about, was left behind by
+// a node that was away when its shard moved on, or when its move was rolled back. No quorum counts
+// it: the shard's log took it out before the move could end (Seal, steps 12 and 13). An id is given
+// out once, so the same id on another node is a stranger too.
 void PlacementLeader::RemoveOrphans(const NodeReport& report) {
   for (const ReplicaReport& replica : report.replicas) {
     const rebalance::ShardRecord* shard = port_->state()->Shard(replica.key.shard);
     if (!shard || shard->active_move || replica.key.replica > shard->last_replica) continue;
     const auto& places = shard->entry.replicas;
     const bool known = std::any_of(places.begin(), places.end(), [&](const ReplicaPlace& place) {
-      return place.replica == replica.key.replica;
+      return place.replica == replica.key.replica && place.node == report.node.id;
     });
     if (known) continue;
     SOMETIMES(orphan_replica_removed);
@@ -117,8 +119,17 @@ void PlacementLeader::RemoveOrphans(const NodeReport& report) {
 
 std::optional<Duration> PlacementLeader::SilenceOf(NodeId node) const {
   if (!running_) return std::nullopt;
-  const auto heard = heard_.find(node);
-  return port_->executor().Now() - (heard == heard_.end() ? started_ : heard->second.at);
+  const Instant now = port_->executor().Now();
+  if (const auto heard = heard_.find(node); heard != heard_.end()) return now - heard->second.at;
+  const auto seen = seen_.find(node);
+  return seen == seen_.end() ? Duration::zero() : now - seen->second;
+}
+
+// A node that joined while this leader leads has been silent since then, not since Start.
+void PlacementLeader::NoteNewNodes() {
+  for (const auto& [id, node] : port_->state()->nodes()) {
+    seen_.try_emplace(id, port_->executor().Now());
+  }
 }
 
 bool PlacementLeader::Alive(NodeId node) const {
@@ -163,6 +174,13 @@ void PlacementLeader::FinishDrains() {
 
 // ---- what to move ----
 
+// Whether so much time has gone by since the moment that a decree noted: by what this leader saw
+// itself, or by the wall clock, which a new leader has in common with the old one.
+bool PlacementLeader::Passed(WallMs since, Duration seen, Duration delay) const {
+  const auto delay_ms = static_cast<WallMs>(delay / milliseconds(1));
+  return seen > delay || port_->executor().WallNow() > since + delay_ms;
+}
+
 rebalance::ClusterView PlacementLeader::View() const {
   rebalance::ClusterView view;
   view.state = port_->state();
@@ -170,7 +188,13 @@ rebalance::ClusterView PlacementLeader::View() const {
   std::map<ShardId, std::uint64_t> counted;
   for (const auto& [id, node] : view.state->nodes()) {
     view.alive[id] = Alive(id);
-    view.dead_for_good[id] = node.dead() && *SilenceOf(id) > delay;
+    view.dead_for_good[id] = node.dead() && Passed(node.dead_since_ms, *SilenceOf(id), delay);
+    for (const rebalance::DiskRecord& disk : node.disks) {
+      const bool missing = disk.missing_since_ms != 0;
+      if (missing && !Passed(disk.missing_since_ms, Duration::zero(), delay)) {
+        view.awaited_disks.insert(disk.incarnation);
+      }
+    }
     const auto heard = heard_.find(id);
     if (heard == heard_.end()) continue;
     for (const DiskReport& disk : heard->second.report.disks) {
@@ -186,6 +210,13 @@ rebalance::ClusterView PlacementLeader::View() const {
   }
   for (auto& [shard, load] : view.loads) load.bytes /= counted[shard];
   return view;
+}
+
+std::string PlacementLeader::DrainObstacle(NodeId node) const {
+  if (!AllHeard()) return {};
+  rebalance::ClusterView view = View();
+  view.also_draining = node;
+  return rebalance::DrainObstacle(view);
 }
 
 rebalance::Plan PlacementLeader::Plan() const { return rebalance::MakePlan(View(), kPlanLimit); }

@@ -38,6 +38,9 @@ class PlacementLeader {
   bool AllHeard() const;  // every node that should be up reported since Start
   rebalance::ClusterView View() const;
   rebalance::Plan Plan() const;  // what the rules want now
+  // Why the planner could not empty the node (no disk has room...). Empty: it could, or too little
+  // is known to tell.
+  std::string DrainObstacle(NodeId node) const;
 
  private:
   void Tick(std::uint64_t generation);
@@ -50,13 +53,16 @@ class PlacementLeader {
   void Transfer(const rebalance::PlannedTransfer& transfer);
   void FinishDrains();
   void SetState(NodeId node, rebalance::NodeState state, std::string reason);
-  std::optional<Duration> SilenceOf(NodeId node) const;  // since the last report or since Start
+  void NoteNewNodes();
+  // Since the last report, or since this leader knows the node.
+  std::optional<Duration> SilenceOf(NodeId node) const;
+  bool Passed(WallMs since, Duration seen, Duration delay) const;
 
   PlacementPort* port_;
   bool running_ = false;
   std::uint64_t generation_ = 0;
-  Instant started_;
   std::map<NodeId, Heard> heard_;
+  std::map<NodeId, Instant> seen_;          // when this leader first knew of the node
   std::map<NodeId, bool> proposing_state_;  // a decree about the node is on its way
   std::size_t proposing_moves_ = 0;
   Instant planned_at_;

@@ -3,13 +3,17 @@
 #include <algorithm>
 #include <utility>
 
+#include "rebalance/stall_watch.h"
 #include "server/node/node_rpc.h"
 
 namespace decree::node {
 namespace {
 
-constexpr Duration kPause = 20ms;
+constexpr Duration kPause = 20ms;  // doubled from round to round
+constexpr Duration kLongestPause = 500ms;
 constexpr std::uint64_t kAttemptMs = 600;
+// A replica that got the marked slot inside a snapshot, or restarted, never digests it: mark again.
+constexpr Duration kMarkPatience = 5s;
 
 }  // namespace
 
@@ -19,29 +23,49 @@ bool CheckedShard::equal() const {
   });
 }
 
-ShardCheck::ShardCheck(PlacementPort& port, ShardId shard, Duration patience, Done done)
-    : port_(&port), deadline_(port.executor().Now() + patience), done_(std::move(done)) {
-  checked_.shard = shard;
+void ShardCheck::Join(NodeId leader, Duration patience, Done done) {
+  const Instant deadline = Now() + patience;
+  waiters_.push_back({deadline, std::move(done)});
+  port_->executor().RunAt(deadline, [self = shared_from_this()] {
+    self->Answer([now = self->Now()](const Waiter& waiter) { return waiter.deadline <= now; });
+  });
+  if (running_) return;
+  running_ = true;
+  Begin(leader);
 }
 
-void ShardCheck::Run(PlacementPort& port, ShardId shard, NodeId leader, Duration patience,
-                     Done done) {
-  const std::shared_ptr<ShardCheck> check(new ShardCheck(port, shard, patience, std::move(done)));
-  for (const ReplicaPlace& place : port.state()->Shard(shard)->entry.replicas) {
-    check->checked_.replicas.push_back({place, {}});
-  }
-  check->Mark(leader ? leader : check->NextNode());
+void ShardCheck::Answer(const std::function<bool(const Waiter&)>& whom) {
+  Result<CheckedShard> verdict = Error(Errc::kUnavailable, "the shard has no leader");
+  if (checked_.slot) verdict = checked_;
+  const auto rest = std::stable_partition(waiters_.begin(), waiters_.end(),
+                                          [&](const Waiter& waiter) { return !whom(waiter); });
+  std::vector<Waiter> answered(std::make_move_iterator(rest),
+                               std::make_move_iterator(waiters_.end()));
+  waiters_.erase(rest, waiters_.end());
+  for (const Waiter& waiter : answered) waiter.done(verdict);
 }
 
-std::uint64_t ShardCheck::MillisecondsLeft() const {
-  const Duration left = deadline_ - port_->executor().Now();
-  return left.count() > 0 ? static_cast<std::uint64_t>(left / milliseconds(1)) : 0;
-}
-
+// Goes on after a pause, as long as somebody waits.
 void ShardCheck::After(Duration pause, std::function<void(ShardCheck&)> step) {
-  Executor& executor = port_->executor();
-  executor.RunAt(executor.Now() + pause,
-                 [self = shared_from_this(), step = std::move(step)] { step(*self); });
+  port_->executor().RunAt(Now() + pause, [self = shared_from_this(), step = std::move(step)] {
+    if (self->waiters_.empty()) {
+      self->running_ = false;
+    } else {
+      step(*self);
+    }
+  });
+}
+
+void ShardCheck::Begin(NodeId leader) {
+  const rebalance::PlacementState* state = port_->state();
+  if (state) {
+    checked_.replicas.clear();
+    for (const ReplicaPlace& place : state->Shard(checked_.shard)->entry.replicas) {
+      checked_.replicas.push_back({place, {}});
+    }
+  }
+  checked_.slot = {};
+  Mark(leader ? leader : NextNode());
 }
 
 NodeId ShardCheck::NextNode() {
@@ -49,11 +73,9 @@ NodeId ShardCheck::NextNode() {
 }
 
 void ShardCheck::Mark(NodeId node) {
-  const std::uint64_t left = MillisecondsLeft();
-  if (left == 0) return done_(Error(Errc::kUnavailable, "the shard has no leader"));
   Command command;
   command.kind = CommandKind::kMark;
-  RpcRequest request{Method::kWrite, checked_.shard, std::min(left, kAttemptMs), Encode(command)};
+  RpcRequest request{Method::kWrite, checked_.shard, kAttemptMs, Encode(command)};
   port_->CallNode(node, std::move(request),
                   [self = shared_from_this()](RpcResponse response) { self->OnMarked(response); });
 }
@@ -63,6 +85,8 @@ void ShardCheck::OnMarked(const RpcResponse& response) {
   const auto result = Decode<CommandResult>(response.body);
   if (response.code == Errc::kOk && result && result->code == Errc::kOk) {
     checked_.slot = Slot{result->version};
+    marked_at_ = Now();
+    pause_ = kPause;
     return Collect();
   }
   const NodeId next =
@@ -85,16 +109,23 @@ void ShardCheck::Ask(std::size_t index) {
   const StatusRequest status{{checked_.shard, place.replica}};
   RpcRequest request{Method::kReplicaStatus, checked_.shard, kAttemptMs, Encode(status)};
   port_->CallNode(place.node, std::move(request),
-                  [self = shared_from_this(), index](RpcResponse response) {
-                    const auto status = Decode<rebalance::ReplicaStatus>(response.body);
-                    if (response.code == Errc::kOk && status) {
-                      for (const rebalance::ReplicaDigest& entry : status->digests) {
-                        if (entry.slot != self->checked_.slot) continue;
-                        self->checked_.replicas[index].digest = entry.digest;
-                      }
-                    }
+                  [self = shared_from_this(), index](const RpcResponse& response) {
+                    self->OnStatus(index, response);
                     self->OnRound();
                   });
+}
+
+void ShardCheck::OnStatus(std::size_t index, const RpcResponse& response) {
+  const auto status = Decode<rebalance::ReplicaStatus>(response.body);
+  if (response.code != Errc::kOk || !status) return;
+  largest_bytes_ = std::max(largest_bytes_, status->data_bytes);
+  for (const rebalance::ReplicaDigest& entry : status->digests) {
+    if (entry.slot == checked_.slot) checked_.replicas[index].digest = entry.digest;
+  }
+}
+
+bool ShardCheck::MarkIsOld() const {
+  return Now() - marked_at_ > kMarkPatience + rebalance::DigestTime(largest_bytes_);
 }
 
 void ShardCheck::OnRound() {
@@ -102,8 +133,22 @@ void ShardCheck::OnRound() {
   const auto& replicas = checked_.replicas;
   const bool all = std::none_of(replicas.begin(), replicas.end(),
                                 [](const CheckedReplica& one) { return one.digest.empty(); });
-  if (all || MillisecondsLeft() == 0) return done_(std::move(checked_));
-  After(kPause, [](ShardCheck& self) { self.Collect(); });
+  if (all) {
+    running_ = false;
+    return Answer([](const Waiter&) { return true; });
+  }
+  if (!MarkIsOld()) {
+    After(pause_, [](ShardCheck& self) { self.Collect(); });
+    pause_ = std::min<Duration>(pause_ * 2, kLongestPause);
+    return;
+  }
+  After(kPause, [](ShardCheck& self) { self.Begin(NodeId{}); });
+}
+
+void ShardChecks::Run(ShardId shard, NodeId leader, Duration patience, ShardCheck::Done done) {
+  std::shared_ptr<ShardCheck>& check = checks_[shard];
+  if (!check || !check->running()) check = std::make_shared<ShardCheck>(*port_, shard);
+  check->Join(leader, patience, std::move(done));
 }
 
 }  // namespace decree::node

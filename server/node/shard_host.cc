@@ -146,7 +146,8 @@ void ShardHost::OnLeadershipChange() {
   // A switch in which this replica will lead the next epoch keeps its writers waiting.
   const bool electing = replica_->role() == consensus::Role::kCandidate && pause_.holding();
   if (!leads && !electing) writes_.FailWaiting(Refusal());
-  if (!electing && (!leads || replica_->ReadyLeader())) pause_.OnResume(Now());
+  if (leads && replica_->ReadyLeader()) pause_.OnResume(Now(), replica_->config().epoch);
+  if (!leads && !electing) pause_.OnLost();
   led_ = leads;
   env_->HostChanged(*this);
 }

@@ -184,7 +184,7 @@ void ShardHost::StepChange() {
   if (!finished) return;
   change_.reset();
   if (pause_.holding() && replica_->ReadyLeader()) {
-    pause_.OnResume(Now());
+    pause_.OnResume(Now(), replica_->config().epoch);
     ScheduleProposals();
   }
 }
@@ -206,6 +206,7 @@ rebalance::ReplicaStatus ShardHost::Describe() const {
   status.snapshot_bytes_done = fetch_ ? fetch_->bytes_done() : facts().data_bytes;
   status.data_bytes = facts().data_bytes;
   status.switch_pause_ms = pause_.last_ms();
+  status.switch_epoch = pause_.last_epoch();
   status.digests = digests_;
   return status;
 }

@@ -234,6 +234,17 @@ TEST_F(AdminServiceTest, NodesAreDrainedUndrainedAndRemoved) {
   EXPECT_EQ(Get("nodes").at("nodes").at(1).at("state").as_string(), "removed");
 }
 
+TEST_F(AdminServiceTest, ADrainWithoutRoomElsewhereIsRefusedWithTheReason) {
+  world_.Join(2);
+  Report();
+  NodeReport full = world_.Report(NodeId{2});
+  full.disks.front().used_bytes = full.disks.front().capacity_bytes;
+  leader_.OnReport(full);
+  const AdminResponse refused = Ask("POST", "nodes/1:drain");
+  ExpectProblem(refused, 422, "impossible");
+  EXPECT_THAT(refused.body, ::testing::HasSubstr("too full"));
+}
+
 TEST_F(AdminServiceTest, ASilentNodeIsSuspect) {
   world_.Join(2);
   Report();
@@ -343,6 +354,44 @@ TEST_F(AdminServiceTest, CheckTellsADifferenceAndASilentReplica) {
   const json::value check = json::parse(Ask("POST", "shards/0:check").body);
   EXPECT_FALSE(check.at("equal").as_bool());
   EXPECT_TRUE(check.at("replicas").at(2).at("digest").is_null());
+}
+
+TEST_F(AdminServiceTest, ChecksAtOnceShareOneMark) {
+  std::vector<std::string> answers;
+  for (int i = 0; i < 3; ++i) {
+    service_.Handle({"POST", "/v1/admin/shards/0:check", ""},
+                    [&](const AdminResponse& answer) { answers.push_back(answer.body); });
+  }
+  ASSERT_TRUE(world_.clock().RunUntil([&] { return answers.size() == 3; }));
+  EXPECT_EQ(std::count(world_.calls.begin(), world_.calls.end(), Method::kWrite), 1);
+  EXPECT_EQ(answers[0], answers[2]);
+  EXPECT_NE(Ask("POST", "shards/0:check").body, answers[0]) << "the next one marks anew";
+}
+
+TEST_F(AdminServiceTest, ACheckTakesTheTimeThatItsCallerHas) {
+  mover_.Start();
+  for (const std::uint32_t node : {2, 3}) {
+    world_.Join(node);
+    const MoveId id = world_.Start(ShardId{0}, ReplicaId{}, NodeId{node});
+    ASSERT_TRUE(world_.clock().RunUntil([&] { return world_.Ended(id); }));
+  }
+  world_.down.insert(NodeId{3});
+  std::optional<bool> hasty, patient;
+  const auto check = [&](std::uint64_t timeout_ms, std::optional<bool>& equal) {
+    service_.Handle({"POST", "/v1/admin/shards/0:check", "", timeout_ms},
+                    [&equal](const AdminResponse& answer) {
+                      equal = json::parse(answer.body).at("equal").as_bool();
+                    });
+  };
+  check(1000, hasty);
+  check(60'000, patient);
+  world_.clock().RunFor(1s);
+  EXPECT_EQ(hasty, false);
+  world_.clock().RunFor(10s);
+  EXPECT_FALSE(patient.has_value());
+  world_.down.clear();
+  ASSERT_TRUE(world_.clock().RunUntil([&] { return patient.has_value(); }));
+  EXPECT_EQ(patient, true);
 }
 
 TEST_F(AdminServiceTest, WithoutLeadershipNothingIsAnswered) {

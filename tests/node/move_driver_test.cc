@@ -253,6 +253,7 @@ TEST_F(MoveDriverTest, LostAnswersOnlyCostTime) {
   const MoveId id = world_.Start(kShard, ReplicaId{2}, NodeId{4});
   Run(id, 300s);
   EXPECT_EQ(world_.Move(id).stage, Stage::kDone);
+  EXPECT_GT(world_.lost_answers, 0u);
 }
 
 TEST_F(MoveDriverTest, OneActionAMoveIsInFlight) {

@@ -10,7 +10,9 @@ using rebalance::NodeState;
 
 class PlacementLeaderTest : public ::testing::Test {
  protected:
-  PlacementLeaderTest() { leader_.Start(); }
+  explicit PlacementLeaderTest(std::uint32_t replicas = 3) : world_(2, replicas) {
+    leader_.Start();
+  }
   // Every node but the silent ones reports each half second for that long.
   void Live(Duration time, const std::set<std::uint32_t>& silent = {}) {
     const Instant end = world_.clock().Now() + time;
@@ -97,11 +99,97 @@ TEST_F(PlacementLeaderTest, NewAddressesAreRegisteredByReport) {
   EXPECT_EQ(world_.state()->Node(NodeId{2})->rpc, "elsewhere");
 }
 
+TEST_F(PlacementLeaderTest, ANodeThatJustJoinedIsNotSilentSinceTheLeaderBegan) {
+  Live(1h);
+  world_.Join(2);
+  Live(10s, {2});
+  EXPECT_EQ(StateOf(2), NodeState::kUp);
+  Live(3s, {2});
+  EXPECT_EQ(StateOf(2), NodeState::kDead) << "but it must report";
+}
+
+TEST_F(PlacementLeaderTest, ANewLeaderKnowsSinceWhenANodeIsDead) {
+  SetDelay(60);
+  world_.Join(2);
+  Live(1s);
+  Live(80s, {2});
+  ASSERT_TRUE(leader_.View().dead_for_good.at(NodeId{2}));
+  leader_.Stop();
+  leader_.Start();
+  Live(1s, {2});
+  EXPECT_TRUE(leader_.AllHeard());
+  EXPECT_TRUE(leader_.View().dead_for_good.at(NodeId{2}));
+}
+
+TEST_F(PlacementLeaderTest, ADiskThatIsNotNamedAnyMoreIsMissingAndLostAfterTheDelay) {
+  SetDelay(60);
+  world_.Join(2);
+  const NodeReport whole = [&] {
+    NodeReport report = world_.Report(NodeId{2});
+    report.node.disks.push_back({Incarnation{21}, "/second", 1, rebalance::DiskState::kOk});
+    return report;
+  }();
+  const auto second = [&] { return world_.state()->Node(NodeId{2})->disks.at(1); };
+  leader_.OnReport(whole);
+  Live(100ms, {2});
+  ASSERT_EQ(second().state, rebalance::DiskState::kOk);
+  NodeReport without = whole;  // the node was restarted without it
+  without.node.disks.pop_back();
+  leader_.OnReport(without);
+  Live(1s, {2});
+  EXPECT_EQ(second().state, rebalance::DiskState::kFailed);
+  EXPECT_TRUE(leader_.View().awaited_disks.contains(Incarnation{21}));
+  const std::size_t decrees = world_.state()->decrees().size();
+  leader_.OnReport(without);
+  Live(1s, {2});
+  EXPECT_EQ(world_.state()->decrees().size(), decrees) << "it is news only once";
+  Live(60s, {2});
+  EXPECT_FALSE(leader_.View().awaited_disks.contains(Incarnation{21}));
+  leader_.OnReport(whole);
+  Live(1s, {2});
+  EXPECT_EQ(second().state, rebalance::DiskState::kOk);
+}
+
+TEST_F(PlacementLeaderTest, AKnownReplicaOnANodeWhereItDoesNotBelongIsRemoved) {
+  world_.Join(2);
+  NodeReport report = world_.Report(NodeId{2});
+  report.replicas = world_.Report(NodeId{1}).replicas;
+  world_.ignored.insert(Method::kDestroyReplica);
+  leader_.OnReport(report);
+  world_.clock().RunFor(50ms);
+  EXPECT_EQ(std::count(world_.calls.begin(), world_.calls.end(), Method::kDestroyReplica), 3);
+  world_.calls.clear();
+  leader_.OnReport(world_.Report(NodeId{1}));
+  world_.clock().RunFor(50ms);
+  EXPECT_TRUE(world_.calls.empty()) << "at home it stays";
+}
+
 TEST_F(PlacementLeaderTest, ADrainEndsWhenNothingIsLeft) {
   world_.Join(2);
   world_.Apply(rebalance::SetNodeState{NodeId{2}, NodeState::kDraining, ""});
   Live(1s);
   EXPECT_EQ(StateOf(2), NodeState::kDrained);
+}
+
+class FiveCopiesTest : public PlacementLeaderTest {
+ protected:
+  FiveCopiesTest() : PlacementLeaderTest(5) {}
+};
+
+TEST_F(FiveCopiesTest, TwoDeadVotersAreRepairedOneAfterTheOther) {
+  SetDelay(20);
+  Form(7);
+  const auto voters = [&](std::uint32_t shard) {
+    return world_.shard(ShardId{shard}).config.voters;
+  };
+  ASSERT_EQ(voters(0).size(), 5u);
+  const std::set<std::uint32_t> dead = {voters(0)[3].node.value, voters(0)[4].node.value};
+  for (const std::uint32_t node : dead) world_.GoDown(NodeId{node});
+  Live(90s, dead);
+  for (const std::uint32_t shard : {0, 1}) {
+    EXPECT_EQ(voters(shard).size(), 5u);
+    for (const auto& voter : voters(shard)) EXPECT_FALSE(dead.contains(voter.node.value));
+  }
 }
 
 TEST_F(PlacementLeaderTest, ADrainOfADeadNodeGoesOnToItsEnd) {

@@ -100,7 +100,7 @@ class PlacementWorld : public PlacementPort {
   // ---- faults ----
   std::set<NodeId> down;          // do not answer
   std::set<ReplicaId> corrupted;  // digest something else
-  double loss = 0;                // this share of the calls is lost
+  double loss = 0;                // this share of the calls is lost, half of them after they ran
   std::set<Method> ignored;       // answered kOk, and nothing happens
   std::set<ChangeKind> refused;   // changes of members that the shard's leader cannot begin
   bool leading = true;            // else proposals are refused
@@ -127,6 +127,7 @@ class PlacementWorld : public PlacementPort {
   // ---- what happened ----
   std::vector<Method> calls;
   std::size_t most_changes_at_once = 0;
+  std::size_t lost_answers = 0;
   std::vector<std::string> log;
 
   // ---- PlacementPort ----
@@ -145,6 +146,10 @@ class PlacementWorld : public PlacementPort {
   void CallNode(NodeId to, RpcRequest request, RpcReply reply) override {
     const bool lost = loss > 0 && random_.Chance(loss);
     if (down.contains(to) || lost) {
+      if (lost && random_.Chance(0.5)) {  // only the answer is lost
+        ++lost_answers;
+        executor_.RunAt(executor_.Now() + 1ms, [this, to, request] { Answer(to, request); });
+      }
       const milliseconds timeout(request.timeout_ms);
       executor_.RunAt(executor_.Now() + timeout, [reply] {
         RpcResponse response;

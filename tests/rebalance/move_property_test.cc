@@ -1,8 +1,8 @@
 // A small world around NextAction: a shard whose log decides, replicas that come and go, answers
-// that are missing or late, leaders that change, and a placement leader that starts afresh at any
-// moment. Whatever happens: a chosen Seal is never rolled back, no source is destroyed before the
-// new epoch has started, no target before RemoveLearner is chosen; and once the trouble ends, every
-// move ends.
+// that are missing or late, requests that run much later or whose answer is lost, leaders that
+// change, and a placement leader that starts afresh at any moment. Whatever happens: a chosen Seal
+// is never rolled back, no source is destroyed before the new epoch has started, no target before
+// RemoveLearner is chosen; and once the trouble ends, every move ends.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -50,6 +50,7 @@ class World {
     if (trouble) Disturb();
     if (!trouble) target_dead_ = source_dead_ = false;
     ElectOrStart();
+    if (!late_.empty() && random_.Chance(trouble ? 0.1 : 0.5)) RunALateRequest();
     const Action action = NextAction(stale_ && trouble ? *stale_ : move(), View(trouble));
     if (trouble && random_.Chance(0.2)) stale_ = move();  // an old leader acts on an old record
     Carry(action, trouble);
@@ -146,6 +147,20 @@ class World {
 
   void Carry(const Action& action, bool trouble) {
     if (trouble && random_.Chance(0.2)) return;  // the call is lost
+    if (trouble && random_.Chance(0.1)) return late_.push_back(action);
+    const bool answered = !trouble || random_.Chance(0.8);
+    Run(action, answered);
+  }
+  // Asked for long ago, by whoever led then: the shard's leader and the nodes judge it by what is
+  // true now.
+  void RunALateRequest() {
+    const std::size_t which = random_.Below(late_.size());
+    const Action action = late_[which];
+    late_.erase(late_.begin() + static_cast<std::ptrdiff_t>(which));
+    const bool refused = action.kind == ActionKind::kTransfer && !config_.IsVoter(action.to.id);
+    if (!refused) Run(action, false);
+  }
+  void Run(const Action& action, bool answered) {
     switch (action.kind) {
       case ActionKind::kWait:
         break;
@@ -163,7 +178,8 @@ class World {
         if (config_.epoch == Epoch{1}) Choose(DecreeKind::kSeal, action);
         break;
       case ActionKind::kMark:
-        mark_ = slot_ = slot_.Next();
+        slot_ = slot_.Next();
+        if (answered) mark_ = slot_;
         break;
       case ActionKind::kTransfer:
         EXPECT_TRUE(config_.IsVoter(action.to.id));
@@ -206,6 +222,7 @@ class World {
   Slot mark_;
   std::set<ReplicaId> alive_, tombstones_;
   std::optional<MoveRecord> stale_;
+  std::vector<Action> late_;
   bool target_dead_ = false, source_dead_ = false, different_ = false;
   bool sealed_ = false, removed_ = false;
 };

@@ -207,6 +207,31 @@ TEST_F(MoveStagesTest, ADeadVoterThatStaysMakesTheMoveGiveWayToItsRepair) {
   EXPECT_THAT(action.why, ::testing::HasSubstr("node 3 is dead"));
 }
 
+TEST_F(MoveStagesTest, ARepairWithAnotherDeadVoterOfFiveSealsWithTheLivingMajority) {
+  const consensus::Member fifth{ReplicaId{5}, NodeId{5}}, sixth{ReplicaId{6}, NodeId{6}};
+  config_.voters = {kSource, kSecond, kThird, fifth, sixth};
+  AddLearner();
+  view_.replicas_wanted = 5;
+  view_.others[fifth.id] = Member();
+  view_.source.reset();
+  view_.source_gone = "node 1 is dead";
+  view_.others_gone = {{kSource.id, "node 1 is dead"}, {sixth.id, "node 6 is dead"}};
+  const Action action = At(Stage::kSeal);
+  EXPECT_EQ(action.kind, ActionKind::kSeal) << action.why;
+  EXPECT_THAT(action.next_voters, ::testing::ElementsAre(kSecond, kThird, fifth));
+  EXPECT_THAT(action.next_learners, ::testing::ElementsAre(kTarget, sixth));
+  view_.source_gone.clear();
+  EXPECT_EQ(At(Stage::kSeal).kind, ActionKind::kCancel) << "no repair: the dead voter goes first";
+}
+
+TEST_F(MoveStagesTest, ThreeVotersOfWhichTwoAreGoneNeverBecomeOne) {
+  AddLearner();
+  view_.source_gone = "node 1 is dead";
+  view_.others.erase(kThird.id);
+  view_.others_gone[kThird.id] = "the disk of node 3 has failed";
+  EXPECT_EQ(At(Stage::kSeal).kind, ActionKind::kCancel);
+}
+
 TEST_F(MoveStagesTest, ALeadingSourceHandsOverToTheMostAdvancedVoterFirst) {
   AddLearner();
   view_.leader_member = kSource;
@@ -249,10 +274,13 @@ TEST_F(MoveStagesTest, ActivateWaitsForEpochStartAtALeaderOfTheNewEpoch) {
   EXPECT_EQ(At(Stage::kActivate).kind, ActionKind::kWait);
   view_.leader->epoch_started = true;
   view_.leader->switch_pause_ms = 3;
+  view_.leader->switch_epoch = config_.epoch;
   ExpectAdvance(Stage::kActivate, Stage::kPublish);
   const Action action = At(Stage::kActivate);
   EXPECT_EQ(action.advance.members, config_);
   EXPECT_EQ(action.advance.switch_pause_ms, 3u);
+  view_.leader->switch_epoch = Epoch{1};
+  EXPECT_FALSE(At(Stage::kActivate).advance.switch_pause_ms) << "of an older switch";
   view_.leader.reset();
   EXPECT_EQ(At(Stage::kActivate).kind, ActionKind::kWait);
 }
@@ -346,7 +374,7 @@ TEST(MembersAfterTest, AMovedLearnerLeavesTheVotersAlone) {
   Config config;
   config.voters = {kSource};
   config.learners = {kThird, kTarget};
-  const NextMembers next = MembersAfter(move, config, {kTarget.id}, 3);
+  const NextMembers next = MembersAfter(move, config, {kTarget.id}, {}, 3);
   EXPECT_THAT(next.voters, ::testing::ElementsAre(kSource));
   EXPECT_THAT(next.learners, ::testing::ElementsAre(kTarget));
 }
@@ -358,7 +386,7 @@ TEST(MembersAfterTest, ReplacingAVoterNeverShrinksTheSet) {
   Config config;
   config.voters = {kSource, kSecond, kThird};
   config.learners = {kTarget};
-  EXPECT_EQ(MembersAfter(move, config, {kTarget.id}, 1).voters.size(), 3u);
+  EXPECT_EQ(MembersAfter(move, config, {kTarget.id}, {}, 1).voters.size(), 3u);
 }
 
 // ---- the way back ----

@@ -1,4 +1,4 @@
-#include "placement_fixture.h"
+#include "planner_fixture.h"
 
 namespace decree::rebalance {
 namespace {
@@ -117,6 +117,35 @@ TEST(PlacementNodesTest, AnImpossibleDrainSaysWhyAtOnce) {
   EXPECT_FALSE(alone.detail.empty());
   cluster.Join(2);
   EXPECT_EQ(cluster.Do(SetNodeState{NodeId{1}, NodeState::kDraining, ""}).code, Errc::kOk);
+}
+
+TEST(PlacementNodesTest, ADrainNeedsAsManyOtherNodesAsThereAreCopies) {
+  PlannedCluster cluster(4);
+  for (const std::uint64_t node : {2, 3, 4}) cluster.Join(node);
+  cluster.Settle();
+  const auto drain = [&](std::uint32_t node) {
+    return cluster.Do(SetNodeState{NodeId{node}, NodeState::kDraining, ""});
+  };
+  EXPECT_EQ(drain(1).code, Errc::kOk);
+  const CommandResult second = drain(2);
+  EXPECT_EQ(second.code, Errc::kImpossible) << "node 1 leaves too";
+  EXPECT_NE(second.detail.find("3 copies, and 2 other nodes"), std::string::npos) << second.detail;
+  cluster.Join(5);
+  EXPECT_EQ(drain(2).code, Errc::kOk);
+  EXPECT_GE(cluster.Settle(), 0);
+  EXPECT_FALSE(cluster.state.HoldsReplicas(NodeId{1}));
+  EXPECT_FALSE(cluster.state.HoldsReplicas(NodeId{2}));
+}
+
+TEST(PlacementNodesTest, ACopyOnItsWayNeedsANodeToo) {
+  TestCluster cluster;
+  for (const std::uint64_t node : {2, 3}) cluster.Join(node);
+  for (const std::uint32_t node : {2, 3}) {
+    const auto started = cluster.Do(cluster.Intent(ShardId{0}, ReplicaId{}, NodeId{node}));
+    ASSERT_EQ(started.code, Errc::kOk) << started.detail;
+    if (node == 2) cluster.Finish(MoveId{started.version});
+  }
+  EXPECT_EQ(cluster.Do(SetNodeState{NodeId{1}, NodeState::kDraining, ""}).code, Errc::kImpossible);
 }
 
 TEST(PlacementNodesTest, ADrainEndsOnlyWhenTheNodeIsEmpty) {

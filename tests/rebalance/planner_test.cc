@@ -115,7 +115,7 @@ TEST(PlannerTest, AShardWithADeadVoterIsNeitherBalancedNorDrained) {
   PlannedCluster cluster(16);
   for (const std::uint64_t node : {2, 3}) cluster.Join(node);
   cluster.Settle();
-  cluster.Join(4);
+  for (const std::uint64_t node : {4, 5}) cluster.Join(node);
   cluster.Do(SetNodeState{NodeId{3}, NodeState::kDead, "silent"});
   cluster.view.alive[NodeId{3}] = false;
   const Plan plan = cluster.MakeIt();
@@ -259,6 +259,48 @@ TEST(PlannerTest, LeadersAreEvenedOutWhenNothingMoves) {
     cluster.view.loads[transfer.shard].leader = transfer.to;
   }
   EXPECT_TRUE(cluster.MakeIt().transfers.empty()) << "a fixed point as well";
+}
+
+TEST(PlannerTest, AMissingDiskIsAwaitedBeforeItsCopiesAreReplaced) {
+  PlannedCluster cluster(8);
+  for (const std::uint64_t node : {2, 3, 4}) cluster.Join(node, 2);
+  cluster.Settle();
+  const std::size_t copies = cluster.CopiesOn(NodeId{2});
+  cluster.Do(RegisterNode{MakeNode(2, 1)});
+  cluster.Look().awaited_disks = {Incarnation{201}};
+  const auto repairs = [&] {
+    const Plan plan = cluster.MakeIt();
+    return std::count_if(plan.moves.begin(), plan.moves.end(), [](const PlannedMove& move) {
+      return move.start.cause == MoveCause::kRepair;
+    });
+  };
+  EXPECT_EQ(repairs(), 0);
+  cluster.view.awaited_disks.clear();
+  EXPECT_GT(repairs(), 0);
+  EXPECT_LT(repairs(), static_cast<std::ptrdiff_t>(copies)) << "the other disk is as good as ever";
+}
+
+// ---- drains that cannot succeed ----
+
+TEST(DrainObstacleTest, ADrainForWhichNoDiskHasRoomIsToldSo) {
+  PlannedCluster cluster(8);
+  for (const std::uint64_t node : {2, 3, 4}) cluster.Join(node);
+  cluster.Settle();
+  cluster.Look().also_draining = NodeId{4};
+  EXPECT_EQ(DrainObstacle(cluster.Look()), "");
+  for (std::uint64_t node = 1; node <= 3; ++node) {
+    cluster.view.disk_used_bytes[Incarnation{node * 100}] = (std::uint64_t{1} << 40) * 9 / 10;
+  }
+  EXPECT_THAT(DrainObstacle(cluster.Look()), ::testing::HasSubstr("too full"));
+}
+
+TEST(DrainObstacleTest, ANodeThatDoesNotReportIsNoPlaceToGo) {
+  PlannedCluster cluster(8);
+  for (const std::uint64_t node : {2, 3, 4}) cluster.Join(node);
+  cluster.Settle();
+  cluster.Look().also_draining = NodeId{4};
+  cluster.view.alive[NodeId{1}] = false;
+  EXPECT_THAT(DrainObstacle(cluster.Look()), ::testing::HasSubstr("no other node can take it"));
 }
 
 // ---- what may start ----

@@ -1,6 +1,10 @@
 // Stories with a known course: partition, request, expect.
 #include <gtest/gtest.h>
 
+#include <boost/json.hpp>
+#include <functional>
+#include <set>
+
 #include "tests/sim/cluster.h"
 #include "tests/sim/final_checks.h"
 #include "tests/sim/load.h"
@@ -42,6 +46,28 @@ class ScenarioTest : public testing::Test {
       if (id != one) others.push_back(id);
     }
     return others;
+  }
+
+  void Patch(const std::string& settings) {
+    const auto answer = cluster_->Admin(1, "PATCH", "/v1/admin/settings", settings);
+    ASSERT_TRUE(answer);
+    ASSERT_EQ(answer->status, 200u) << answer->body;
+  }
+
+  std::string StateOf(MachineId id) {
+    const auto answer = cluster_->Admin(1, "GET", "/v1/admin/nodes");
+    if (!answer || answer->status != 200) return "unknown";
+    const boost::json::value nodes = boost::json::parse(answer->body);
+    return nodes.at("nodes").at(id - 1).at("state").as_string().c_str();
+  }
+
+  // Asks every half second.
+  bool WaitUntil(const std::function<bool()>& condition, Nanos at_most) {
+    for (const Nanos end = world_.now() + at_most; world_.now() < end;) {
+      if (condition()) return true;
+      world_.RunFor(500 * kMillis);
+    }
+    return false;
   }
 
   World world_{42};
@@ -144,6 +170,52 @@ TEST_F(ScenarioTest, AMoveUnderLoadKeepsEverything) {
   EXPECT_TRUE(moved->exists);
   const auto left = cluster_->Status(*leader, ShardId{1});
   EXPECT_TRUE(!left || !left->exists);
+  StopLoad();
+  ExpectAllIsWell();
+}
+
+TEST_F(ScenarioTest, ADrainOfADeadMachineGoesOnToItsEnd) {
+  Form(4);
+  Patch(R"({"dead_node_delay_s":20})");
+  cluster_->node(2).Crash();
+  ASSERT_TRUE(WaitUntil([&] { return StateOf(2) == "dead"; }, 30 * kSeconds));
+  const auto drain = cluster_->Admin(1, "POST", "/v1/admin/nodes/2:drain");
+  ASSERT_TRUE(drain);
+  ASSERT_EQ(drain->status, 202u) << drain->body;
+  EXPECT_TRUE(WaitUntil([&] { return StateOf(2) == "drained"; }, 90 * kSeconds));
+  cluster_->node(2).Boot();  // what it still holds is nobody's any more
+  ExpectAllIsWell();
+}
+
+// A Seal may name any caught-up set of 1, 3 or 5: three living voters of five seal without the
+// dead.
+TEST_F(ScenarioTest, TwoDeadVotersOfFiveAreReplaced) {
+  ClusterOptions options;
+  options.replicas = 5;
+  options.shards = 2;
+  Form(7, options);
+  Patch(R"({"dead_node_delay_s":15})");
+  const auto voters = [&](std::uint32_t shard) {
+    const auto leader = cluster_->LeaderOf(ShardId{shard});
+    const auto status = leader ? cluster_->Status(*leader, ShardId{shard}) : std::nullopt;
+    return status ? status->config.voters : std::vector<consensus::Member>();
+  };
+  ASSERT_EQ(voters(0).size(), 5u);
+  StartLoad();
+  const std::set<std::uint32_t> dead = {voters(0)[3].node.value, voters(0)[4].node.value};
+  for (const std::uint32_t id : dead) cluster_->node(id).Crash();
+  const auto repaired = [&] {
+    for (std::uint32_t shard = 0; shard < options.shards; ++shard) {
+      const auto now = voters(shard);
+      if (now.size() != 5) return false;
+      for (const auto& voter : now) {
+        if (dead.contains(voter.node.value)) return false;
+      }
+    }
+    return true;
+  };
+  EXPECT_TRUE(WaitUntil(repaired, 120 * kSeconds));
+  for (const std::uint32_t id : dead) cluster_->node(id).Boot();
   StopLoad();
   ExpectAllIsWell();
 }

@@ -75,6 +75,7 @@ class Run {
 
   SeedReport Go() {
     if (Form()) {
+      if (draw_.Chance(0.4)) GiveUpMovesSoon();
       load_.Start();
       faults_.Start();
       world_.RunFor(static_cast<Nanos>(draw_.Between(4, 12)) * kSeconds);
@@ -103,6 +104,13 @@ class Run {
       world_.Fail("a new cluster does not come to rest: " + problem);
     }
     return world_.failures().empty();
+  }
+
+  // A stall of seconds, so that moves are given up among the faults of seconds. Whoever is down when
+  // it is asked keeps the default.
+  void GiveUpMovesSoon() {
+    const std::string seconds = std::to_string(draw_.Between(1, 3));
+    cluster_.Admin(1, "PATCH", "/v1/admin/settings", "{\"move_stall_s\":" + seconds + "}");
   }
 
   SeedReport Report() {
