@@ -5,6 +5,7 @@
 #   scripts/demo.sh --input FILE     your own records: JSON lines {"key":..,"value":..} or TSV
 # More arguments go to `decree demo`.
 set -euo pipefail
+caller=$PWD  # paths of the arguments are seen from there
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/lib.sh
 
@@ -18,6 +19,7 @@ while [[ $# -gt 0 ]]; do
     *) arguments+=("$1"); shift ;;
   esac
 done
+[[ -z $input || $input == /* ]] || input=$caller/$input
 if [[ -n $input && ! -r $input ]]; then
   echo "error: cannot read $input" >&2
   exit 1

@@ -11,17 +11,33 @@ namespace {
 
 constexpr std::chrono::milliseconds kPatience{15'000};
 
+void PrintVerdict(std::ostream& out, std::uint32_t shards, std::uint32_t bad,
+                  std::uint32_t unchecked) {
+  const std::string of = " of " + std::to_string(shards) + (shards == 1 ? " shard" : " shards");
+  if (bad == 0 && unchecked == 0) {
+    out << shards << (shards == 1 ? " shard" : " shards") << ": all replicas are equal\n";
+  }
+  if (bad > 0) out << bad << of << " not equal\n";
+  if (unchecked > 0) out << unchecked << of << " could not be checked\n";
+}
+
 int CheckAll(Context& context, std::uint32_t first, std::uint32_t end) {
   const InterruptGuard guard;
   Progress progress(context.err, context.err_is_terminal, "check", end - first);
   json::array answers;
   std::uint32_t bad = 0;
+  std::uint32_t unchecked = 0;
+  int exit = kExitOk;  // of the first shard that could not be checked
   for (std::uint32_t shard = first; shard < end && !Interrupted(); ++shard) {
     const auto check = CheckShard(context.db(), shard, std::max(context.timeout(), kPatience));
     if (!check) return context.Fail(check.error());
     answers.push_back(check->answer);
-    if (!check->equal) {
+    if (check->status >= 400) {
+      if (unchecked++ == 0) exit = ExitOfStatus(check->status);
+    } else if (!check->equal) {
       ++bad;
+    }
+    if (!check->problem.empty()) {
       context.err << "error: shard " << shard << ": " << check->problem << '\n';
     }
     progress.Update(shard + 1 - first);
@@ -29,15 +45,12 @@ int CheckAll(Context& context, std::uint32_t first, std::uint32_t end) {
   if (Interrupted()) return kExitInterrupted;
   progress.Finish(end - first);
   if (context.json_wanted()) {
-    const json::object answer{{"shards", answers}, {"different", bad}};
+    const json::object answer{{"shards", answers}, {"different", bad}, {"unchecked", unchecked}};
     context.out << json::serialize(answer) << '\n';
-  } else if (bad == 0) {
-    context.out << (end - first) << (end - first == 1 ? " shard" : " shards")
-                << ": all replicas are equal\n";
   } else {
-    context.out << bad << " of " << (end - first) << " shards are not equal\n";
+    PrintVerdict(context.out, end - first, bad, unchecked);
   }
-  return bad == 0 ? kExitOk : kExitError;
+  return bad == 0 ? exit : static_cast<int>(kExitError);
 }
 
 int Check(Context& context, std::optional<std::uint32_t> shard) {

@@ -31,6 +31,7 @@ Result<ShardCheck> CheckShard(Client& db, std::uint32_t shard, std::chrono::mill
   boost::system::error_code bad;
   ShardCheck check;
   check.shard = shard;
+  check.status = reply->status;
   check.answer = json::parse(reply->body, bad);
   if (bad || reply->status >= 400) {
     check.problem = bad ? reply->body : Field(check.answer, "detail");

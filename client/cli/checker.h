@@ -13,6 +13,7 @@ namespace decree::cli {
 
 struct ShardCheck {
   std::uint32_t shard = 0;
+  std::uint32_t status = 200;  // from 400 up: it could not be checked
   bool equal = false;
   std::string problem;  // why not equal, or why it could not be checked; empty if equal
   json::value answer;

@@ -71,8 +71,8 @@ Status Demo::RunPhases() {
   LoadOptions load;
   load.native_rate = args_.rate;
   load.http_rate = args_.http_rate;
-  for (const DemoNode& node : cluster_->nodes()) load.http_ports.push_back(node.http);
   load_ = std::make_unique<DemoLoad>(*db_, records_, load);
+  load_->UseHttp(cluster_->HttpPorts());
   load_->Start();
   Title("steady reads and writes, " + FormatCount(args_.rate) + "/s native and " +
         FormatCount(args_.http_rate) + "/s over HTTP");
@@ -174,6 +174,7 @@ Status Demo::AddNodeAndWait() {
   board.Ignore(*before);
   const auto began = Clock::now();
   if (auto ok = cluster_->AddNode(); !ok) return ok;
+  load_->UseHttp(cluster_->HttpPorts());
   context_.out << "  node " << cluster_->nodes().back().id << ": pid "
                << cluster_->nodes().back().process.pid() << std::endl;
   int even_in_a_row = 0;
@@ -219,6 +220,7 @@ Status Demo::KillAndRestart() {
   if (Clock::now() - killed > kWriteGapAllowed) report_.Problem("writes stopped for over 2 s");
   if (auto ok = Serve(Phase::kAfter); !ok) return ok;
   if (auto ok = cluster_->Restart(victim); !ok) return ok;
+  load_->UseHttp(cluster_->HttpPorts());
   return AwaitCluster(*db_, "/v1/admin/cluster", "a healthy cluster after the restart",
                       kHealPatience, [](const json::value& c) { return Healthy(c, 4); });
 }

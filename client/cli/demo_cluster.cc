@@ -93,6 +93,12 @@ std::vector<std::string> DemoCluster::Endpoints() const {
   return endpoints;
 }
 
+std::vector<std::uint16_t> DemoCluster::HttpPorts() const {
+  std::vector<std::uint16_t> ports;
+  for (const DemoNode& node : nodes_) ports.push_back(node.http);
+  return ports;
+}
+
 bool DemoCluster::Stop() {
   bool good = true;
   for (DemoNode& node : nodes_) {

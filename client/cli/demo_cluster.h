@@ -38,6 +38,7 @@ class DemoCluster {
 
   const std::vector<DemoNode>& nodes() const { return nodes_; }
   std::vector<std::string> Endpoints() const;
+  std::vector<std::uint16_t> HttpPorts() const;
   const std::string& directory() const { return directory_.path(); }
   void KeepFiles() { directory_.Keep(); }
 

@@ -1,5 +1,8 @@
 #include "client/cli/demo_load.h"
 
+#include <algorithm>
+#include <memory>
+
 #include "client/cli/http_client.h"
 #include "client/cli/window.h"
 #include "kv/base/random.h"
@@ -35,7 +38,7 @@ DemoLoad::DemoLoad(Client& db, const std::vector<Record>& records, LoadOptions o
 void DemoLoad::Start() {
   phase_began_ = Clock::now();
   threads_.emplace_back([this] { RunNative(); });
-  if (options_.http_ports.empty()) return;
+  if (options_.http_rate <= 0) return;
   for (std::size_t lane = 0; lane < kHttpLanes; ++lane) {
     threads_.emplace_back([this, lane] { RunHttp(lane); });
   }
@@ -131,37 +134,82 @@ void DemoLoad::NativeRead(std::uint64_t number, Clock::time_point due) {
 
 // ---- over HTTP ----
 
-void DemoLoad::RunHttp(std::size_t lane) {
-  std::vector<HttpClient> nodes;
-  for (const std::uint16_t port : options_.http_ports) {
-    nodes.emplace_back("127.0.0.1", port, kHttpTimeout);
+// A lane's connections, one a node, asked in turn.
+class HttpNodes {
+ public:
+  // Keeps the connections to nodes that are still where they were.
+  void Use(const std::vector<std::uint16_t>& ports) {
+    if (ports == ports_) return;
+    ports_ = ports;
+    std::erase_if(clients_, [&ports](const auto& known) {
+      return std::find(ports.begin(), ports.end(), known.first) == ports.end();
+    });
   }
+
+  // Sends to the next node; if that one has gone, or goes before it answers, to those after it.
+  // `unanswered`: it may have been done more than once.
+  Result<HttpReply> Send(std::string_view method, const std::string& target,
+                         const std::string& body, bool* unanswered) {
+    Result<HttpReply> reply = Error(Errc::kUnavailable, "no node");
+    for (std::size_t tries = 0; tries < ports_.size(); ++tries) {
+      const std::uint16_t port = ports_[next_++ % ports_.size()];
+      auto& client = clients_[port];
+      if (!client) client = std::make_unique<HttpClient>("127.0.0.1", port, kHttpTimeout);
+      reply = client->Send(method, target, body);
+      if (reply) break;
+      *unanswered |= reply.error() == Errc::kOutcomeUnknown;
+    }
+    return reply;
+  }
+
+ private:
+  std::vector<std::uint16_t> ports_;
+  std::map<std::uint16_t, std::unique_ptr<HttpClient>> clients_;
+  std::size_t next_ = 0;
+};
+
+void DemoLoad::UseHttp(std::vector<std::uint16_t> ports) {
+  const std::lock_guard lock(mutex_);
+  http_ports_ = std::move(ports);
+}
+
+void DemoLoad::RunHttp(std::size_t lane) {
+  HttpNodes nodes;
   const auto gap = std::chrono::duration_cast<Clock::duration>(
       std::chrono::duration<double>(kHttpLanes / options_.http_rate));
   auto due = Clock::now() + gap * lane / kHttpLanes;
   for (std::uint64_t number = 0; !stopping_; ++number, due += gap) {
     std::this_thread::sleep_until(due);
-    const Phase at = phase();
-    HttpClient& node = nodes[number % nodes.size()];
+    {
+      const std::lock_guard lock(mutex_);
+      nodes.Use(http_ports_);
+    }
     const std::string key = "demo/http/" + std::to_string(lane) + "/" +
                             std::to_string(Random(number / 2).Below(kHttpKeys));
-    if (number % 2 == 0) {
-      const std::string value = ValueOf(number);
-      Claim(key);
-      const Status outcome = OutcomeOf(node.Send("PUT", KeyTarget(key), value));
-      Settle(key, value, outcome);
-      Count(http_, at, due, outcome);
-      continue;
-    }
-    const auto reply = node.Send("GET", KeyTarget(key));
-    Count(http_, at, due, OutcomeOf(reply));
-    const std::lock_guard lock(mutex_);
-    const Written& written = written_[key];
-    if (reply && reply->status == 200 && reply->body != written.acknowledged &&
-        !written.possible.contains(reply->body)) {
-      ++wrong_;
-      complaints_.push_back("HTTP read of " + key + " gave another value");
-    }
+    OneHttp(nodes, key, number, due);
+  }
+}
+
+void DemoLoad::OneHttp(HttpNodes& nodes, const std::string& key, std::uint64_t number,
+                       Clock::time_point due) {
+  const Phase at = phase();
+  bool unanswered = false;
+  if (number % 2 == 0) {
+    const std::string value = ValueOf(number);
+    Claim(key);
+    const Status outcome = OutcomeOf(nodes.Send("PUT", KeyTarget(key), value, &unanswered));
+    if (unanswered) Possible(key, value);
+    Settle(key, value, outcome);
+    return Count(http_, at, due, outcome);
+  }
+  const auto reply = nodes.Send("GET", KeyTarget(key), {}, &unanswered);
+  Count(http_, at, due, OutcomeOf(reply));
+  if (!reply || reply->status != 200) return;
+  const std::lock_guard lock(mutex_);
+  const Written& written = written_[key];
+  if (reply->body != written.acknowledged && !written.possible.contains(reply->body)) {
+    ++wrong_;
+    complaints_.push_back("HTTP read of " + key + " gave another value");
   }
 }
 
@@ -182,6 +230,12 @@ void DemoLoad::Settle(const std::string& key, const std::string& value, const St
   } else if (MaybeApplied(outcome.error().code())) {
     written.possible.insert(value);
   }
+}
+
+// It may be written at any later time.
+void DemoLoad::Possible(const std::string& key, const std::string& value) {
+  const std::lock_guard lock(mutex_);
+  written_[key].possible.insert(value);
 }
 
 void DemoLoad::Count(std::array<LoadFigures, 3>& figures, Phase phase, Clock::time_point due,

@@ -29,8 +29,9 @@ struct LoadFigures {
 struct LoadOptions {
   double native_rate = 400;  // requests a second
   double http_rate = 100;
-  std::vector<std::uint16_t> http_ports;
 };
+
+class HttpNodes;
 
 class DemoLoad {
  public:
@@ -38,6 +39,8 @@ class DemoLoad {
   DemoLoad(Client& db, const std::vector<Record>& records, LoadOptions options);
   ~DemoLoad() { Stop(); }
 
+  // Where HTTP requests go from now on, in turn; a node that cannot be reached is passed over.
+  void UseHttp(std::vector<std::uint16_t> ports);
   void Start();
   void Enter(Phase phase);  // requests due from now on count there
   void Stop();              // waits for what is under way
@@ -63,12 +66,15 @@ class DemoLoad {
 
   void RunNative();
   void RunHttp(std::size_t lane);
+  void OneHttp(HttpNodes& nodes, const std::string& key, std::uint64_t number,
+               Clock::time_point due);
   void OneNative(std::uint64_t number, Clock::time_point due);
   void NativeWrite(std::uint64_t number, Clock::time_point due);
   void NativeRead(std::uint64_t number, Clock::time_point due);
   void Leave();
   bool Claim(const std::string& key);
   void Settle(const std::string& key, const std::string& value, const Status& outcome);
+  void Possible(const std::string& key, const std::string& value);
   void Count(std::array<LoadFigures, 3>& figures, Phase phase, Clock::time_point due,
              const Status& outcome);
   void Wrong(const std::string& what);
@@ -82,6 +88,7 @@ class DemoLoad {
   std::atomic<std::uint64_t> under_way_{0};
   std::atomic<std::uint64_t> wrong_{0};
   mutable std::mutex mutex_;
+  std::vector<std::uint16_t> http_ports_;
   std::array<LoadFigures, 3> native_;
   std::array<LoadFigures, 3> http_;
   Clock::time_point phase_began_;

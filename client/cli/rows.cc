@@ -55,6 +55,16 @@ std::string Escape(std::string_view bytes) {
   return text;
 }
 
+// A key of TSV may start with a brace too (a hash tag), so a brace tells nothing while there is a
+// tab, which is no part of JSON's strings.
+RecordFormat FormatOf(const std::string& line) {
+  if (line.front() != '{') return RecordFormat::kTsv;
+  if (line.find('\t') == std::string::npos) return RecordFormat::kJsonLines;
+  boost::system::error_code bad;
+  json::parse(line, bad);
+  return bad ? RecordFormat::kTsv : RecordFormat::kJsonLines;
+}
+
 }  // namespace
 
 json::object KeyValueJson(const std::string& key, const std::string& value,
@@ -113,7 +123,7 @@ std::optional<Result<Record>> RecordReader::Next() {
     bytes_ += line.size() + 1;
     if (line.ends_with('\r')) line.pop_back();
     if (line.empty()) continue;
-    if (!format_) format_ = line.front() == '{' ? RecordFormat::kJsonLines : RecordFormat::kTsv;
+    if (!format_) format_ = FormatOf(line);
     return *format_ == RecordFormat::kJsonLines ? ParseJsonLine(line) : ParseTsvLine(line);
   }
   return std::nullopt;

@@ -28,7 +28,7 @@ Result<Record> ParseTsvLine(const std::string& line);
 std::string ToLine(RecordFormat format, const Record& record);
 
 // Reads one record after the other; the first line that is not blank tells the format: JSON lines
-// start with a brace.
+// start with a brace and have no tab but between tokens.
 class RecordReader {
  public:
   explicit RecordReader(std::istream& in) : in_(in) {}

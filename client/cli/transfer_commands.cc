@@ -188,11 +188,12 @@ int Export(Context& context, const ExportArgs& args) {
   return exit;
 }
 
+constexpr char kImportHelp[] =
+    "write records: JSON lines {\"key\":..,\"value\":..} or TSV; - reads standard input";
+
 void AddImport(CLI::App& app, Context& context) {
   auto args = std::make_shared<ImportArgs>();
-  auto* import = app.add_subcommand(
-      "import",
-      R"(write records: JSON lines {"key":..,"value":..} or TSV; - reads standard input)");
+  auto* import = app.add_subcommand("import", kImportHelp);
   import->add_option("FILE", args->file, "the records")->required();
   import->add_option("--in-flight", args->in_flight, "writes under way at once")
       ->check(CLI::Range(1, 100'000))

@@ -177,6 +177,17 @@ TEST_F(CommandsTest, CheckIs1OnADifference) {
   store_.admin["POST /v1/admin/shards/2:check"] = answer("null", false);
   EXPECT_EQ(Run({"check", "--shard", "2"}).exit, kExitError) << "a replica that did not say";
   EXPECT_EQ(Run({"check", "--shard", "1"}).exit, kExitOk);
+  AdminResponse unknown;
+  unknown.status = 404;
+  unknown.body = R"({"code":"not_found","detail":"no shard 99"})";
+  store_.admin["POST /v1/admin/shards/99:check"] = unknown;
+  const Outcome missing = Run({"check", "--shard", "99"});
+  EXPECT_EQ(missing.exit, kExitNotFound);
+  EXPECT_NE(missing.err.find("no shard 99"), std::string::npos) << missing.err;
+  EXPECT_EQ(missing.out.find("equal"), std::string::npos) << missing.out;
+  unknown.status = 503;
+  store_.admin["POST /v1/admin/shards/2:check"] = unknown;
+  EXPECT_EQ(Run({"check"}).exit, kExitUnreachable) << "a failure is no difference";
 }
 
 TEST_F(CommandsTest, WhatIsImportedComesOutAgain) {

@@ -72,6 +72,19 @@ TEST(RecordReaderTest, TheFirstLineTellsTheFormat) {
   EXPECT_EQ((*reader.Next())->key, "{\"key\"");
 }
 
+TEST(RecordReaderTest, AKeyMayStartWithABraceInBothFormats) {
+  const Record tagged{"{user1}/cart", "{\"key\":1}\tand more"};
+  for (const RecordFormat format : {RecordFormat::kTsv, RecordFormat::kJsonLines}) {
+    std::istringstream in(ToLine(format, tagged) + "\n");
+    const auto record = RecordReader(in).Next();
+    ASSERT_TRUE(record && *record) << ToLine(format, tagged);
+    EXPECT_EQ((*record)->key, tagged.key);
+    EXPECT_EQ((*record)->value, tagged.value);
+  }
+  std::istringstream spaced("{\"key\":\t\"k\", \"value\": \"v\"}\n");
+  EXPECT_EQ((*RecordReader(spaced).Next())->key, "k");
+}
+
 TEST(EncodingTest, Base64KnowsTheVectorsOfTheRfc) {
   const std::pair<const char*, const char*> cases[] = {
       {"", ""},
