@@ -7,6 +7,8 @@
 #include <chrono>
 #include <random>
 
+#include "kv/base/own_thread.h"
+
 namespace decree::client {
 
 std::shared_ptr<IoLoop> IoLoop::Start() {
@@ -15,6 +17,7 @@ std::shared_ptr<IoLoop> IoLoop::Start() {
     sigset_t all;  // signals are the program's business, never this thread's
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, nullptr);
+    on_own_thread = true;
     loop->thread_id_ = std::this_thread::get_id();
     loop->io_.run();
   });

@@ -37,19 +37,18 @@ Link::Link(IoLoop& loop, std::shared_ptr<LinkShared> shared, std::string address
 
 void Link::Call(RpcRequest request, RpcReply reply) {
   if (request.body.size() > kMaxFramePayload - kRequestOverhead) {
-    loop_.Post([reply = std::move(reply)] {
-      reply(Failure(Errc::kTooLarge, "the request exceeds a frame of 16 MiB"));
-    });
-    return;
+    return Refuse(std::move(reply), Errc::kTooLarge, "the request exceeds a frame of 16 MiB");
   }
-  const bool full = out_.size() > options_.max_queued_bytes;
-  if (state_ == State::kClosed || full || resting()) {
-    std::string why = full ? "the send queue to " : "no connection to ";
-    why += address_ + (full ? " is full" : "");
-    loop_.Post([reply = std::move(reply), why = std::move(why)] {
-      reply(Failure(Errc::kUnavailable, why));
-    });
-    return;
+  if (out_.size() > options_.max_queued_bytes) {
+    return Refuse(std::move(reply), Errc::kUnavailable,
+                  "the send queue to " + address_ + " is full");
+  }
+  if (state_ == State::kClosed)
+    return Refuse(std::move(reply), Errc::kUnavailable, "the client is closing");
+  if (resting()) return Refuse(std::move(reply), Errc::kUnavailable, failure_);
+  if (failed_ && state_ != State::kOpen) {
+    if (state_ == State::kIdle) Connect();
+    return Refuse(std::move(reply), Errc::kUnavailable, failure_ + "; it is being tried again");
   }
   const std::uint64_t id = next_id_++;
   Pending& pending = pending_[id];
@@ -59,6 +58,10 @@ void Link::Call(RpcRequest request, RpcReply reply) {
   if (state_ == State::kOpen) Send(id, pending);
   if (state_ == State::kIdle) Connect();
   Sweep();
+}
+
+void Link::Refuse(RpcReply reply, Errc code, const std::string& why) {
+  loop_.Post([reply = std::move(reply), code, why] { reply(Failure(code, why)); });
 }
 
 void Link::Close() {
@@ -182,13 +185,13 @@ bool Link::OnHello(std::string_view payload) {
   const auto hello = Decode<Hello>(payload);
   if (!hello || hello->protocol != Hello{}.protocol) return false;
   if (hello->cluster && shared_->cluster && hello->cluster != shared_->cluster) {
-    Fail(Errc::kWrongCluster, address_ + " belongs to cluster " + ToString(hello->cluster) +
-                                  ", not to " + ToString(shared_->cluster));
+    Fail(shared_->has_map ? Errc::kUnavailable : Errc::kWrongCluster,
+         address_ + " belongs to cluster " + ToString(hello->cluster) + ", not to " +
+             ToString(shared_->cluster));
     return false;
   }
   if (hello->cluster) shared_->cluster = hello->cluster;
   state_ = State::kOpen;
-  backoff_ = options_.backoff_first;
   for (auto& [id, pending] : pending_) Send(id, pending);
   return true;
 }
@@ -199,6 +202,9 @@ bool Link::OnResponse(std::string_view payload) {
   RpcResponse response;
   Get(reader, response);
   if (!reader.done()) return false;
+  // Not its Hello: one that is full says Hello too before it hangs up.
+  backoff_ = options_.backoff_first;
+  failed_ = false;
   const auto found = pending_.find(id);
   if (found == pending_.end()) return true;  // its caller was answered already: too late
   RpcReply reply = std::move(found->second.reply);
@@ -280,7 +286,9 @@ void Link::Fail(Errc code, const std::string& why) {
   ErrorCode ignored;
   socket_.close(ignored);
   silent_since_ = kNever;
-  // Full jitter up to the present ceiling, which doubles until a Hello arrives.
+  failed_ = true;
+  failure_ = why;
+  // Full jitter up to the present ceiling, which doubles until a call is answered.
   const auto ceiling = static_cast<std::uint64_t>(backoff_.count());
   next_attempt_ = loop_.Now() + Duration(static_cast<std::int64_t>(loop_.RandomWord() % ceiling));
   backoff_ = std::min(backoff_ * 2, options_.backoff_max);

@@ -24,10 +24,11 @@ struct LinkOptions {
   std::size_t max_queued_bytes = std::size_t{64} << 20;
 };
 
-// What all links of a client share: the cluster they belong to (0: not known yet), and how many
-// name look-ups are under way, which cannot be interrupted.
+// What all links of a client share: the cluster they belong to (0: not known yet), whether its map
+// has come, and how many name look-ups are under way, which cannot be interrupted.
 struct LinkShared {
   ClusterId cluster;
+  bool has_map = false;
   std::atomic<int> resolving{0};
 };
 
@@ -36,9 +37,10 @@ class Link : public std::enable_shared_from_this<Link> {
   Link(IoLoop& loop, std::shared_ptr<LinkShared> shared, std::string address,
        LinkOptions options = {});
 
-  // Answers exactly once, never inside this call. kUnavailable: certainly not sent.
+  // Answers exactly once, never inside this call. kUnavailable: certainly not sent; at once while
+  // a link that failed is dialled again.
   // kOutcomeUnknown: sent, then the link broke or request.timeout_ms passed. kWrongCluster: another
-  // cluster lives there.
+  // cluster lives there (with a map, which names others to ask: kUnavailable).
   void Call(RpcRequest request, RpcReply reply);
   // Answers what is pending; nothing is connected or called afterwards.
   void Close();
@@ -48,6 +50,7 @@ class Link : public std::enable_shared_from_this<Link> {
   bool resting() const { return state_ == State::kIdle && loop_.Now() < next_attempt_; }
   // Calls have timed out since anything was heard: somebody else may know better.
   bool silent() const { return silent_since_ != kNever; }
+  Duration backoff() const { return backoff_; }  // the longest pause after the next failure
   const std::string& address() const { return address_; }
 
  private:
@@ -59,6 +62,7 @@ class Link : public std::enable_shared_from_this<Link> {
     bool sent = false;
   };
 
+  void Refuse(RpcReply reply, Errc code, const std::string& why);
   void Connect();
   void Resolve(const std::string& host, const std::string& port);
   void ConnectTo(std::vector<boost::asio::ip::tcp::endpoint> endpoints);
@@ -92,6 +96,8 @@ class Link : public std::enable_shared_from_this<Link> {
   boost::asio::ip::tcp::socket socket_;
   Instant next_attempt_{};
   Duration backoff_;
+  bool failed_ = false;  // since a call was answered: nobody is kept waiting for the next try
+  std::string failure_;  // the latest
   Instant silent_since_ = kNever;  // when a call timed out and nothing was heard since
   std::uint64_t next_id_ = 1;
   std::unordered_map<std::uint64_t, Pending> pending_;

@@ -6,6 +6,7 @@
 
 #include "client/remote_courier.h"
 #include "decree/detail/answer_once.h"
+#include "kv/base/own_thread.h"
 
 namespace decree::client {
 namespace {
@@ -42,7 +43,7 @@ class RemoteBackend : public ClientBackend, public std::enable_shared_from_this<
   void CountShards(std::chrono::milliseconds timeout,
                    std::function<void(Result<std::uint32_t>)> done) override;
   void Post(std::function<void()> task) override { loop_->Post(std::move(task)); }
-  bool OnOwnThread() const override { return loop_->OnThread(); }
+  bool OnOwnThread() const override { return on_own_thread; }
   void Close() override;
 
  private:
@@ -148,6 +149,10 @@ void RemoteBackend::OnAdmin(const std::shared_ptr<AdminTry>& admin, RpcResponse 
     return;
   }
   admin_.erase(admin);
+  // Reading changes nothing, so there is no outcome to be unsure of.
+  if (response.code == Errc::kOutcomeUnknown && admin->repeatable) {
+    response.code = Errc::kUnavailable;
+  }
   if (response.code != Errc::kOk) return admin->done(Error(response.code, response.detail));
   auto decoded = Decode<AdminResponse>(response.body);
   if (!decoded) return admin->done(decoded.error());
@@ -168,7 +173,7 @@ void RemoteBackend::CloseOnLoop() {
 
 void RemoteBackend::Close() {
   std::call_once(closed_, [this] {
-    if (loop_->OnThread()) {
+    if (on_own_thread) {  // another client's, too: it may be closing this one's at the same time
       loop_->Post([self = shared_from_this()] { self->CloseOnLoop(); });
     } else {
       auto closed = std::make_shared<std::promise<void>>();
@@ -178,7 +183,7 @@ void RemoteBackend::Close() {
       });
       closed->get_future().wait();
     }
-    loop_->Stop([this] { return shared_->resolving > 0; });
+    loop_->Stop([this] { return on_own_thread || shared_->resolving > 0; });
   });
 }
 

@@ -18,8 +18,9 @@ void RemoteCourier::Call(NodeId node, RpcRequest request, RpcReply reply) {
     });
     return;
   }
-  if (!node) return AnyLink().Call(std::move(request), std::move(reply));
   const auto map = map_ ? map_() : nullptr;
+  shared_->has_map = map != nullptr;
+  if (!node) return AnyLink().Call(std::move(request), std::move(reply));
   const NodeAddress* address = map ? map->Address(node) : nullptr;
   Link& link = address && !address->rpc.empty() ? LinkTo(address->rpc) : AnyLink();
   link.Call(std::move(request), std::move(reply));

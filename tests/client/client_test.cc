@@ -184,6 +184,48 @@ TEST_F(ClientTest, ABlockingCallInsideAHandlerIsRefusedRatherThanStuck) {
   EXPECT_EQ(inside.get_future().get(), Errc::kInvalidArgument);
 }
 
+TEST_F(ClientTest, ABlockingCallOfAnotherClientInsideAHandlerIsRefusedToo) {
+  Client db = Connect();
+  Client other = Connect();
+  std::promise<Errc> inside;
+  db.AsyncPut("k", "v", [&](Result<Version>) { inside.set_value(other.Get("k").error().code()); });
+  EXPECT_EQ(inside.get_future().get(), Errc::kInvalidArgument);
+}
+
+TEST_F(ClientTest, HandlersMayDestroyEachOthersClients) {
+  auto a = std::make_unique<Client>(Connect());
+  auto b = std::make_unique<Client>(Connect());
+  std::promise<void> a_inside, b_inside, a_done, b_done;
+  auto a_ready = a_inside.get_future().share();
+  auto b_ready = b_inside.get_future().share();
+  a->AsyncPut("k", "v", [&](Result<Version>) {
+    a_inside.set_value();
+    b_ready.wait();
+    b.reset();
+    a_done.set_value();
+  });
+  b->AsyncPut("k", "v", [&](Result<Version>) {
+    b_inside.set_value();
+    a_ready.wait();
+    a.reset();
+    b_done.set_value();
+  });
+  a_done.get_future().wait();
+  b_done.get_future().wait();
+}
+
+TEST_F(ClientTest, AnotherClusterAtADeadNodesAddressIsPassedOver) {
+  test::FakeServer stranger([](const RpcRequest&, const test::FakeServer::Respond&) {},
+                            ClusterId{88});
+  store_.neighbour = stranger.address();
+  ASSERT_TRUE(Connect().Put("k", "v"));
+  for (int i = 0; i < 8; ++i) {  // which replica is asked first is drawn
+    Client db = Connect();
+    EXPECT_EQ(db.Get("k").value().value, "v");
+    EXPECT_TRUE(db.Admin("GET", "/x"));
+  }
+}
+
 TEST_F(ClientTest, ServesManyThreadsAtOnce) {
   Client db = Connect();
   std::vector<std::thread> threads;

@@ -27,7 +27,7 @@ bool FakeStore::Swallow(bool wanted) {
 void FakeStore::Handle(const RpcRequest& request, const FakeServer::Respond& respond) {
   switch (request.method) {
     case Method::kGetMap:
-      return respond(FakeServer::Ok(Encode(server_->OneNodeMap(kShards))));
+      return respond(FakeServer::Ok(Encode(Map())));
     case Method::kAdmin:
       return Admin(request, respond);
     case Method::kRead:
@@ -39,6 +39,16 @@ void FakeStore::Handle(const RpcRequest& request, const FakeServer::Respond& res
     default:
       return respond({});
   }
+}
+
+ShardMap FakeStore::Map() const {
+  ShardMap map = server_->OneNodeMap(kShards);
+  if (neighbour.empty()) return map;
+  map.nodes.push_back({NodeId{2}, neighbour, ""});
+  for (ShardEntry& entry : map.shards) {
+    entry.replicas.push_back({ReplicaId{2}, NodeId{2}, Incarnation{2}, true});
+  }
+  return map;
 }
 
 void FakeStore::Admin(const RpcRequest& request, const FakeServer::Respond& respond) {

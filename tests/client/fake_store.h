@@ -29,11 +29,15 @@ class FakeStore {
   // Answers of the administration interface by "GET /target"; others echo the request as 202.
   std::map<std::string, AdminResponse> admin;
 
+  // The address of a second replica of every shard; empty: there is none.
+  std::string neighbour;
+
   std::atomic<bool> swallow_writes{false};
   std::atomic<bool> swallow_reads{false};
 
  private:
   void Handle(const RpcRequest& request, const FakeServer::Respond& respond);
+  ShardMap Map() const;
   void Admin(const RpcRequest& request, const FakeServer::Respond& respond);
   void Read(const RpcRequest& request, const FakeServer::Respond& respond);
   void Write(const RpcRequest& request, const FakeServer::Respond& respond);

@@ -26,8 +26,13 @@ class LinkTest : public ::testing::Test {
     loop_->Stop([] { return false; });
   }
 
-  void Dial(const std::string& address) {
-    link_ = std::make_shared<Link>(*loop_, shared_, address);
+  void Dial(const std::string& address, LinkOptions options = {}) {
+    link_ = std::make_shared<Link>(*loop_, shared_, address, options);
+  }
+  Duration Backoff() {
+    std::promise<Duration> backoff;
+    loop_->Post([this, &backoff] { backoff.set_value(link_->backoff()); });
+    return backoff.get_future().get();
   }
 
   std::future<RpcResponse> Start(std::uint64_t timeout_ms = 5000, std::string body = {}) {
@@ -144,6 +149,32 @@ TEST_F(LinkTest, AServerOfAnotherProtocolIsRefusedBeforeAnythingIsSent) {
   const RpcResponse response = answer.get();
   EXPECT_EQ(response.code, Errc::kUnavailable);
   EXPECT_NE(response.detail.find("does not speak"), std::string::npos) << response.detail;
+}
+
+TEST_F(LinkTest, OneThatHangsUpAfterItsHelloIsDialledEverLessOften) {
+  FakeServer* self = nullptr;
+  FakeServer server([&](const RpcRequest&, const FakeServer::Respond&) { self->CutConnections(); });
+  self = &server;
+  LinkOptions options;
+  options.backoff_first = 1ms;
+  Dial(server.address(), options);
+  while (server.connections() < 6) EXPECT_NE(Call().code, Errc::kOk);
+  EXPECT_GE(Backoff(), 16 * options.backoff_first);
+}
+
+TEST_F(LinkTest, NobodyWaitsForALinkThatFailedBefore) {
+  boost::asio::io_context io;  // takes connections and says nothing
+  boost::asio::ip::tcp::acceptor acceptor(io, {boost::asio::ip::make_address("127.0.0.1"), 0});
+  LinkOptions options;
+  options.connect_timeout = 50ms;
+  Dial("127.0.0.1:" + std::to_string(acceptor.local_endpoint().port()), options);
+  RpcResponse response = Call();
+  EXPECT_EQ(response.detail.find("tried again"), std::string::npos) << response.detail;
+  do {
+    response = Call();
+    EXPECT_EQ(response.code, Errc::kUnavailable);
+    EXPECT_NE(response.detail.find("in time"), std::string::npos) << response.detail;
+  } while (response.detail.find("tried again") == std::string::npos);
 }
 
 TEST_F(LinkTest, CloseAnswersWhatIsPending) {

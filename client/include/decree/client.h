@@ -14,8 +14,8 @@
 // Each call has a blocking form and an Async form that takes any Asio completion token with the
 // signature void(Result<T>): a callback, use_future, use_awaitable, deferred, bind_executor(...).
 // Handlers run on their associated executor; one that has none runs on a thread of Decree and must
-// neither block nor throw. A blocking call made there returns kInvalidArgument instead of waiting
-// for itself.
+// neither block nor throw. A blocking call made there, on whichever client, returns
+// kInvalidArgument instead of waiting for itself.
 //
 // Limits: keys 1..1024 bytes, values up to 1 MiB; both are any bytes. Larger ones are kTooLarge.
 #pragma once
@@ -137,7 +137,8 @@ auto StartAsync(StatePtr state, Call call, Token&& token) {
 // Thread-safe: any number of threads may call. Movable; a client that was moved from may only be
 // assigned to or destroyed. The destructor cancels what is pending, never waits for the network,
 // and loses no handler: pending calls answer kCancelled, or kOutcomeUnknown for a write already
-// sent.
+// sent. A client of an embedded node does not wait for that; another one has called its handlers
+// when the destructor returns, unless it runs on a thread of Decree.
 class Client {
  public:
   // Checks the options and returns at once; the network is first used by the first call, so a

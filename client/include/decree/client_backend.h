@@ -44,13 +44,15 @@ class ClientBackend {
   virtual void CountShards(std::chrono::milliseconds timeout,
                            std::function<void(Result<std::uint32_t>)> done) = 0;
   virtual void Post(std::function<void()> task) = 0;
-  // True on a thread that runs callbacks: waiting there for a callback would wait for ever.
+  // True on a thread that runs callbacks, of this or of another backend: waiting there for a
+  // callback could wait for ever.
   virtual bool OnOwnThread() const = 0;
   // True once calls under way may never be answered: what carries them has broken down. A blocking
   // call gives up then; handlers are called at the latest when the backend's node is destroyed.
   virtual bool Failed() const { return false; }
-  // Cancels everything. Returns when every callback has run (called from a callback: soon after).
-  // Calls made later answer kShuttingDown or kCancelled.
+  // Cancels everything; every callback has run soon after. Never waits for the network, nor, on a
+  // thread that runs callbacks, for anything else. Calls made later answer kShuttingDown or
+  // kCancelled.
   virtual void Close() = 0;
 
  private:
