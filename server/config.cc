@@ -9,6 +9,8 @@
 namespace decree {
 namespace {
 
+constexpr char kDefault[] = "default";  // the source of a value that nobody gave
+
 // What the command line said.
 struct Flags {
   RawValues values;
@@ -89,7 +91,7 @@ Settings Merge(const RawValues& flags, const RawValues& environment, const RawVa
         take(file, "file " + file_path)) {
       continue;
     }
-    value.source = "default";
+    value.source = kDefault;
     if (setting.kind != SettingKind::kList) value.values = {setting.fallback};
   }
   return settings;
@@ -164,6 +166,12 @@ Result<DaemonConfig> ToConfig(const Settings& settings) {
                                SetNumber(settings, "bootstrap-expect", &server.bootstrap_expect),
                                SetLog(settings, &config)}) {
     if (!status) return status.error();
+  }
+  for (const char* name : {"shards", "replicas"}) {
+    const std::string& source = settings.at(name).source;
+    if (source == kDefault) continue;
+    config.for_new_cluster.push_back(std::string(name) + " " + Text(settings, name) + " (" +
+                                     source + ")");
   }
   const Status sensible = net::CheckOptions(server);
   if (!sensible) return sensible.error();

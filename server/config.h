@@ -17,6 +17,8 @@ enum class LogFormat { kLogfmt, kJson };
 
 struct DaemonConfig {
   net::ServerOptions server;  // without its callbacks
+  // Settings that were given and matter to a new cluster only: "shards 32 (flag)".
+  std::vector<std::string> for_new_cluster;
   std::string ports_file;
   LogLevel log_level = LogLevel::kInfo;
   LogFormat log_format = LogFormat::kLogfmt;

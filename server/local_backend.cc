@@ -1,12 +1,12 @@
 #include "server/local_backend.h"
 
-#include <thread>
 #include <utility>
 #include <variant>
 
 #include "decree/client.h"
 #include "decree/detail/answer_once.h"
 #include "kv/api/caller.h"
+#include "kv/base/own_thread.h"
 
 namespace decree {
 namespace {
@@ -14,10 +14,6 @@ namespace {
 using detail::AnswerOnce;
 using Calls = detail::CallTable<OperationResult>;
 
-// Which backend's callback runs on this thread right now.
-thread_local const void* running = nullptr;
-
-constexpr std::chrono::microseconds kLookAgain{100};
 constexpr char kGone[] = "the node is stopping";
 
 class LocalBackend : public ClientBackend, public std::enable_shared_from_this<LocalBackend> {
@@ -32,21 +28,21 @@ class LocalBackend : public ClientBackend, public std::enable_shared_from_this<L
   void CountShards(std::chrono::milliseconds timeout,
                    std::function<void(Result<std::uint32_t>)> done) override;
   void Post(std::function<void()> task) override;
-  bool OnOwnThread() const override { return running == this; }
+  bool OnOwnThread() const override { return on_own_thread; }
   bool Failed() const override { return gate_->failed(); }
   void Close() override;
 
  private:
-  // Counts the callbacks that are still to run, so that Close can wait for them, and makes them
-  // known to OnOwnThread. Called exactly once: if a worker drops it, with `otherwise`.
-  template <class T>
-  std::shared_ptr<AnswerOnce<T>> Track(std::function<void(T)> done, T otherwise);
+  // Lets go of it on a worker, where it answers that the node is stopping.
+  template <class Once>
+  void AnswerElsewhere(const Once& once) {
+    PostTo(0, [once](const NodeGate::Access&) {});
+  }
   std::size_t WorkerOf(const Operation& operation) const;
   bool PostTo(std::size_t worker, std::function<void(const NodeGate::Access&)> task);
 
   const std::shared_ptr<NodeGate> gate_;
   std::vector<std::shared_ptr<Calls>> calls_;  // one a worker, each used on that worker only
-  std::atomic<std::uint64_t> pending_{0};
   std::atomic<bool> closed_{false};
 };
 
@@ -56,18 +52,6 @@ LocalBackend::LocalBackend(std::shared_ptr<NodeGate> gate) : gate_(std::move(gat
       calls_.push_back(std::make_shared<Calls>());
     }
   });
-}
-
-template <class T>
-std::shared_ptr<AnswerOnce<T>> LocalBackend::Track(std::function<void(T)> done, T otherwise) {
-  pending_.fetch_add(1);
-  auto tracked = [self = shared_from_this(), done = std::move(done)](T value) {
-    const void* outer = std::exchange(running, self.get());
-    done(std::move(value));
-    running = outer;
-    --self->pending_;
-  };
-  return std::make_shared<AnswerOnce<T>>(std::move(tracked), std::move(otherwise));
 }
 
 // The worker that holds the key's shard, as soon as the number of shards is known.
@@ -88,8 +72,9 @@ void LocalBackend::Start(std::uint64_t call, Operation operation,
   OperationResult otherwise;
   otherwise.code = Errc::kShuttingDown;
   otherwise.detail = kGone;
-  auto once = Track<OperationResult>(std::move(done), std::move(otherwise));
-  if (calls_.empty() || closed_) return;
+  auto once = std::make_shared<AnswerOnce<OperationResult>>(std::move(done), std::move(otherwise));
+  if (calls_.empty()) return;
+  if (closed_ || gate_->refusing()) return AnswerElsewhere(once);
   const std::size_t worker = WorkerOf(operation);
   auto shared = std::make_shared<Operation>(std::move(operation));
   PostTo(worker,
@@ -113,21 +98,27 @@ void LocalBackend::Cancel(std::uint64_t call) {
 }
 
 void LocalBackend::Admin(AdminCall call, std::function<void(Result<AdminReply>)> done) {
-  auto once = Track<Result<AdminReply>>(std::move(done), Error(Errc::kShuttingDown, kGone));
+  using Reply = Result<AdminReply>;
+  auto once =
+      std::make_shared<AnswerOnce<Reply>>(std::move(done), Error(Errc::kShuttingDown, kGone));
+  if (gate_->refusing()) return AnswerElsewhere(once);
   PostTo(0, [call = std::move(call), once](const NodeGate::Access& access) {
     const Instant deadline = access.workers[0]->Now() + call.timeout;
-    access.workers[0]->RunAt(
-        deadline, [once] { once->Answer(Error(Errc::kOutcomeUnknown, "no answer in time")); });
-    access.admin({call.method, call.target, call.body}, [once](AdminResponse response) {
-      once->Answer(AdminReply{response.status, response.location, response.body});
-    });
+    const Errc late = call.method == "GET" ? Errc::kUnavailable : Errc::kOutcomeUnknown;
+    access.workers[0]->RunAt(deadline,
+                             [once, late] { once->Answer(Error(late, "no answer in time")); });
+    access.admin({call.method, call.target, call.body}, call.timeout,
+                 [once](AdminResponse response) {
+                   once->Answer(AdminReply{response.status, response.location, response.body});
+                 });
   });
 }
 
 void LocalBackend::CountShards(std::chrono::milliseconds timeout,
                                std::function<void(Result<std::uint32_t>)> done) {
   using Count = Result<std::uint32_t>;
-  auto once = Track<Count>(std::move(done), Error(Errc::kShuttingDown, kGone));
+  auto once =
+      std::make_shared<AnswerOnce<Count>>(std::move(done), Error(Errc::kShuttingDown, kGone));
   PostTo(0, [gate = gate_, timeout, once](const NodeGate::Access& access) {
     access.caller(0).RefreshMap(timeout, [gate, once](Errc code) {
       gate->Enter([&](const NodeGate::Access& inside) {
@@ -141,10 +132,12 @@ void LocalBackend::CountShards(std::chrono::milliseconds timeout,
 
 void LocalBackend::Post(std::function<void()> task) {
   using Nothing = std::monostate;
-  auto once = Track<Nothing>([task = std::move(task)](Nothing) { task(); }, Nothing{});
+  auto once = std::make_shared<AnswerOnce<Nothing>>([task = std::move(task)](Nothing) { task(); },
+                                                    Nothing{});
   PostTo(0, [once](const NodeGate::Access&) { once->Answer({}); });
 }
 
+// Waits for nothing: what is cancelled is answered by its worker, which may be running this.
 void LocalBackend::Close() {
   if (closed_.exchange(true)) return;
   for (std::size_t worker = 0; worker < calls_.size(); ++worker) {
@@ -152,9 +145,6 @@ void LocalBackend::Close() {
       for (const std::uint64_t id : calls->All()) access.caller(worker).Cancel(id);
     });
   }
-  if (OnOwnThread()) return;
-  // A node that fails meanwhile answers when it is destroyed.
-  while (pending_ != 0 && !Failed()) std::this_thread::sleep_for(kLookAgain);
 }
 
 }  // namespace

@@ -25,11 +25,14 @@ class NodeGate {
     // From that worker only.
     std::function<Caller&(std::size_t worker)> caller;
     // From any thread; the answer runs on a worker.
-    std::function<void(AdminRequest, std::function<void(AdminResponse)>)> admin;
+    std::function<void(AdminRequest, Duration timeout, std::function<void(AdminResponse)>)> admin;
   };
 
   // Nobody comes in before Open.
   void Open(Access access);
+  // The node is stopping: new calls are refused, those under way go on.
+  void RefuseCalls() { refusing_ = true; }
+  bool refusing() const { return refusing_; }
   // Runs `use` with the node certainly there; false: the node has gone.
   bool Enter(const std::function<void(const Access&)>& use);
   // Returns when nobody is inside and nobody can come in any more.
@@ -45,6 +48,7 @@ class NodeGate {
   Access access_;
   std::atomic<bool> open_{false};
   std::atomic<bool> failed_{false};
+  std::atomic<bool> refusing_{false};
   std::atomic<int> inside_{0};
 };
 

@@ -80,6 +80,12 @@ int Daemon::Run() {
   Log(LogLevel::kInfo, "decreed " DECREE_VERSION " listens for peers and clients on port " +
                            std::to_string(ports.rpc) + ", for HTTP on port " +
                            std::to_string(ports.http));
+  if (server_->rejoins()) {
+    for (const std::string& given : config_.for_new_cluster) {
+      Log(LogLevel::kWarn,
+          given + " is ignored: there is data already, and it is for new clusters");
+    }
+  }
   return Serve();
 }
 

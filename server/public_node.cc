@@ -80,8 +80,9 @@ struct Node::Impl {
     }
     net::Server* const raw = server.get();
     access.caller = [raw](std::size_t worker) -> Caller& { return raw->core().caller(worker); };
-    access.admin = [raw](AdminRequest request, std::function<void(AdminResponse)> done) {
-      raw->core().Admin(std::move(request), std::move(done));
+    access.admin = [raw](AdminRequest request, Duration timeout,
+                         std::function<void(AdminResponse)> done) {
+      raw->core().Admin(std::move(request), timeout, std::move(done));
     };
     gate->Open(std::move(access));
   }
@@ -146,6 +147,7 @@ Result<std::string> Node::StatusJson() {
 // itself, which knows whether they were sent. What is still pending is answered while it closes.
 void Node::Stop(std::chrono::milliseconds grace) {
   if (std::exchange(impl_->stopped, true)) return;
+  impl_->gate->RefuseCalls();
   impl_->server->Stop(grace);
   impl_->gate->Shut();
   impl_->server->Close();

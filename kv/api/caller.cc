@@ -49,6 +49,8 @@ std::uint64_t Caller::Start(Operation operation, OperationCallback done) {
 
 void Caller::Cancel(std::uint64_t id) { impl_->Cancel(id); }
 
+std::size_t Caller::under_way() const { return impl_->ops.size(); }
+
 void Caller::OfferMap(std::shared_ptr<const ShardMap> map) { impl_->OnMap(std::move(map)); }
 
 std::shared_ptr<const ShardMap> Caller::map() const { return impl_->map; }

@@ -76,6 +76,7 @@ class Caller {
 
   std::uint64_t Start(Operation operation, OperationCallback done);
   void Cancel(std::uint64_t id);
+  std::size_t under_way() const;  // operations that are not answered yet
   // A newer map, from whoever heard of it. Older ones are ignored.
   void OfferMap(std::shared_ptr<const ShardMap> map);
   std::shared_ptr<const ShardMap> map() const;  // null before the first

@@ -47,6 +47,13 @@ bool IsFinal(Errc code) { return Judge(code) == Verdict::kFinal; }
 
 namespace {
 
+// What people read when nobody had more to say.
+std::string ReasonOf(const CallerOp& op, const RpcResponse& response) {
+  if (!response.detail.empty() || response.code != Errc::kNotLeader) return response.detail;
+  return "shard " + ToString(op.operation.shard) +
+         " has no leader: too few of its nodes are up and reach each other";
+}
+
 Command BuildCommand(const CallerOp& op) {
   Command command;
   command.session.client = op.session->client;
@@ -145,7 +152,7 @@ void Caller::Impl::OnAnswer(std::uint64_t id, std::uint64_t attempt, NodeId targ
     Error reason(response.code, std::move(response.detail));
     return Fail(*op, std::move(reason));
   }
-  op->last = Error(response.code, response.detail);
+  op->last = Error(response.code, ReasonOf(*op, response));
   if (op->opens_session) {
     shards[op->operation.shard].refusal = op->last.ToString();
     shards[op->operation.shard].refuser = op->refuser;

@@ -20,20 +20,21 @@ enum class Method : std::uint8_t {
   kRead = 2,    // body: ReadRequest -> ReadResult
   kScan = 3,    // body: ScanRequest -> ScanResult
   kAdmin = 4,   // body: AdminRequest -> AdminResponse; answered by any node
-  // Nodes of the cluster call these (bodies: server/node/node_rpc.h).
+  // So may whoever wants to be a node; bodies of these and the next: server/node/node_rpc.h.
   kJoin = 16,
-  kReport = 17,
-  kCreateReplica = 18,
-  kDestroyReplica = 19,
-  kReplicaStatus = 20,
-  kChangeMembers = 21,
-  kSnapshotOpen = 22,
-  kSnapshotRead = 23,
-  kSnapshotClose = 24,
-  kPlacementWrite = 25,  // body: encoded placement command, at the placement leader
-  kGather = 26,
-  kMax = kGather
+  kGather = 17,
+  // Nodes of the cluster only: refused (kUnauthorized) on a link whose Hello named none.
+  kReport = 18,
+  kCreateReplica = 19,
+  kDestroyReplica = 20,
+  kReplicaStatus = 21,
+  kChangeMembers = 22,
+  kSnapshotOpen = 23,
+  kSnapshotRead = 24,
+  kSnapshotClose = 25,
+  kMax = kSnapshotClose
 };
+inline bool IsBetweenNodes(Method method) { return method >= Method::kReport; }
 
 struct RpcRequest {
   Method method = Method::kGetMap;

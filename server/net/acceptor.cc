@@ -1,5 +1,8 @@
 #include "server/net/acceptor.h"
 
+#include <sys/resource.h>
+
+#include <algorithm>
 #include <atomic>
 #include <optional>
 #include <utility>
@@ -11,6 +14,15 @@ namespace decree::net {
 namespace {
 
 constexpr Duration kPauseAfterError = 100ms;  // out of descriptors: others must close some first
+constexpr std::uint64_t kMaxConnections = 10'000;
+constexpr std::uint64_t kMinConnections = 8;
+constexpr std::uint64_t kOwnDescriptors = 64;  // event loops, listening sockets, links to peers
+
+std::size_t ConnectionsAllowed() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return kMinConnections;
+  return ConnectionsPerPort(limit.rlim_cur);
+}
 
 Result<tcp::endpoint> Resolve(Runtime& runtime, const std::string& address) {
   const auto parsed = ParseHostPort(address);
@@ -30,7 +42,8 @@ Result<tcp::endpoint> Resolve(Runtime& runtime, const std::string& address) {
 }  // namespace
 
 struct Acceptor::Impl : std::enable_shared_from_this<Acceptor::Impl> {
-  Impl(Runtime& r, LogSink l) : runtime(r), log(std::move(l)), acceptor(r.worker(0).io()) {}
+  Impl(Runtime& r, LogSink l, std::size_t most)
+      : runtime(r), log(std::move(l)), max_connections(most), acceptor(r.worker(0).io()) {}
 
   Status Listen(const tcp::endpoint& endpoint);
   void Accept();
@@ -39,6 +52,7 @@ struct Acceptor::Impl : std::enable_shared_from_this<Acceptor::Impl> {
 
   Runtime& runtime;
   const LogSink log;
+  const std::size_t max_connections;
   tcp::acceptor acceptor;  // on worker 0
   HostPort bound;
   std::function<void(Accepted)> on_accept;
@@ -78,19 +92,22 @@ void Acceptor::Impl::Accept() {
 }
 
 void Acceptor::Impl::OnSocket(Worker& worker, tcp::socket socket) {
-  if (open->load() >= kMaxConnections) {
+  const bool crowded = open->load() >= max_connections - max_connections / 4;
+  if (open->load() >= max_connections) {
     if (!std::exchange(told, true) && log) {
       log(LogLevel::kWarn, "port " + std::to_string(bound.port) + " has " +
-                               std::to_string(kMaxConnections) + " connections: more are closed");
+                               std::to_string(max_connections) +
+                               " connections, more are closed at once: the limit of open files "
+                               "(ulimit -n) allows no more");
     }
     return;
   }
-  told = false;
+  if (!crowded) told = false;
   ++*open;
   std::shared_ptr<void> ticket(nullptr, [open = open](void*) { --*open; });
   auto held = std::make_shared<tcp::socket>(std::move(socket));
-  worker.Post([this, self = shared_from_this(), &worker, held, ticket] {
-    on_accept({worker, std::move(*held), ticket});
+  worker.Post([this, self = shared_from_this(), &worker, held, ticket, crowded] {
+    on_accept({worker, std::move(*held), ticket, crowded});
   });
 }
 
@@ -100,14 +117,21 @@ void Acceptor::Impl::OnError(const boost::system::error_code& error) {
   worker.RunAt(worker.Now() + kPauseAfterError, [self = shared_from_this()] { self->Accept(); });
 }
 
+std::size_t ConnectionsPerPort(std::uint64_t descriptors) {
+  const std::uint64_t ours = descriptors / 2;
+  const std::uint64_t ports = ours > kOwnDescriptors ? ours - kOwnDescriptors : 0;
+  return std::clamp(ports / 2, kMinConnections, kMaxConnections);
+}
+
 Acceptor::Acceptor(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Acceptor::~Acceptor() = default;
 
 Result<std::unique_ptr<Acceptor>> Acceptor::Bind(Runtime& runtime, const std::string& address,
-                                                 LogSink log) {
+                                                 LogSink log, std::size_t max_connections) {
   const auto endpoint = Resolve(runtime, address);
   if (!endpoint) return endpoint.error();
-  auto impl = std::make_shared<Impl>(runtime, std::move(log));
+  if (max_connections == 0) max_connections = ConnectionsAllowed();
+  auto impl = std::make_shared<Impl>(runtime, std::move(log), max_connections);
   const Status listening = impl->Listen(*endpoint);
   if (!listening) return listening.error();
   return std::unique_ptr<Acceptor>(new Acceptor(std::move(impl)));

@@ -13,17 +13,20 @@
 
 namespace decree::net {
 
+// How many connections a port takes in a process that may have so many descriptors: half of them
+// are the engine's, whose disk would fail without, the rest is shared by the two ports.
+std::size_t ConnectionsPerPort(std::uint64_t descriptors);
+
 class Acceptor {
  public:
-  static constexpr std::size_t kMaxConnections = 10'000;
-
   // kIo naming the address: in use, not this machine's; kInvalidArgument: no HOST:PORT.
+  // `max_connections` 0: what this process's descriptor limit allows.
   static Result<std::unique_ptr<Acceptor>> Bind(Runtime& runtime, const std::string& address,
-                                                LogSink log);
+                                                LogSink log, std::size_t max_connections = 0);
   ~Acceptor();
   const HostPort& bound() const;  // with the real port, where 0 was asked for
 
-  struct Accepted;  // acceptor_impl.h: worker, socket, a ticket that counts the connection
+  struct Accepted;                                      // acceptor_impl.h
   void Start(std::function<void(Accepted)> on_accept);  // which runs on the accepted's worker
   void Stop();                                          // any thread
 

@@ -9,7 +9,8 @@ namespace decree::net {
 struct Acceptor::Accepted {
   Worker& worker;
   tcp::socket socket;
-  std::shared_ptr<void> ticket;  // kept while the connection lives
+  std::shared_ptr<void> ticket;  // counts the connection: kept while it lives
+  bool crowded = false;          // one of the last quarter that the port takes
 };
 
 }  // namespace decree::net

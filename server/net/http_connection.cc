@@ -12,18 +12,21 @@ namespace {
 constexpr std::size_t kFirstBuffer = std::size_t{8} << 10;
 constexpr std::size_t kLargestBuffer = std::size_t{128} << 10;
 constexpr std::size_t kPipeline = 32;
-constexpr std::size_t kUnwritten = std::size_t{4} << 20;  // above it nothing more is read
+constexpr std::size_t kLargestAnswer = (std::size_t{1} << 20) + 1024;  // a value and its header
+constexpr std::size_t kSmallAnswer = std::size_t{4} << 10;  // is given however much is held
+constexpr std::size_t kKeptBuffer = std::size_t{64} << 10;  // of a connection that has written all
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
 }  // namespace
 
 HttpConnection::HttpConnection(Acceptor::Accepted accepted, HttpRoutes& routes,
-                               const HttpTuning& tuning, const std::string& date,
-                               std::function<void(HttpConnection*)> on_end)
+                               const HttpTuning& tuning, HttpHeld& all_held,
+                               const std::string& date, std::function<void(HttpConnection*)> on_end)
     : worker_(accepted.worker),
       routes_(routes),
       metrics_(routes.metrics(accepted.worker.index())),
       tuning_(tuning),
+      all_held_(all_held),
       date_(date),
       on_end_(std::move(on_end)),
       ticket_(std::move(accepted.ticket)),
@@ -51,9 +54,10 @@ void HttpConnection::Pump() {
   pumping_ = true;
   if (phase_ != Phase::kLingering) Parse();
   pumping_ = false;
+  Account();
   Flush();
   if (Quiet()) {
-    if (last_seen_) return Linger();
+    if (last_seen_ && !(draining_ && NothingToRead())) return Linger();
     if (peer_done_ || draining_) return Close();
   }
   Read();
@@ -67,10 +71,15 @@ void HttpConnection::Parse() {
       Dispatch();
       continue;
     }
-    if (last_seen_ || begin_ == end_ || out_.size() > kUnwritten) return;
+    if (last_seen_ || begin_ == end_ || !HasRoom(1)) return;
     const std::size_t before = begin_;
     ParseSome();
-    if (!held_ && begin_ == before) return;
+    if (held_ || begin_ != before) continue;
+    if (end_ - begin_ < kLargestBuffer) return;
+    // The buffer is full of something the parser wants to see the end of.
+    const bool in_body = parser_ && parser_->header_done();
+    Refuse(in_body ? BadRequest("the line before a chunk, or a trailer, has no end")
+                   : ToResponse({431, "too_large", "the header has no end"}));
   }
 }
 
@@ -100,8 +109,11 @@ void HttpConnection::ParseSome() {
 }
 
 bool HttpConnection::MayDispatch() const {
-  if (slots_.empty()) return true;
+  if (slots_.empty()) return HasRoom(1);
+  const auto under_way =
+      std::count_if(slots_.begin(), slots_.end(), [](const Slot& slot) { return !slot.ready; });
   return held_->safe() && slots_.size() < kPipeline &&
+         HasRoom(static_cast<std::size_t>(under_way) + 1) &&
          std::all_of(slots_.begin(), slots_.end(), [](const Slot& slot) { return slot.safe; });
 }
 
@@ -132,9 +144,40 @@ void HttpConnection::ReturnToIdle() {
 void HttpConnection::Complete(std::uint64_t sequence, HttpResponse response) {
   if (phase_ == Phase::kClosed) return;
   Slot& slot = slots_[sequence - first_sequence_];
+  if (Overloaded(slot, response)) {
+    response = ErrorResponse(Errc::kBusy, "too many answers wait for clients that do not read");
+  }
+  ready_bytes_ += response.body.size();
   slot.response = std::move(response);
   slot.ready = true;
+  Account();
   Pump();
+}
+
+// ---- what is held ----
+
+std::size_t HttpConnection::Held() const {
+  return out_.size() + writing_.size() - written_ + ready_bytes_;
+}
+
+// A connection that holds nothing has room for one answer, whatever the others hold.
+bool HttpConnection::HasRoom(std::size_t reads) const {
+  const std::size_t held = Held();
+  if (held == 0 && reads == 1) return true;
+  return all_held_.bytes < tuning_.worker_bytes &&
+         held + reads * kLargestAnswer <= tuning_.connection_bytes;
+}
+
+void HttpConnection::Account() {
+  const std::size_t held = phase_ == Phase::kClosed ? 0 : Held();
+  all_held_.bytes += held - accounted_;
+  accounted_ = held;
+}
+
+// Only what was read can be refused after the fact.
+bool HttpConnection::Overloaded(const Slot& slot, const HttpResponse& response) const {
+  return slot.safe && response.body.size() > kSmallAnswer &&
+         all_held_.bytes + response.body.size() > tuning_.worker_bytes;
 }
 
 // What came cannot be followed by anything: it is answered after all before it, then the end.
@@ -143,6 +186,7 @@ void HttpConnection::Refuse(const HttpResponse& response) {
   slot.ready = true;
   slot.framing.keep_alive = false;
   slot.response = response;
+  ready_bytes_ += slot.response.body.size();
   slots_.push_back(std::move(slot));
   parser_.reset();
   continue_due_ = false;
@@ -158,6 +202,7 @@ void HttpConnection::MoveAnswers() {
   bool moved = false;
   while (!slots_.empty() && slots_.front().ready) {
     AppendAnswer(slots_.front());
+    ready_bytes_ -= slots_.front().response.body.size();
     slots_.pop_front();
     ++first_sequence_;
     moved = true;
@@ -194,12 +239,21 @@ void HttpConnection::WriteSome() {
         if (error) return self->Close();
         self->metrics_.bytes_out += size;
         self->written_ += size;
-        if (self->written_ < self->writing_.size()) return self->WriteSome();
-        self->write_busy_ = false;
-        self->write_deadline_ = kNever;
-        if (self->writing_.capacity() > kUnwritten) std::string().swap(self->writing_);
-        self->Pump();
+        if (self->written_ < self->writing_.size()) {
+          self->Account();
+          return self->WriteSome();
+        }
+        self->OnWritten();
       });
+}
+
+void HttpConnection::OnWritten() {
+  write_busy_ = false;
+  write_deadline_ = kNever;
+  writing_.clear();
+  written_ = 0;
+  if (writing_.capacity() > kKeptBuffer) std::string().swap(writing_);
+  Pump();
 }
 
 // ---- the socket ----
@@ -208,7 +262,7 @@ void HttpConnection::Read() {
   if (read_busy_ || peer_done_ || phase_ == Phase::kClosed) return;
   if (phase_ == Phase::kLingering) {
     begin_ = end_ = 0;
-  } else if (held_ || last_seen_ || out_.size() > kUnwritten) {
+  } else if (held_ || last_seen_ || !HasRoom(1)) {
     return;
   }
   MakeRoom();
@@ -249,9 +303,16 @@ void HttpConnection::OnRead(boost::system::error_code error, std::size_t size) {
   Pump();
 }
 
+// A request that came before the door closed is in flight, even if it was not read yet.
 bool HttpConnection::Quiet() const {
+  if (draining_ && !last_seen_ && !peer_done_ && !NothingToRead()) return false;
   return slots_.empty() && !held_ && out_.empty() && !write_busy_ &&
          (!draining_ || !parser_ || last_seen_ || peer_done_);
+}
+
+bool HttpConnection::NothingToRead() const {
+  boost::system::error_code ignored;
+  return socket_.available(ignored) == 0;
 }
 
 // The last answer is on its way. Closing with unread bytes would reset the connection and take the
@@ -273,6 +334,7 @@ void HttpConnection::Drain() {
 void HttpConnection::Close() {
   if (phase_ == Phase::kClosed) return;
   phase_ = Phase::kClosed;
+  Account();
   --metrics_.connections;
   boost::system::error_code ignored;
   socket_.close(ignored);

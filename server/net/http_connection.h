@@ -25,12 +25,23 @@ struct HttpTuning {
   Duration linger_timeout = 5s;    // for the other side to read the last answer
   Duration refused_timeout = 30s;  // for it to stop sending what was refused
   Duration sweep_every = 1s;
+  // Answers that were not written yet. Above it a connection starts no more requests, each read
+  // that is under way counted at its largest answer.
+  std::size_t connection_bytes = std::size_t{8} << 20;
+  // Of all connections of a worker: above it large answers become 429.
+  std::size_t worker_bytes = std::size_t{64} << 20;
+};
+
+// What all connections of a worker hold of answers that were not written yet.
+struct HttpHeld {
+  std::size_t bytes = 0;
 };
 
 class HttpConnection final : public std::enable_shared_from_this<HttpConnection> {
  public:
   HttpConnection(Acceptor::Accepted accepted, HttpRoutes& routes, const HttpTuning& tuning,
-                 const std::string& date, std::function<void(HttpConnection*)> on_end);
+                 HttpHeld& all_held, const std::string& date,
+                 std::function<void(HttpConnection*)> on_end);
 
   // All on the connection's worker.
   void Start();
@@ -56,6 +67,10 @@ class HttpConnection final : public std::enable_shared_from_this<HttpConnection>
   void Refuse(const HttpResponse& response);
   void MoveAnswers();
   void AppendAnswer(const Slot& slot);
+  std::size_t Held() const;               // bytes of answers not written yet
+  bool HasRoom(std::size_t reads) const;  // for so many more answers of the largest size
+  void Account();                         // tells all_held_ what this connection holds
+  bool Overloaded(const Slot& slot, const HttpResponse& response) const;
   void SetPhase(Phase phase, Duration limit);
   void ReturnToIdle();
 
@@ -64,13 +79,16 @@ class HttpConnection final : public std::enable_shared_from_this<HttpConnection>
   void MakeRoom();
   void Flush();
   void WriteSome();
-  bool Quiet() const;  // nothing in progress, nothing to write
+  void OnWritten();
+  bool Quiet() const;          // nothing in progress, nothing to write
+  bool NothingToRead() const;  // by now
   void Linger();
 
   Worker& worker_;
   HttpRoutes& routes_;
   HttpMetrics& metrics_;
   const HttpTuning& tuning_;
+  HttpHeld& all_held_;
   const std::string& date_;  // of the worker, renewed each second
   const std::function<void(HttpConnection*)> on_end_;
   std::shared_ptr<void> ticket_;
@@ -94,6 +112,8 @@ class HttpConnection final : public std::enable_shared_from_this<HttpConnection>
 
   std::deque<Slot> slots_;
   std::uint64_t first_sequence_ = 0;  // of slots_.front()
+  std::size_t ready_bytes_ = 0;       // of answers in slots_
+  std::size_t accounted_ = 0;         // in all_held_
 
   std::string out_;
   std::string writing_;

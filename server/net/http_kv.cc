@@ -28,10 +28,9 @@ Status SetParameters(const Target& target, Operation* operation) {
   for (const auto& [name, value] : target.query) {
     const auto duration = ParseDuration(value);
     if (name == "timeout") {
-      if (!duration || *duration > kLongestTimeout) {
-        return BadParameter(name, value, "a duration such as 500ms or 2s, up to 1h");
-      }
-      operation->timeout = *duration;
+      const auto timeout = ParseTimeout(value);
+      if (!timeout) return timeout.error();
+      operation->timeout = *timeout;
     } else if (name == "ttl" && operation->kind == OperationKind::kPut) {
       if (!duration) return BadParameter(name, value, "a duration such as 30s, 500ms, 5m, 1h");
       operation->ttl_ms = static_cast<std::uint64_t>(duration->count() / 1'000'000);
@@ -111,6 +110,12 @@ std::string DetailOf(Errc code, const OperationResult& result) {
 }
 
 }  // namespace
+
+Result<Duration> ParseTimeout(const std::string& value) {
+  const auto duration = ParseDuration(value);
+  if (duration && *duration <= kLongestTimeout) return *duration;
+  return BadParameter("timeout", value, "a duration such as 500ms or 2s, up to 1h");
+}
 
 Result<KvRequest> ParseKvRequest(HttpRequest& request, const Target& target) {
   KvRequest kv;

@@ -10,6 +10,9 @@ namespace decree::net {
 inline constexpr std::string_view kKvPrefix = "/v1/kv/";
 inline constexpr std::string_view kKvAllow = "GET, HEAD, PUT, DELETE";
 
+// ?timeout= of any request.
+Result<Duration> ParseTimeout(const std::string& value);
+
 // The operation a request asks for, or why it is none (kInvalidArgument, kTooLarge).
 struct KvRequest {
   Operation operation;

@@ -14,6 +14,7 @@ struct HttpListener::Impl : std::enable_shared_from_this<HttpListener::Impl> {
   struct Floor {
     std::unordered_map<HttpConnection*, std::shared_ptr<HttpConnection>> connections;
     std::string date;
+    HttpHeld held;
     bool draining = false;
     std::function<void()> on_empty;
   };
@@ -39,7 +40,7 @@ void HttpListener::Impl::OnAccept(Acceptor::Accepted accepted) {
   Floor& floor = floors[worker];
   if (floor.draining) return;
   auto connection =
-      std::make_shared<HttpConnection>(std::move(accepted), routes, tuning, floor.date,
+      std::make_shared<HttpConnection>(std::move(accepted), routes, tuning, floor.held, floor.date,
                                        [weak = weak_from_this(), worker](HttpConnection* ended) {
                                          if (const auto impl = weak.lock())
                                            impl->OnEnd(worker, ended);

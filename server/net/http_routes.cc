@@ -9,6 +9,7 @@ namespace decree::net {
 namespace {
 
 constexpr std::string_view kAdminPrefix = "/v1/admin/";
+constexpr Duration kAdminTimeout = 2s;  // unless ?timeout= says another
 
 HttpResponse Text(std::string body, std::string content_type) {
   HttpResponse response;
@@ -17,13 +18,20 @@ HttpResponse Text(std::string body, std::string content_type) {
   return response;
 }
 
+// The node speaks of GET only: HEAD is the same, and the door's business.
+std::string WithHead(std::string methods) {
+  const std::size_t get = methods.find("GET");
+  if (get != std::string::npos) methods.insert(get + 3, ", HEAD");
+  return methods;
+}
+
 HttpResponse FromAdmin(AdminResponse answer) {
   HttpResponse response;
   response.status = static_cast<int>(answer.status);
   response.body = std::move(answer.body);
   response.content_type = answer.status >= 400 ? "application/problem+json" : "application/json";
   if (!answer.location.empty()) response.AddField("Location", answer.location);
-  if (!answer.allow.empty()) response.AddField("Allow", answer.allow);
+  if (!answer.allow.empty()) response.AddField("Allow", WithHead(std::move(answer.allow)));
   if (answer.status == 503 || answer.status == 429) response.AddField("Retry-After", "1");
   return response;
 }
@@ -45,7 +53,7 @@ void HttpRoutes::Handle(std::size_t worker, HttpRequest request, HttpDone done) 
   if (!target) return done(BadRequest(target.error().detail()));
   const std::string_view path = target->path;
   if (path.starts_with(kKvPrefix)) return Key(worker, std::move(request), std::move(done));
-  if (path.starts_with(kAdminPrefix)) return Admin(worker, std::move(request), std::move(done));
+  if (path.starts_with(kAdminPrefix)) return Admin(worker, request, *target, done);
   const bool known =
       path == "/livez" || path == "/readyz" || path == "/version" || path == "/metrics";
   if (!known) return done(NotFoundRoute(path));
@@ -88,20 +96,22 @@ void HttpRoutes::Key(std::size_t worker, HttpRequest request, HttpDone done) {
                 });
 }
 
-void HttpRoutes::Admin(std::size_t worker, HttpRequest request, HttpDone done) {
-  if (request.verb == Verb::kPut || request.verb == Verb::kOther) {
-    return done(MethodNotAllowed(request.method, "GET, HEAD, POST, PATCH, DELETE"));
-  }
+// The node knows which resources there are and what they take: 404 and 405 are its answers.
+void HttpRoutes::Admin(std::size_t worker, HttpRequest& request, const Target& target,
+                       const HttpDone& done) {
   if (request.too_large) return done(ErrorResponse(Errc::kTooLarge, "the body is too large"));
+  Result<Duration> timeout = kAdminTimeout;
+  for (const auto& [name, value] : target.query) {
+    if (name == "timeout") timeout = ParseTimeout(value);
+    if (!timeout) return done(BadRequest(timeout.error().detail()));
+  }
   AdminRequest admin;
   admin.method = request.verb == Verb::kHead ? "GET" : request.method;
-  admin.target = std::move(request.target);
+  admin.target = WithoutParameter(target, "timeout");
   admin.body = std::move(request.body);
   Executor& home = runtime_.executor(worker);
-  door_.Admin(std::move(admin), [&home, done = std::move(done)](AdminResponse answer) mutable {
-    home.Post([done = std::move(done), answer = std::move(answer)]() mutable {
-      done(FromAdmin(std::move(answer)));
-    });
+  door_.Admin(std::move(admin), *timeout, [&home, done](AdminResponse answer) {
+    home.Post([done, answer = std::move(answer)]() mutable { done(FromAdmin(std::move(answer))); });
   });
 }
 

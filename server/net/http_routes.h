@@ -7,6 +7,7 @@
 #include "server/net/door.h"
 #include "server/net/http_message.h"
 #include "server/net/http_metrics.h"
+#include "server/net/http_target.h"
 #include "server/net/runtime.h"
 
 namespace decree::net {
@@ -21,7 +22,7 @@ class HttpRoutes {
 
  private:
   void Key(std::size_t worker, HttpRequest request, HttpDone done);
-  void Admin(std::size_t worker, HttpRequest request, HttpDone done);
+  void Admin(std::size_t worker, HttpRequest& request, const Target& target, const HttpDone& done);
   void Metrics(std::size_t worker, HttpDone done);
   HttpResponse Ready() const;
 

@@ -34,6 +34,13 @@ std::string_view Trimmed(std::string_view text) {
   return text;
 }
 
+// The next "name=value" of a query, which is taken off its front.
+std::string_view TakePair(std::string_view& query) {
+  const std::string_view pair = query.substr(0, query.find('&'));
+  query.remove_prefix(std::min(query.size(), pair.size() + 1));
+  return pair;
+}
+
 bool IsQuoted(std::string_view tag) {
   return tag.size() >= 2 && tag.front() == '"' && tag.back() == '"' &&
          tag.substr(1, tag.size() - 2).find('"') == std::string_view::npos;
@@ -84,11 +91,11 @@ Result<Target> ParseTarget(std::string_view text) {
   }
   text = text.substr(0, text.find('#'));
   const std::size_t mark = text.find('?');
-  Target target{text.substr(0, mark), {}};
-  std::string_view rest = mark == std::string_view::npos ? "" : text.substr(mark + 1);
+  Target target{text.substr(0, mark), {}, {}};
+  if (mark != std::string_view::npos) target.raw_query = text.substr(mark + 1);
+  std::string_view rest = target.raw_query;
   while (!rest.empty()) {
-    const std::string_view pair = rest.substr(0, rest.find('&'));
-    rest.remove_prefix(std::min(rest.size(), pair.size() + 1));
+    const std::string_view pair = TakePair(rest);
     if (pair.empty()) continue;
     const std::size_t equals = pair.find('=');
     auto name = PercentDecode(pair.substr(0, equals));
@@ -99,6 +106,19 @@ Result<Target> ParseTarget(std::string_view text) {
     target.query.emplace_back(std::move(*name), std::move(*value));
   }
   return target;
+}
+
+std::string WithoutParameter(const Target& target, std::string_view name) {
+  std::string text(target.path);
+  char separator = '?';
+  std::string_view rest = target.raw_query;
+  while (!rest.empty()) {
+    const std::string_view pair = TakePair(rest);
+    if (pair.empty() || PercentDecode(pair.substr(0, pair.find('='))) == name) continue;
+    text.append(1, separator).append(pair);
+    separator = '&';
+  }
+  return text;
 }
 
 std::optional<Duration> ParseDuration(std::string_view text) {

@@ -21,9 +21,12 @@ std::optional<std::string> PercentDecode(std::string_view text);
 struct Target {
   std::string_view path;                                   // still encoded
   std::vector<std::pair<std::string, std::string>> query;  // decoded, in order
+  std::string_view raw_query;                              // as it came
 };
 // Takes "/a/b?x=y" and "http://host/a/b?x=y" apart; the views point into `text`.
 Result<Target> ParseTarget(std::string_view text);
+// Path and query again, in origin form, without the parameters of that name.
+std::string WithoutParameter(const Target& target, std::string_view name);
 
 // "500ms", "30s", "5m", "1h": above zero and up to ten years.
 std::optional<Duration> ParseDuration(std::string_view text);

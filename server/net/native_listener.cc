@@ -1,5 +1,6 @@
 #include "server/net/native_listener.h"
 
+#include <atomic>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -7,12 +8,18 @@
 #include "server/net/native_session.h"
 
 namespace decree::net {
+namespace {
+
+constexpr Duration kDrainPoll = 10ms;
+
+}  // namespace
 
 struct NativeListener::Impl : std::enable_shared_from_this<NativeListener::Impl> {
-  Impl(Runtime& r, NodeDoor& d, const LinkIdentity& i, LogSink l)
-      : runtime(r), door(d), identity(i), log(std::move(l)), sessions(r.size()) {}
+  Impl(Runtime& r, NodeDoor& d, const LinkIdentity& i, LogSink l, NativeTuning t)
+      : runtime(r), door(d), identity(i), log(std::move(l)), tuning(t), sessions(r.size()) {}
 
   void OnAccept(Acceptor::Accepted accepted);
+  void Drain(std::size_t worker, std::function<void()> on_idle);
   void CloseAll(std::size_t worker);
 
   Runtime& runtime;
@@ -20,6 +27,7 @@ struct NativeListener::Impl : std::enable_shared_from_this<NativeListener::Impl>
   NodeDoor& door;
   const LinkIdentity& identity;
   const LogSink log;
+  const NativeTuning tuning;
   // By worker, used on it only.
   std::vector<std::unordered_map<NativeSession*, std::shared_ptr<NativeSession>>> sessions;
 };
@@ -33,7 +41,17 @@ void NativeListener::Impl::OnAccept(Acceptor::Accepted accepted) {
                                           impl->sessions[worker].erase(ended);
                                       });
   sessions[worker].emplace(session.get(), session);
-  session->Start();
+  session->Start(tuning.hello_timeout);
+}
+
+void NativeListener::Impl::Drain(std::size_t worker, std::function<void()> on_idle) {
+  bool busy = false;
+  for (const auto& [key, session] : sessions[worker]) busy |= session->Drain();
+  if (!busy) return on_idle();
+  Executor& executor = runtime.executor(worker);
+  executor.RunAt(executor.Now() + kDrainPoll, [weak = weak_from_this(), worker, on_idle] {
+    if (const auto impl = weak.lock()) impl->Drain(worker, on_idle);
+  });
 }
 
 void NativeListener::Impl::CloseAll(std::size_t worker) {
@@ -42,8 +60,8 @@ void NativeListener::Impl::CloseAll(std::size_t worker) {
 }
 
 NativeListener::NativeListener(Runtime& runtime, std::unique_ptr<Acceptor> acceptor, NodeDoor& door,
-                               const LinkIdentity& identity, LogSink log)
-    : impl_(std::make_shared<Impl>(runtime, door, identity, std::move(log))) {
+                               const LinkIdentity& identity, LogSink log, NativeTuning tuning)
+    : impl_(std::make_shared<Impl>(runtime, door, identity, std::move(log), tuning)) {
   impl_->acceptor = std::move(acceptor);
 }
 
@@ -55,6 +73,18 @@ void NativeListener::Start() {
   impl_->acceptor->Start([weak = std::weak_ptr(impl_)](Acceptor::Accepted accepted) {
     if (const auto impl = weak.lock()) impl->OnAccept(std::move(accepted));
   });
+}
+
+void NativeListener::Drain(std::function<void()> done) {
+  impl_->acceptor->Stop();
+  const auto left = std::make_shared<std::atomic<std::size_t>>(impl_->sessions.size());
+  const auto on_idle = [left, done = std::move(done)] {
+    if (--*left == 0) done();
+  };
+  for (std::size_t worker = 0; worker < impl_->sessions.size(); ++worker) {
+    impl_->runtime.executor(worker).Post(
+        [impl = impl_, worker, on_idle] { impl->Drain(worker, on_idle); });
+  }
 }
 
 void NativeListener::Stop() {

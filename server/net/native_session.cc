@@ -26,10 +26,15 @@ NativeSession::NativeSession(Acceptor::Accepted accepted, NodeDoor& door,
       log_(std::move(log)),
       on_end_(std::move(on_end)),
       ticket_(std::move(accepted.ticket)),
+      crowded_(accepted.crowded),
       socket_(std::move(accepted.socket)),
       outbox_(kOutboxBytes) {}
 
-void NativeSession::Start() {
+void NativeSession::Start(Duration hello_timeout) {
+  worker_.RunAt(worker_.Now() + hello_timeout, [weak = weak_from_this()] {
+    const auto self = weak.lock();
+    if (self && !self->greeted_) self->Close("no Hello in time");
+  });
   link_ = std::make_shared<FrameLink>(std::move(socket_), shared_from_this(), outbox_);
   remote_ = link_->remote();
   link_->Start(EncodeFrame(FrameType::kHello, identity_.ToHello()));
@@ -88,6 +93,9 @@ void NativeSession::OnHello(const Frame& frame) {
   if (hello_.node && hello->node != hello_.node) return Close("it changed its node id");
   hello_ = *hello;
   greeted_ = true;
+  if (crowded_ && !IsPeer()) {
+    Close("too many connections: the last ones are kept for the nodes of this cluster");
+  }
 }
 
 void NativeSession::OnRequest(const Frame& frame) {
@@ -95,15 +103,35 @@ void NativeSession::OnRequest(const Frame& frame) {
   RpcRequest request;
   if (!ParseCallFrame(frame.payload, &id, &request)) return Close("a malformed request");
   const bool peer = IsPeer();
-  if (++unanswered_ > kMaxUnansweredPeer && peer) {
-    RpcResponse busy;
-    busy.code = Errc::kBusy;
-    busy.detail = "too many requests of this node wait for their answers";
-    return Reply(id, busy);
+  const bool between_nodes = IsBetweenNodes(request.method);
+  ++unanswered_;
+  if (between_nodes && !peer && identity_.cluster.load() != 0) {
+    return Refuse(id, Errc::kUnauthorized, "only nodes of this cluster may ask for that");
   }
-  door_.OnRequest(
-      peer ? hello_.node : NodeId{}, std::move(request),
-      [self = shared_from_this(), id](const RpcResponse& response) { self->Reply(id, response); });
+  if (unanswered_ > kMaxUnansweredPeer && peer) {
+    return Refuse(id, Errc::kBusy, "too many requests of this node wait for their answers");
+  }
+  if (draining_ && !between_nodes) {
+    return Refuse(id, Errc::kUnavailable, "this node is stopping");
+  }
+  if (!between_nodes) ++serving_;
+  door_.OnRequest(peer ? hello_.node : NodeId{}, std::move(request),
+                  [self = shared_from_this(), id, between_nodes](const RpcResponse& response) {
+                    self->Reply(id, response);
+                    if (!between_nodes) --self->serving_;
+                  });
+}
+
+void NativeSession::Refuse(std::uint64_t id, Errc code, std::string detail) {
+  RpcResponse response;
+  response.code = code;
+  response.detail = std::move(detail);
+  Reply(id, response);
+}
+
+bool NativeSession::Drain() {
+  draining_ = true;
+  return serving_ != 0 || (!IsPeer() && outbox_.size() != 0);
 }
 
 void NativeSession::Reply(std::uint64_t id, const RpcResponse& response) {

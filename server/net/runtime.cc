@@ -35,6 +35,7 @@ void Runtime::Stop() {
   if (std::exchange(impl_->stopped, true)) return;
   for (auto& worker : impl_->workers) worker->RequestStop();
   for (auto& worker : impl_->workers) worker->Join();
+  for (auto& worker : impl_->workers) worker->CloseMailbox();
   for (auto& worker : impl_->workers) worker->DropTasks();
 }
 

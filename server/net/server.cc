@@ -13,11 +13,12 @@
 #include "server/net/native_listener.h"
 #include "server/net/peers.h"
 #include "server/net/runtime.h"
+#include "server/node/catalog.h"
 
 namespace decree::net {
 namespace {
 
-constexpr Duration kCloseMargin = 5s;    // beyond the grace, for the replicas to close
+constexpr Duration kCloseMargin = 5s;    // beyond the grace, for the node to answer
 constexpr Duration kFlushAnswers = 1s;   // beyond the grace, for the last answers to be written
 constexpr Duration kFatalCheck = 100ms;  // how soon a wait notices that the workers have stopped
 
@@ -31,8 +32,9 @@ class CoreDoor final : public NodeDoor {
   void OnRequest(NodeId from, RpcRequest request, RpcReply reply) override {
     core_->OnRequest(from, std::move(request), std::move(reply));
   }
-  void Admin(AdminRequest request, std::function<void(AdminResponse)> done) override {
-    core_->Admin(std::move(request), std::move(done));
+  void Admin(AdminRequest request, Duration timeout,
+             std::function<void(AdminResponse)> done) override {
+    core_->Admin(std::move(request), timeout, std::move(done));
   }
   NodeId id() const override { return core_->id(); }
   bool ready() const override { return core_->ready(); }
@@ -76,9 +78,10 @@ Status CheckListenAddress(const std::optional<std::string>& address, const char*
   const auto parsed = ParseHostPort(*address);
   if (!parsed) return Invalid(std::string(what) + ": " + parsed.error().detail());
   if (insecure || IsLoopback(*parsed)) return {};
-  return Invalid(std::string(what) + ": " + *address +
-                 " is not a loopback address, and nothing is encrypted or authenticated: give "
-                 "'insecure' to allow it");
+  return Invalid(
+      std::string(what) + ": " + *address +
+      " is not a loopback address, and nothing is encrypted or authenticated: --insecure "
+      "(in a program: insecure = true) allows it");
 }
 
 bool IsUnspecified(const std::string& host) { return host == "0.0.0.0" || host == "::"; }
@@ -133,10 +136,12 @@ struct Server::Impl {
   ~Impl() { Close(); }
 
   Status OpenDisks();
+  Status LookForIdentity();
   Status BindPorts();
   Status MakeCore();
   void Start(std::function<void(Status)> ready);
   void Stop(Duration grace);
+  void StopServing(Duration grace);
   void Close();
 
   const ServerOptions options;
@@ -151,6 +156,7 @@ struct Server::Impl {
   ServerPorts ports;
   std::string advertise;
   std::string advertise_http;
+  bool rejoins = false;
   bool started = false;
   bool stopped = false;
 };
@@ -179,6 +185,15 @@ Status Server::Impl::OpenDisks() {
   lost_disk = errors.front();
   for (const Error& error : errors) {
     if (options.log) options.log(LogLevel::kError, "a disk is left out: " + error.ToString());
+  }
+  return {};
+}
+
+Status Server::Impl::LookForIdentity() {
+  for (const auto& disk : disks) {
+    const auto identity = node::Catalog(*disk).LoadIdentity();
+    if (!identity) return identity.error();
+    rejoins |= identity->has_value();
   }
   return {};
 }
@@ -237,20 +252,33 @@ void Server::Impl::Start(std::function<void(Status)> ready) {
   runtime.Start();
 }
 
+// Somebody else leads before the doors close, and the replicas stay until the doors have answered.
+void Server::Impl::StopServing(Duration grace) {
+  const auto deadline = std::chrono::steady_clock::now() + grace;
+  const auto left = [deadline] {
+    return std::max<Duration>(deadline - std::chrono::steady_clock::now(), Duration{0});
+  };
+  const auto handed_over = std::make_shared<Event>();
+  core->HandOver(grace, [handed_over] { handed_over->Happen(); });
+  handed_over->Await(runtime, grace + kCloseMargin);
+  const auto http_done = std::make_shared<Event>();
+  const auto native_done = std::make_shared<Event>();
+  if (http) http->Stop([http_done] { http_done->Happen(); });
+  if (native) native->Drain([native_done] { native_done->Happen(); });
+  if (http) http_done->Await(runtime, left());
+  if (native) native_done->Await(runtime, left());
+  const auto closed = std::make_shared<Event>();
+  core->Stop(left(), [closed] { closed->Happen(); });
+  closed->Await(runtime, left() + kCloseMargin);
+  // What outlived the grace has been answered by the replicas that closed.
+  if (http) http_done->Await(runtime, std::min(grace, kFlushAnswers));
+  if (native) native->Stop();
+  peers.Shutdown();
+}
+
 void Server::Impl::Stop(Duration grace) {
   if (std::exchange(stopped, true)) return;
-  if (started && !runtime.failed()) {
-    const auto closed = std::make_shared<Event>();
-    core->Stop(grace, [closed] { closed->Happen(); });
-    closed->Await(runtime, grace + kCloseMargin);
-    if (http) {
-      const auto answered = std::make_shared<Event>();
-      http->Stop([answered] { answered->Happen(); });
-      answered->Await(runtime, std::min(grace, kFlushAnswers));
-    }
-    if (native) native->Stop();
-    peers.Shutdown();
-  }
+  if (started && !runtime.failed()) StopServing(grace);
   runtime.Stop();
 }
 
@@ -271,6 +299,7 @@ Result<std::unique_ptr<Server>> Server::Create(ServerOptions options) {
   if (!status) return status.error();
   auto impl = std::make_unique<Impl>(std::move(options));
   status = impl->OpenDisks();
+  if (status) status = impl->LookForIdentity();
   if (status) status = impl->BindPorts();
   if (status) status = impl->MakeCore();
   if (!status) return status.error();
@@ -301,6 +330,7 @@ void Server::Start(std::function<void(Status)> ready) { impl_->Start(std::move(r
 void Server::Stop(Duration grace) { impl_->Stop(grace); }
 void Server::Close() { impl_->Close(); }
 ServerPorts Server::ports() const { return impl_->ports; }
+bool Server::rejoins() const { return impl_->rejoins; }
 node::NodeCore& Server::core() { return *impl_->core; }
 std::size_t Server::workers() const { return impl_->runtime.size(); }
 Executor& Server::executor(std::size_t worker) { return impl_->runtime.executor(worker); }

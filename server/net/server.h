@@ -72,6 +72,7 @@ class Server {
   void Close();
 
   ServerPorts ports() const;
+  bool rejoins() const;    // the directories belong to a node already
   node::NodeCore& core();  // after Stop it does nothing any more; gone after Close
   std::size_t workers() const;
   Executor& executor(std::size_t worker);  // for core().caller(worker)

@@ -8,6 +8,8 @@
 #include <random>
 #include <utility>
 
+#include "kv/base/own_thread.h"
+
 namespace decree::net {
 namespace {
 
@@ -105,6 +107,7 @@ void Worker::Start() {
 }
 
 void Worker::Loop() {
+  on_own_thread = true;
   try {
     io_.run();
   } catch (const std::exception& failure) {
@@ -123,11 +126,15 @@ void Worker::Join() {
   if (thread_.joinable()) thread_.join();
 }
 
+void Worker::CloseMailbox() {
+  std::lock_guard lock(mutex_);
+  closed_ = true;
+}
+
 void Worker::DropTasks() {
   std::vector<Task> dropped;
   {
     std::lock_guard lock(mutex_);
-    closed_ = true;
     dropped.swap(mailbox_);
   }
   // What a task holds may post from its destructor: that finds the mailbox closed.

@@ -26,7 +26,10 @@ class Worker final : public Executor {
   void Start();
   void RequestStop();  // any thread
   void Join();
-  void DropTasks();  // after Join
+  // After Join, on every worker the first before any the second: what is dropped may post, and wait
+  // for the answer.
+  void CloseMailbox();
+  void DropTasks();
 
   std::size_t index() const { return index_; }
   asio::io_context& io() { return io_; }

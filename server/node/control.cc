@@ -36,7 +36,6 @@ bool Control::Owns(Method method) {
     case Method::kReport:
     case Method::kCreateReplica:
     case Method::kDestroyReplica:
-    case Method::kPlacementWrite:
     case Method::kGather:
       return true;
     default:

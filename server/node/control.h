@@ -30,6 +30,7 @@ class Control {
   static MachineFactory PlacementFactory();  // any thread
 
   void Start(std::function<void(Status)> ready);
+  void HandOver(Duration grace, std::function<void()> done);
   void Stop(Duration grace, std::function<void()> done);
   void Handle(NodeId from, RpcRequest&& request, RpcReply&& reply);
 
@@ -63,6 +64,7 @@ class Control {
   void HandleReport(RpcRequest&& request, RpcReply&& reply);
   void RemoveReplica(Catalog& catalog, ReplicaKey key, Opened done);
   void AwaitHandover(Instant deadline, std::function<void()> done);
+  void AwaitCallers(Instant deadline, std::function<void()> done);
   void CloseWorkers(std::function<void()> done);
   // The placement replica of this node that leads, else null.
   std::shared_ptr<ShardHost> PlacementLeaderHost();

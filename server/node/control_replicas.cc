@@ -6,7 +6,7 @@
 namespace decree::node {
 namespace {
 
-constexpr Duration kHandoverPoll = 10ms;
+constexpr Duration kStopPoll = 10ms;
 
 void Answer(const RpcReply& reply, const Status& status) {
   RpcResponse response;
@@ -73,7 +73,7 @@ void Control::OnDiskFailed(store::Disk& disk, const Error& error) {
 
 // ---- the end ----
 
-void Control::Stop(Duration grace, std::function<void()> done) {
+void Control::HandOver(Duration grace, std::function<void()> done) {
   node_->stopping = true;
   node_->serving = false;
   reporter_.Stop();
@@ -81,8 +81,14 @@ void Control::Stop(Duration grace, std::function<void()> done) {
   search_.Stop();
   desk_.Stop();
   FinishStart(Error(Errc::kShuttingDown, "stopped while starting"));
+  AwaitHandover(node_->workers[0]->executor().Now() + grace, std::move(done));
+}
+
+void Control::Stop(Duration grace, std::function<void()> done) {
   const Instant deadline = node_->workers[0]->executor().Now() + grace;
-  AwaitHandover(deadline, [this, done = std::move(done)] { CloseWorkers(done); });
+  HandOver(grace, [this, deadline, done = std::move(done)] {
+    AwaitCallers(deadline, [this, done] { CloseWorkers(done); });
+  });
 }
 
 // Asks every leading replica to hand over, and asks again until none leads or the time is up. A
@@ -102,8 +108,26 @@ void Control::AwaitHandover(Instant deadline, std::function<void()> done) {
       control.Post([this, &control, deadline, done, leading, missing] {
         if (--*missing > 0) return;
         if (*leading == 0 || control.Now() >= deadline) return done();
-        control.RunAt(control.Now() + kHandoverPoll,
+        control.RunAt(control.Now() + kStopPoll,
                       [this, deadline, done] { AwaitHandover(deadline, done); });
+      });
+    });
+  }
+}
+
+// Operations of this node's own doors: they end while the replicas are still there.
+void Control::AwaitCallers(Instant deadline, std::function<void()> done) {
+  auto under_way = std::make_shared<std::atomic<std::size_t>>(0);
+  auto missing = std::make_shared<std::size_t>(node_->workers.size());
+  for (const auto& worker : node_->workers) {
+    worker->executor().Post([this, deadline, done, under_way, missing, worker = worker.get()] {
+      under_way->fetch_add(worker->caller().under_way());
+      Executor& control = node_->workers[0]->executor();
+      control.Post([this, &control, deadline, done, under_way, missing] {
+        if (--*missing > 0) return;
+        if (*under_way == 0 || control.Now() >= deadline) return done();
+        control.RunAt(control.Now() + kStopPoll,
+                      [this, deadline, done] { AwaitCallers(deadline, done); });
       });
     });
   }

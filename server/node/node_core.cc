@@ -1,5 +1,6 @@
 #include "server/node/node_core.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "kv/base/check.h"
@@ -33,6 +34,12 @@ void NodeCore::Start(std::function<void(Status)> ready) {
       [impl = impl_.get(), ready = std::move(ready)] { impl->control->Start(ready); });
 }
 
+void NodeCore::HandOver(Duration grace, std::function<void()> done) {
+  impl_->workers[0]->executor().Post([impl = impl_.get(), grace, done = std::move(done)] {
+    impl->control->HandOver(grace, done);
+  });
+}
+
 void NodeCore::Stop(Duration grace, std::function<void()> done) {
   impl_->workers[0]->executor().Post(
       [impl = impl_.get(), grace, done = std::move(done)] { impl->control->Stop(grace, done); });
@@ -57,10 +64,18 @@ void NodeCore::OnRequest(NodeId from, RpcRequest request, RpcReply reply) {
 
 Caller& NodeCore::caller(std::size_t worker) { return impl_->workers[worker]->caller(); }
 
-void NodeCore::Admin(AdminRequest request, std::function<void(AdminResponse)> done) {
-  RpcRequest call{Method::kAdmin, kPlacementShard, request.timeout_ms, Encode(request)};
+void NodeCore::Admin(AdminRequest request, Duration timeout,
+                     std::function<void(AdminResponse)> done) {
+  const auto wait = std::max(std::chrono::duration_cast<milliseconds>(timeout), milliseconds(1));
+  RpcRequest call{Method::kAdmin, kPlacementShard, static_cast<std::uint64_t>(wait.count()),
+                  Encode(request)};
+  const bool reads = request.method == "GET";
   OnRequest(NodeId{}, std::move(call),
-            [impl = impl_.get(), done = std::move(done)](RpcResponse response) {
+            [impl = impl_.get(), reads, done = std::move(done)](RpcResponse response) {
+              // Reading changes nothing, so there is no outcome to be unsure of.
+              if (reads && response.code == Errc::kOutcomeUnknown) {
+                response.code = Errc::kUnavailable;
+              }
               Result<AdminResponse> answer = Errc::kUnavailable;
               if (response.code == Errc::kOk) answer = Decode<AdminResponse>(response.body);
               AdminResponse final =

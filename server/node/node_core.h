@@ -59,8 +59,12 @@ class NodeCore {
   // when this node is registered and serves calls (a rejoin does not wait for a quorum), or with
   // the reason why it cannot: kWrongCluster, kCorruption, kUnavailable.
   void Start(std::function<void(Status)> ready);
-  // Hands over leaderships, finishes what is in flight until the deadline, closes replicas. When
-  // `done` runs, the node sends, writes and changes nothing any more.
+  // Not ready any more; leads no shard that somebody else can lead, or the grace is over. Goes on
+  // serving.
+  void HandOver(Duration grace, std::function<void()> done);
+  // The same; then finishes what its callers have under way until the grace is over, and closes the
+  // replicas. What still comes in is not waited for: the doors are closed before. When `done` runs,
+  // the node sends, writes and changes nothing any more.
   void Stop(Duration grace, std::function<void()> done);
 
   // From the transport. Any thread. A reply runs on some worker, exactly once.
@@ -72,7 +76,7 @@ class NodeCore {
   // cluster.
   Caller& caller(std::size_t worker);
   // GET/POST/PATCH/DELETE under /v1/admin, any thread; the answer runs on worker 0.
-  void Admin(AdminRequest request, std::function<void(AdminResponse)> done);
+  void Admin(AdminRequest request, Duration timeout, std::function<void(AdminResponse)> done);
 
   NodeId id() const;  // 0 before it is known
   ClusterId cluster() const;

@@ -78,6 +78,7 @@ class Node:
         self.rpc = self.http = 0
         self.id = None
         self.serving = False  # its ports are known and open
+        self.preexec = die_with_parent
 
     def command(self):
         return [self.cluster.program("decreed"), "--data", self.folder,
@@ -90,7 +91,7 @@ class Node:
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                preexec_fn=die_with_parent)
+                preexec_fn=self.preexec)
 
     def start(self, seconds=20):
         """Starts the process and waits for its ports file."""

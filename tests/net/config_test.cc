@@ -59,6 +59,16 @@ TEST_F(ConfigTest, DataAloneIsEnough) {
   EXPECT_EQ(server.replicas, 3u);
   EXPECT_TRUE(server.join.empty());
   EXPECT_FALSE(server.insecure);
+  EXPECT_TRUE(outcome.config.for_new_cluster.empty());
+}
+
+TEST_F(ConfigTest, WhatOnlyANewClusterTakesIsRememberedWithItsSource) {
+  environment = {{"DECREE_REPLICAS", "1"}};
+  const ConfigOutcome outcome = Load({"--data", "/d", "--shards", "32"});
+  ASSERT_TRUE(outcome.run) << outcome.text;
+  EXPECT_EQ(
+      outcome.config.for_new_cluster,
+      (std::vector<std::string>{"shards 32 (flag)", "replicas 1 (environment DECREE_REPLICAS)"}));
 }
 
 TEST_F(ConfigTest, AFlagBeatsTheEnvironmentWhichBeatsTheFileWhichBeatsTheDefault) {

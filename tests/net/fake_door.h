@@ -51,7 +51,10 @@ class FakeDoor : public NodeDoor {
     response.body = "echo:" + request.body;
     reply(std::move(response));
   }
-  void Admin(AdminRequest request, std::function<void(AdminResponse)> done) override {
+  void Admin(AdminRequest request, Duration timeout,
+             std::function<void(AdminResponse)> done) override {
+    admin_timeout = timeout;
+    if (on_admin) return on_admin(std::move(request), std::move(done));
     done({200,
           {},
           "{\"method\":\"" + request.method + "\",\"target\":\"" + request.target +
@@ -73,6 +76,8 @@ class FakeDoor : public NodeDoor {
   std::atomic<bool> is_ready{true};
   std::function<void(NodeId, RpcRequest, RpcReply)> on_request;
   std::function<void(std::size_t, Operation, OperationCallback)> on_operate;
+  Duration admin_timeout{};  // of the latest
+  std::function<void(AdminRequest, std::function<void(AdminResponse)>)> on_admin;
 };
 
 class LogLines {

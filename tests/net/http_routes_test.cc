@@ -36,7 +36,34 @@ TEST_F(HttpRoutesTest, AWrongMethodOfAKnownRouteIs405WithAllow) {
     EXPECT_EQ(answer.status, 405) << path;
     EXPECT_EQ(answer.Field("Allow"), "GET, HEAD") << path;
   }
-  EXPECT_EQ(Ask("PUT", "/v1/admin/moves").Field("Allow"), "GET, HEAD, POST, PATCH, DELETE");
+}
+
+TEST_F(HttpRoutesTest, WhatAnAdministrativeResourceTakesIsTheNodesToSay) {
+  std::vector<std::string> methods;
+  door.on_admin = [&](const AdminRequest& request, const std::function<void(AdminResponse)>& done) {
+    methods.push_back(request.method);
+    AdminResponse answer;
+    answer.status = request.target == "/v1/admin/moves" ? 405 : 404;
+    if (answer.status == 405) answer.allow = "GET, POST";
+    done(std::move(answer));
+  };
+  for (const char* method : {"PUT", "OPTIONS"}) {
+    const Answer refused = Ask(method, "/v1/admin/moves");
+    EXPECT_EQ(refused.status, 405) << method;
+    EXPECT_EQ(refused.Field("Allow"), "GET, HEAD, POST") << method;
+    EXPECT_EQ(Ask(method, "/v1/admin/nothing").status, 404) << method;
+  }
+  EXPECT_EQ(methods, (std::vector<std::string>{"PUT", "PUT", "OPTIONS", "OPTIONS"}));
+}
+
+TEST_F(HttpRoutesTest, AdministrationTakesATimeoutAndAbsoluteTargets) {
+  const std::string echo = Ask("GET", "/v1/admin/decrees?from=7&timeout=350ms&limit=9").body;
+  EXPECT_NE(echo.find("\"/v1/admin/decrees?from=7&limit=9\""), std::string::npos) << echo;
+  EXPECT_EQ(door.admin_timeout, 350ms);
+  const std::string absolute = Ask("GET", "http://node:80/v1/admin/cluster").body;
+  EXPECT_NE(absolute.find("\"/v1/admin/cluster\""), std::string::npos) << absolute;
+  EXPECT_EQ(door.admin_timeout, 2s);
+  EXPECT_EQ(Ask("GET", "/v1/admin/cluster?timeout=soon").status, 400);
 }
 
 TEST_F(HttpRoutesTest, AdministrationIsPassedOnAsItCame) {

@@ -177,6 +177,21 @@ TEST_F(HttpWireTest, ATargetOverTheLimitIs414) {
   }
 }
 
+TEST_F(HttpWireTest, AChunkLineOrATrailerWithoutAnEndIs400AndTheConnectionCloses) {
+  for (const char* begin : {"5;ext=", "5\r\nhello\r\n0\r\nTrailer: "}) {
+    RawSocket socket(port());
+    socket.Send(std::string("PUT /v1/kv/a HTTP/1.1\r\nHost: t\r\n"
+                            "Transfer-Encoding: chunked\r\n\r\n") +
+                begin + std::string(140'000, 'a'));
+    std::string held = socket.ReadToEnd();
+    const auto answer = TakeAnswer(held);
+    ASSERT_TRUE(answer) << begin;
+    EXPECT_EQ(answer->status, 400) << begin;
+    EXPECT_TRUE(socket.ended()) << begin;
+  }
+  EXPECT_EQ(Ask("GET", "/v1/kv/a").status, 404);
+}
+
 TEST_F(HttpWireTest, GarbageIs400AndTheConnectionCloses) {
   for (const std::string& garbage :
        {std::string("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 11),

@@ -1,11 +1,6 @@
 #include <gtest/gtest.h>
 
-#include <future>
-
-#include "kv/base/frame.h"
-#include "server/net/native_listener.h"
-#include "server/net/peers.h"
-#include "tests/net/fake_door.h"
+#include "tests/net/native_net.h"
 #include "tests/net/raw_socket.h"
 
 namespace decree::net {
@@ -14,72 +9,11 @@ namespace {
 using consensus::Envelope;
 using node::Channel;
 
-// One node's network: workers, port and links, with a fake node behind.
-class Net {
- public:
-  explicit Net(std::uint64_t cluster, std::uint32_t node, std::uint16_t port = 0)
-      : runtime_({.workers = 2}), peers_(runtime_, log.sink()) {
-    auto acceptor =
-        Acceptor::Bind(runtime_, "127.0.0.1:" + std::to_string(port), log.sink()).value();
-    listener_ = std::make_unique<NativeListener>(runtime_, std::move(acceptor), door,
-                                                 peers_.identity(), log.sink());
-    peers_.SetDoor(&door);
-    if (cluster != 0) peers_.SetIdentity(ClusterId{cluster}, NodeId{node});
-    listener_->Start();
-    runtime_.Start();
-  }
-  ~Net() { runtime_.Stop(); }
-
-  std::uint16_t port() const { return listener_->bound().port; }
-  std::string address() const { return ToString(listener_->bound()); }
-  void Knows(std::uint32_t node, const Net& other) {
-    peers_.SetAddresses({{NodeId{node}, other.address()}});
-  }
-  RpcResponse Call(std::uint32_t to, RpcRequest request, Channel channel = Channel::kControl) {
-    std::promise<RpcResponse> done;
-    peers_.Call(runtime_.executor(0), NodeId{to}, channel, std::move(request),
-                [&done](RpcResponse response) { done.set_value(std::move(response)); });
-    return done.get_future().get();
-  }
-  RpcResponse CallAddress(const std::string& address, RpcRequest request) {
-    std::promise<RpcResponse> done;
-    peers_.CallAddress(runtime_.executor(0), address, std::move(request),
-                       [&done](RpcResponse response) { done.set_value(std::move(response)); });
-    return done.get_future().get();
-  }
-  Peers& peers() { return peers_; }
-  Runtime& runtime() { return runtime_; }
-
-  LogLines log;
-  FakeDoor door;
-
- private:
-  Runtime runtime_;
-  Peers peers_;
-  std::unique_ptr<NativeListener> listener_;
-};
-
-RpcRequest Ask(std::string body, std::uint64_t timeout_ms = 10'000) {
-  RpcRequest request;
-  request.method = Method::kRead;
-  request.shard = ShardId{3};
-  request.timeout_ms = timeout_ms;
-  request.body = std::move(body);
-  return request;
-}
-
 Envelope Beat(std::uint32_t from, std::uint32_t to, std::uint64_t round) {
   return {ShardId{5},
           {ReplicaId{from}, NodeId{from}},
           {ReplicaId{to}, NodeId{to}},
           consensus::Heartbeat{{Epoch{1}, 1, ReplicaId{from}}, Slot{round}, round}};
-}
-
-std::string Greeting(std::uint64_t cluster, std::uint32_t node) {
-  std::string out;
-  AppendFrame(out, static_cast<std::uint16_t>(FrameType::kHello),
-              Encode(Hello{1, ClusterId{cluster}, NodeId{node}}));
-  return out;
 }
 
 // Calls until the link is up again; each failure must be an honest one.
@@ -328,6 +262,32 @@ TEST(NativePortTest, ConsensusMessagesOfAClientAreRefused) {
               Encode(std::vector<Envelope>{Beat(1, 2, 1)}));
   ExpectRefused(b, bytes, "no node of this cluster");
   EXPECT_TRUE(b.door.envelopes.empty());
+}
+
+TEST(NativePortTest, MethodsBetweenNodesAreRefusedToWhoeverIsNone) {
+  Net b(7, 2);
+  Net stranger(0, 0);
+  RpcRequest destroy = Ask("replica 1");
+  destroy.method = Method::kDestroyReplica;
+  EXPECT_EQ(stranger.CallAddress(b.address(), destroy).code, Errc::kUnauthorized);
+  RpcRequest join = Ask("may I");
+  join.method = Method::kJoin;
+  EXPECT_EQ(stranger.CallAddress(b.address(), join).code, Errc::kOk);
+  Net peer(7, 1);
+  peer.Knows(2, b);
+  EXPECT_EQ(peer.Call(2, destroy).code, Errc::kOk);
+  ASSERT_EQ(b.door.requests.size(), 2u);
+  EXPECT_EQ(b.door.requests[0].method, Method::kJoin);
+}
+
+// It has no replica that could be harmed, and says that it is not ready rather than who may ask.
+TEST(NativePortTest, ANodeThatIsNoMemberYetLeavesTheRefusalToItself) {
+  Net joining(0, 0);
+  Net leader(7, 1);
+  RpcRequest create = Ask("replica 1");
+  create.method = Method::kCreateReplica;
+  EXPECT_EQ(leader.CallAddress(joining.address(), create).code, Errc::kOk);
+  EXPECT_EQ(joining.door.requests.size(), 1u);
 }
 
 TEST(NativePortTest, MessagesInAnothersNameAreDropped) {

@@ -99,7 +99,7 @@ void Cluster::Start(MachineId at, Operation operation, OperationCallback done) {
 void Cluster::StartAdmin(MachineId at, AdminRequest request,
                          std::function<void(AdminResponse)> done) {
   if (!node(at).up()) return;
-  node(at).core().Admin(std::move(request), std::move(done));
+  node(at).core().Admin(std::move(request), 5s, std::move(done));
 }
 
 OperationResult Cluster::Do(MachineId at, Operation operation) {
