@@ -14,16 +14,17 @@ constexpr std::size_t kFirstBuffer = std::size_t{16} << 10;   // an idle link st
 constexpr std::size_t kUsualBuffer = std::size_t{128} << 10;  // a busy one reads in large pieces
 constexpr std::size_t kLargestBuffer = kFrameHeaderBytes + kMaxFramePayload;
 constexpr std::size_t kKeptWriteBuffer = std::size_t{1} << 20;
-constexpr unsigned kUserTimeoutMs = 5000;
+constexpr Duration kUserTimeout = 5s;  // a peer that vanished must not be waited for
 
 }  // namespace
 
-void TuneSocket(tcp::socket& socket) {
+void TuneSocket(tcp::socket& socket, Duration user_timeout) {
   boost::system::error_code ignored;
   socket.set_option(tcp::no_delay(true), ignored);
   socket.set_option(asio::socket_base::keep_alive(true), ignored);
-  setsockopt(socket.native_handle(), IPPROTO_TCP, TCP_USER_TIMEOUT, &kUserTimeoutMs,
-             sizeof kUserTimeoutMs);
+  const auto ms = static_cast<unsigned>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(user_timeout).count());
+  setsockopt(socket.native_handle(), IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof ms);
 }
 
 FrameLink::FrameLink(tcp::socket socket, std::shared_ptr<Owner> owner, Outbox& outbox)
@@ -31,7 +32,7 @@ FrameLink::FrameLink(tcp::socket socket, std::shared_ptr<Owner> owner, Outbox& o
   boost::system::error_code error;
   const auto remote = socket_.remote_endpoint(error);
   if (!error) remote_ = remote.address().to_string() + ":" + std::to_string(remote.port());
-  TuneSocket(socket_);
+  TuneSocket(socket_, kUserTimeout);
 }
 
 void FrameLink::Start(std::string first) {

@@ -58,7 +58,7 @@ class FrameLink : public std::enable_shared_from_this<FrameLink> {
   bool closed_ = false;
 };
 
-// Small frames must not wait, and a peer that vanished must not be waited for.
-void TuneSocket(tcp::socket& socket);
+// Small writes must not wait, and whoever acknowledges nothing for so long is taken for gone.
+void TuneSocket(tcp::socket& socket, Duration user_timeout);
 
 }  // namespace decree::net

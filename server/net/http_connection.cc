@@ -34,7 +34,7 @@ HttpConnection::HttpConnection(Acceptor::Accepted accepted, HttpRoutes& routes,
       buffer_(kFirstBuffer) {}
 
 void HttpConnection::Start() {
-  TuneSocket(socket_);
+  TuneSocket(socket_, tuning_.write_timeout);  // it may read slowly
   ++metrics_.connections;
   SetPhase(Phase::kIdle, tuning_.idle_timeout);
   Read();
