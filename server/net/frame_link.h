@@ -33,6 +33,7 @@ class FrameLink : public std::enable_shared_from_this<FrameLink> {
   void Kick();                    // something is in the outbox
   void Resume();
   void Close();
+  bool writing() const { return write_busy_; }
   std::string remote() const { return remote_; }
 
  private:

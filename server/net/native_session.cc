@@ -131,7 +131,8 @@ void NativeSession::Refuse(std::uint64_t id, Errc code, std::string detail) {
 
 bool NativeSession::Drain() {
   draining_ = true;
-  return serving_ != 0 || (!IsPeer() && outbox_.size() != 0);
+  if (serving_ != 0) return true;
+  return !IsPeer() && (outbox_.size() != 0 || (link_ && link_->writing()));
 }
 
 void NativeSession::Reply(std::uint64_t id, const RpcResponse& response) {

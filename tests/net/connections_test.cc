@@ -59,6 +59,39 @@ TEST(ConnectionsTest, AFullPortClosesMoreAndServesThoseItHas) {
   EXPECT_EQ(response.code, Errc::kOk) << response.detail;
 }
 
+TEST(ConnectionsTest, ADrainedPortAnswersWhatIsUnderWayAndRefusesNewRequestsOfClients) {
+  Net a(7, 1), b(7, 2);
+  a.Knows(2, b);
+  std::vector<RpcReply> held;
+  b.door.on_request = [&](NodeId, const RpcRequest& request, RpcReply reply) {
+    if (request.method == Method::kReport) return reply({});
+    b.door.monitor.Do([&] { held.push_back(std::move(reply)); });
+  };
+  Monitor monitor;
+  std::vector<Errc> codes;
+  a.peers().Call(
+      a.runtime().executor(0), NodeId{2}, node::Channel::kControl, Ask("under way"),
+      [&](const RpcResponse& response) { monitor.Do([&] { codes.push_back(response.code); }); });
+  ASSERT_TRUE(b.door.monitor.Wait([&] { return held.size() == 1; }));
+  bool drained = false;
+  b.Drain([&] { monitor.Do([&] { drained = true; }); });
+  while (a.Call(2, Ask("late", 50)).code != Errc::kUnavailable) {
+    std::vector<RpcReply> early;  // it came before the workers heard of it
+    b.door.monitor.Do([&] {
+      early.assign(held.begin() + 1, held.end());
+      held.resize(1);
+    });
+    for (const RpcReply& reply : early) reply({});
+  }
+  RpcRequest report = Ask("between nodes");
+  report.method = Method::kReport;
+  EXPECT_EQ(a.Call(2, report).code, Errc::kOk);
+  monitor.Do([&] { EXPECT_FALSE(drained); });
+  held[0]({});
+  EXPECT_TRUE(monitor.Wait([&] { return drained && codes.size() == 1; }));
+  EXPECT_EQ(codes[0], Errc::kOk);
+}
+
 TEST(ConnectionsTest, TheLastQuarterIsForNodesOfTheCluster) {
   Net b(7, 2, 0, 8);
   std::vector<std::unique_ptr<RawSocket>> clients;

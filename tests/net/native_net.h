@@ -47,6 +47,7 @@ class Net {
                        [&done](RpcResponse response) { done.set_value(std::move(response)); });
     return done.get_future().get();
   }
+  void Drain(std::function<void()> done) { listener_->Drain(std::move(done)); }
   Peers& peers() { return peers_; }
   Runtime& runtime() { return runtime_; }
 
