@@ -74,6 +74,7 @@ struct Recovered {
   std::vector<Vote> votes;           // any order; at or below `applied` they are ignored, as a vote
                                      // older than an installed snapshot may not be the chosen value
   std::vector<ChosenDecree> chosen;  // stored as chosen
+  Slot trimmed;  // the log let go of slots <= it: rows that do not cover it are lost (P9)
 };
 
 }  // namespace decree::consensus

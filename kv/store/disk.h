@@ -62,6 +62,8 @@ class Disk {
   // Removes the rows; the engine must be closed.
   virtual Status RemoveRows(ReplicaKey key) = 0;
   virtual Result<std::vector<ReplicaKey>> ListRows() = 0;
+  // Where the rows of a replica are or would be: for messages.
+  virtual std::string RowsPath(ReplicaKey key) const = 0;
 };
 
 }  // namespace decree::store

@@ -63,6 +63,7 @@ class FileDisk : public Disk {
   }
   Status RemoveRows(ReplicaKey key) override { return parts_.rows->Remove(key); }
   Result<std::vector<ReplicaKey>> ListRows() override { return parts_.rows->List(); }
+  std::string RowsPath(ReplicaKey key) const override { return parts_.rows->RowPath(key); }
 
  private:
   const std::string path_;

@@ -28,6 +28,7 @@ class FileDiskRows {
   Result<std::unique_ptr<Engine>> Open(ReplicaKey key);
   Status Remove(ReplicaKey key);
   Result<std::vector<ReplicaKey>> List();
+  std::string RowPath(ReplicaKey key) const;
   // A fresh directory under staging/.
   Result<std::string> MakeStaging();
   // Opens the files of a staging directory as a database and closes them again.
@@ -38,7 +39,6 @@ class FileDiskRows {
   Result<std::unique_ptr<Engine>> Replace(ReplicaKey key, const std::string& staged);
 
  private:
-  std::string RowPath(ReplicaKey key) const;
   std::string FreshName();
   Status AwaitClosed(ReplicaKey key);
   Status CheckUnused(ReplicaKey key) const;

@@ -25,8 +25,9 @@ class Log {
   // Queues one atomic record. Any thread. Order is kept for each replica.
   virtual void Append(ReplicaKey key, consensus::Persist record, Done done) = 0;
   // The rows of `key` hold everything <= slot durably: votes and chosen values at or below it may
-  // be dropped. Promises and watermarks stay. Cheap; takes effect when segments are recycled. Any
-  // thread.
+  // be dropped. Promises, watermarks and the slot itself stay, so that Recover can tell what the
+  // rows must hold. Cheap; durable no later than the next append; takes effect when segments are
+  // recycled. Any thread.
   virtual void Trim(ReplicaKey key, Slot slot) = 0;
   // The replica is gone (its tombstone is durable): all its records may be dropped. Any thread.
   virtual void Forget(ReplicaKey key) = 0;

@@ -26,9 +26,14 @@ void LogBook::Add(ReplicaKey key, LogPlace place, const consensus::Persist& reco
   if (state.has_places) state.places.push_back(place);
 }
 
-void LogBook::Trim(ReplicaKey key, Slot slot) {
-  const auto it = replicas_.find(key);
-  if (it != replicas_.end()) it->second.trimmed = std::max(it->second.trimmed, slot);
+// Kept as durably as a promise: recovery must know what the rows have to hold (P9).
+void LogBook::Trim(ReplicaKey key, Slot slot, std::uint64_t segment) {
+  const auto [it, fresh] = replicas_.try_emplace(key);
+  if (fresh) it->second.has_places = recovering_;
+  if (slot < it->second.trimmed) return;
+  it->second.trimmed = slot;
+  it->second.trimmed_at = segment;
+  segments_[segment][key];
 }
 
 void LogBook::Forget(ReplicaKey key) {
@@ -77,18 +82,19 @@ Slot LogBook::TrimmedTo(ReplicaKey key) const {
   return it == replicas_.end() ? Slot{} : it->second.trimmed;
 }
 
-std::vector<std::pair<ReplicaKey, consensus::Persist>> LogBook::States(
-    std::uint64_t segment) const {
-  std::vector<std::pair<ReplicaKey, consensus::Persist>> states;
+std::vector<LogBook::State> LogBook::States(std::uint64_t segment) const {
+  std::vector<State> states;
   for (const auto& [key, share] : segments_.at(segment)) {
     const auto it = replicas_.find(key);
     if (it == replicas_.end()) continue;
     const ReplicaState& state = it->second;
-    if (state.promised_at != segment && state.watermark_at != segment) continue;
+    const bool newest = state.promised_at == segment || state.watermark_at == segment ||
+                        state.trimmed_at == segment;
+    if (!newest) continue;
     consensus::Persist record;
     if (state.promised) record.promised = state.promised;
     record.watermark = state.watermark;
-    states.emplace_back(key, std::move(record));
+    states.push_back({key, std::move(record), state.trimmed});
   }
   return states;
 }

@@ -25,7 +25,8 @@ class LogBook {
   void AddSegment(std::uint64_t segment);
   // A record of the replica is durable at the place.
   void Add(ReplicaKey key, LogPlace place, const consensus::Persist& record);
-  void Trim(ReplicaKey key, Slot slot);
+  // A trim of the replica is durable in the segment.
+  void Trim(ReplicaKey key, Slot slot, std::uint64_t segment);
   void Forget(ReplicaKey key);
   // The segment is recycled.
   void Drop(std::uint64_t segment);
@@ -36,8 +37,14 @@ class LogBook {
   std::optional<ReplicaKey> LargestShare(std::uint64_t segment) const;
   bool NeedsSlots(std::uint64_t segment, ReplicaKey key) const;
   Slot TrimmedTo(ReplicaKey key) const;
-  // Promise and watermark of the replicas whose newest copy stands in the segment.
-  std::vector<std::pair<ReplicaKey, consensus::Persist>> States(std::uint64_t segment) const;
+  // Promise, watermark and trim of the replicas for whom the newest copy of one stands in the
+  // segment.
+  struct State {
+    ReplicaKey key;
+    consensus::Persist record;  // promise and watermark
+    Slot trimmed;
+  };
+  std::vector<State> States(std::uint64_t segment) const;
   std::vector<ReplicaKey> Replicas() const;
 
   // Until a replica's first append of this life, where its records stand; afterwards none.
@@ -58,6 +65,7 @@ class LogBook {
     Slot watermark;
     std::uint64_t watermark_at = 0;
     Slot trimmed;
+    std::uint64_t trimmed_at = 0;
     bool has_places = false;
     std::vector<LogPlace> places;
   };

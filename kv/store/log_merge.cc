@@ -19,6 +19,7 @@ void LogMerge::Add(const consensus::Persist& record) {
 }
 
 void LogMerge::Trim(Slot slot) {
+  trimmed_ = std::max(trimmed_, slot);
   votes_.erase(votes_.begin(), votes_.upper_bound(slot));
   chosen_.erase(chosen_.begin(), chosen_.upper_bound(slot));
 }
@@ -27,6 +28,7 @@ consensus::Recovered LogMerge::ToRecovered() const {
   consensus::Recovered recovered;
   recovered.promised = promised_;
   recovered.watermark = watermark_;
+  recovered.trimmed = trimmed_;
   for (const auto& [slot, vote] : votes_) recovered.votes.push_back(vote);
   for (const auto& [slot, decree] : chosen_) recovered.chosen.push_back({slot, decree});
   return recovered;

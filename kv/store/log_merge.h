@@ -14,7 +14,8 @@ namespace decree::store {
 class LogMerge {
  public:
   void Add(const consensus::Persist& record);
-  // Drops votes and chosen values at or below the slot; the promise and the watermark stay.
+  // Drops votes and chosen values at or below the slot; the promise and the watermark stay, and the
+  // highest such slot is remembered.
   void Trim(Slot slot);
   // `config` and `applied` are left empty: they are facts of the rows.
   consensus::Recovered ToRecovered() const;
@@ -22,6 +23,7 @@ class LogMerge {
  private:
   consensus::Ballot promised_;
   Slot watermark_;
+  Slot trimmed_;
   std::map<Slot, consensus::Vote> votes_;
   std::map<Slot, consensus::Decree> chosen_;
 };

@@ -44,7 +44,7 @@ Status Replay(const LogSegments& segments, std::uint64_t sequence, const LogReco
     case LogRecordType::kTrim: {
       const auto slot = Decode<Slot>(record.payload);
       if (!slot) return Damaged(segments, sequence, record.offset, "malformed trim record");
-      book->Trim(record.header.key, *slot);
+      book->Trim(record.header.key, *slot, sequence);
       return {};
     }
     case LogRecordType::kForget:

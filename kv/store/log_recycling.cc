@@ -41,10 +41,13 @@ void FileLog::RecycleOldest() {
   Release(first);
 }
 
-// What later segments do not have: promises and watermarks from memory, votes from the file.
+// What later segments do not have: promises, watermarks and trims from memory, votes from the file.
 Status FileLog::CollectLive(std::uint64_t sequence, Items* items) {
-  for (auto& [key, state] : book_.States(sequence)) {
-    items->push_back({LogRecordType::kPersist, key, std::move(state), 0, {}, true});
+  for (LogBook::State& state : book_.States(sequence)) {
+    if (state.trimmed) {
+      items->push_back({LogRecordType::kTrim, state.key, {}, state.trimmed.value, {}, true});
+    }
+    items->push_back({LogRecordType::kPersist, state.key, std::move(state.record), 0, {}, true});
   }
   if (book_.LiveBytes(sequence) == 0) return {};
   const Result<SegmentBytes> segment = segments_->Read(sequence);

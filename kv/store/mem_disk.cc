@@ -184,6 +184,10 @@ Result<std::vector<ReplicaKey>> MemDisk::ListRows() {
   return keys;
 }
 
+std::string MemDisk::RowsPath(ReplicaKey key) const {
+  return path() + "/rows/" + ToString(key.shard) + "-" + ToString(key.replica);
+}
+
 std::unique_ptr<MemDisk> MemDisk::Crash(MemDiskOptions reborn) {
   MemImage image;
   {

@@ -41,6 +41,7 @@ class MemDisk : public Disk {
   Result<std::unique_ptr<Staging>> Stage(ReplicaKey key) override;
   Status RemoveRows(ReplicaKey key) override;
   Result<std::vector<ReplicaKey>> ListRows() override;
+  std::string RowsPath(ReplicaKey key) const override;
 
   // ---- faults, for tests ----
   // What a power loss leaves: synced log records, flushed rows, durable facts. Pending background

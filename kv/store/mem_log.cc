@@ -117,10 +117,9 @@ void MemLog::Append(ReplicaKey key, consensus::Persist record, Done done) {
 
 void MemLog::Trim(ReplicaKey key, Slot slot) {
   const std::lock_guard lock(core_->mutex);
-  const auto it = core_->image.log.find(key);
-  if (it == core_->image.log.end()) return;
-  it->second.merged.Trim(slot);
-  queue_->Drop(it->second, it->second.live.upper_bound(slot));
+  MemReplicaLog& log = core_->image.log[key];
+  log.merged.Trim(slot);
+  queue_->Drop(log, log.live.upper_bound(slot));
 }
 
 void MemLog::Forget(ReplicaKey key) {

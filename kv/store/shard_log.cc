@@ -202,8 +202,8 @@ void FileLog::Note(const Item& item, const LogPlace& place) {
     if (!item.forwarded) book_.ForgetPlaces(item.key);
     book_.Add(item.key, place, item.record);
   } else if (item.type == LogRecordType::kTrim) {
-    book_.Trim(item.key, Slot{item.number});
-    check_tail_ = true;
+    book_.Trim(item.key, Slot{item.number}, place.segment);
+    if (!item.forwarded) check_tail_ = true;
   } else if (item.type == LogRecordType::kForget) {
     book_.Forget(item.key);
     check_tail_ = true;

@@ -1,5 +1,6 @@
 #include "server/node/shard_host.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "kv/base/check.h"
@@ -26,11 +27,27 @@ Result<std::shared_ptr<ShardHost>> ShardHost::Open(HostEnv& env, store::Disk& di
   recovered->config = host->facts().config;
   recovered->applied = host->facts().applied;
   host->flushed_ = host->facts().applied;
+  const Slot trimmed = recovered->trimmed;
+  const Slot watermark = recovered->watermark;
   host->replica_ = std::make_unique<consensus::Replica>(key.replica, std::move(*recovered),
                                                         env.config().consensus,
                                                         env.executor().RandomWord(), host->Now());
+  const Status whole = host->CheckRows(trimmed, watermark);
+  if (!whole) return whole.error();
   if (env.config().watch) env.config().watch->Opened(key, *host->replica_);
   return host;
+}
+
+// P9: corrupt is not absent. Rows that end below what the log let go of, or from which the log does
+// not lead on to what it knows to be chosen, were lost: with them votes are, which a quorum may
+// count on.
+Status ShardHost::CheckRows(Slot trimmed, Slot watermark) const {
+  if (facts().applied >= trimmed && replica_->chosen() >= watermark) return {};
+  return Error(
+      Errc::kCorruption,
+      disk_->RowsPath(key_) + ": the rows were lost or are an old copy: they end at slot " +
+          ToString(facts().applied) + ", and the disk's log keeps only what is above slot " +
+          ToString(trimmed) + " of " + ToString(std::max(trimmed, watermark)) + " chosen");
 }
 
 Status ShardHost::OpenMachine(const consensus::Config& genesis) {

@@ -81,6 +81,8 @@ class ShardHost : public std::enable_shared_from_this<ShardHost> {
   consensus::Member Self() const { return {key_.replica, env_->node()}; }
   RpcResponse AnswerFrame() const;
 
+  Status CheckRows(Slot trimmed, Slot watermark) const;
+
   void Pump();
   void CarryOut(consensus::Output&& output);
   void PersistOutput(consensus::Output& output);

@@ -154,6 +154,8 @@ void ShardHost::OnFetched(Result<std::unique_ptr<store::Staging>> staged) {
   if (facts().applied < at_least) return;
   replica_->InstalledSnapshot(Now(), facts().applied, facts().config);
   flushed_ = facts().applied;
+  disk_->log().Trim(key_,
+                    flushed_);  // durable with the next record: rows must hold this from now on
   env_->HostChanged(*this);
   Pump();
 }

@@ -28,14 +28,14 @@ TEST_F(LogBookTest, VotesAreLiveUntilTrimmed) {
   Add(b_, 1, ChosenRecord(10, "v"));
   EXPECT_EQ(book_.LiveBytes(1), 300u);
   EXPECT_EQ(book_.LargestShare(1), b_);
-  book_.Trim(b_, Slot{9});
+  book_.Trim(b_, Slot{9}, 1);
   EXPECT_TRUE(book_.NeedsSlots(1, b_));
-  book_.Trim(b_, Slot{10});
+  book_.Trim(b_, Slot{10}, 1);
   EXPECT_FALSE(book_.NeedsSlots(1, b_));
   EXPECT_EQ(book_.LargestShare(1), a_);
-  book_.Trim(b_, Slot{3});
+  book_.Trim(b_, Slot{3}, 1);
   EXPECT_EQ(book_.TrimmedTo(b_), Slot{10}) << "trims never fall";
-  book_.Trim(a_, Slot{5});
+  book_.Trim(a_, Slot{5}, 1);
   EXPECT_EQ(book_.LiveBytes(1), 0u);
   EXPECT_EQ(book_.LargestShare(1), std::nullopt);
 }
@@ -47,10 +47,23 @@ TEST_F(LogBookTest, TheNewestCopyOfAPromiseIsTheOneThatCounts) {
   EXPECT_EQ(States(1), 1u);
   Add(a_, 2, PromiseRecord(3));  // the same again: the copy in segment 1 is superfluous
   EXPECT_EQ(States(1), 0u);
-  EXPECT_EQ(book_.States(2).front().second.promised, MakeBallot(3));
+  EXPECT_EQ(book_.States(2).front().record.promised, MakeBallot(3));
   Add(a_, 3, WatermarkRecord(7));
   EXPECT_EQ(States(2), 1u) << "the promise stays where it is";
-  EXPECT_EQ(book_.States(3).front().second.watermark, Slot{7});
+  EXPECT_EQ(book_.States(3).front().record.watermark, Slot{7});
+}
+
+TEST_F(LogBookTest, TheNewestCopyOfATrimIsTheOneThatCounts) {
+  Add(a_, 1, VoteRecord(5, 1, "v"));
+  book_.Trim(a_, Slot{5}, 2);
+  EXPECT_EQ(States(1), 0u);
+  EXPECT_EQ(States(2), 1u);
+  EXPECT_EQ(book_.States(2).front().trimmed, Slot{5});
+  book_.Trim(a_, Slot{4}, 3);  // lower: says nothing
+  EXPECT_EQ(States(2), 1u);
+  book_.Trim(a_, Slot{5}, 3);  // the same again, written forward
+  EXPECT_EQ(States(2), 0u);
+  EXPECT_EQ(States(3), 1u);
 }
 
 TEST_F(LogBookTest, AForgottenReplicaNeedsNothing) {

@@ -46,6 +46,8 @@ TEST(LogMergeTest, TrimDropsSlotsUpToAndWithTheSlot) {
   EXPECT_EQ(Describe(merged.ToRecovered()), "p5 w0 v3@1=v c4=c");
   merged.Trim(Slot{9});
   EXPECT_EQ(Describe(merged.ToRecovered()), "p5 w0");
+  merged.Trim(Slot{3});
+  EXPECT_EQ(merged.ToRecovered().trimmed, Slot{9}) << "trims never fall";
 }
 
 }  // namespace

@@ -27,6 +27,8 @@ class LogModel {
     LogMerge merged;
     std::uint64_t next = 1;
     Slot trimmed;
+    Slot trim_sent;        // in this life of the log: a crash may forget it
+    Slot durably_trimmed;  // an append was acknowledged after it
     std::uint64_t round = 1;
   };
   struct Doubt {
@@ -53,6 +55,7 @@ class LogModel {
     const consensus::Persist record = MakeRecord(state_[key]);
     if (AppendAndWait(*log_, key, record)) {
       state_[key].merged.Add(record);
+      for (auto& [each, state] : state_) state.durably_trimmed = state.trim_sent;
       return;
     }
     doubt_ = Doubt{key, record};
@@ -82,6 +85,7 @@ class LogModel {
     if (it == state_.end() || it->second.next < 4) return;
     it->second.trimmed = std::max(it->second.trimmed, Slot{it->second.next - 3});
     it->second.merged.Trim(it->second.trimmed);
+    it->second.trim_sent = it->second.trimmed;
     log_->Trim(key, it->second.trimmed);
   }
 
@@ -107,6 +111,9 @@ class LogModel {
   void Compare(ReplicaKey key, State& state) {
     const auto got = log_->Recover(key);
     ASSERT_TRUE(got) << got.error().ToString() << Where();
+    ASSERT_GE(got->trimmed, state.durably_trimmed) << Where() << ToString(key);
+    ASSERT_LE(got->trimmed, state.trimmed) << Where() << ToString(key);
+    state.trim_sent = got->trimmed;
     const std::string found = Above(state, *got);
     if (doubt_ && doubt_->key == key) {
       LogMerge with = state.merged;

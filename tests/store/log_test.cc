@@ -81,6 +81,24 @@ TEST_P(LogTest, TrimKeepsPromiseWatermarkAndEverythingAbove) {
   }
 }
 
+// P9: what the log let go of must be in the rows, or the rows were lost.
+TEST_P(LogTest, TheTrimmedSlotIsRemembered) {
+  for (std::uint64_t slot = 1; slot <= 5; ++slot) Append(a_, VoteRecord(slot, 3, "v"));
+  log().Trim(a_, Slot{3});
+  log().Trim(a_, Slot{2});
+  log().Trim(b_, Slot{7});  // its rows came as a snapshot: no record of it stands in the log
+  Append(a_, VoteRecord(6, 3, "v"));
+  EXPECT_EQ(log().Recover(a_)->trimmed, Slot{3});
+  disk_->Crash();
+  EXPECT_EQ(log().Recover(a_)->trimmed, Slot{3});
+  EXPECT_EQ(log().Recover(b_)->trimmed, Slot{7});
+  EXPECT_EQ(log().Recover(Key(9, 9))->trimmed, Slot{});
+  log().Forget(b_);
+  Append(a_, PromiseRecord(4));
+  disk_->Reopen();
+  EXPECT_EQ(log().Recover(b_)->trimmed, Slot{});
+}
+
 TEST_P(LogTest, ForgetLeavesOtherReplicasAlone) {
   Append(a_, VoteRecord(1, 3, "mine"));
   Append(b_, VoteRecord(1, 4, "other"));

@@ -58,6 +58,24 @@ TEST_F(FileLogTest, AColdShardNeverBlocksRecyclingAndLosesNothing) {
   EXPECT_EQ(DescribeLog(*log, cold_), "p6 w6 v7@5=cold c8=known") << "also later in its life";
 }
 
+// P9: the segment with the trim goes, the knowledge that rows must hold those slots stays.
+TEST_F(FileLogTest, TheTrimOfAColdShardOutlivesItsSegment) {
+  auto log = files_.Open();
+  for (std::uint64_t slot = 1; slot <= 9; ++slot) Vote(*log, cold_, slot);
+  log->Trim(cold_, Slot{9});
+  for (std::uint64_t slot = 1; slot <= 400; ++slot) {
+    Vote(*log, hot_, slot);
+    log->Trim(hot_, Slot{slot});
+    if (slot % 100 != 0) continue;
+    files_.Crash(log);
+    log = files_.Open();
+    const auto recovered = log->Recover(cold_);
+    ASSERT_TRUE(recovered);
+    EXPECT_EQ(recovered->trimmed, Slot{9}) << "after " << slot;
+  }
+  EXPECT_LE(log->live_segments(), 5u) << "and nothing is pinned by it";
+}
+
 TEST_F(FileLogTest, ARecycledSegmentNeverReplaysItsOldLife) {
   {
     auto log = files_.Open();
