@@ -57,6 +57,8 @@ class Replica::Core {
   std::size_t inflight() const;
   std::optional<Member> leader() const { return leader_; }
   std::optional<Slot> DurableChosenOf(ReplicaId member) const;
+  std::optional<Instant> HeardAt(ReplicaId member) const;
+  bool HandingOver() const { return role_ == Role::kLeader && lead_.transfer.has_value(); }
   std::optional<ChosenDecree> ChosenAt(Slot slot) const;
   const Vote* VoteAt(Slot slot) const;
   std::uint64_t StateHash() const;

@@ -81,6 +81,11 @@ void Replica::Core::BecomeFollower() {
     out_.leadership_changed = true;
     leader_.reset();
   }
+  // It was to lead the next epoch after its own Seal, and does not: whoever waits must be told.
+  if (role_ == Role::kCandidate && campaign_.takes_over) {
+    SOMETIMES(consensus_take_over_lost);
+    out_.leadership_changed = true;
+  }
   FailReads();
   role_ = Role::kFollower;
   lead_ = Leading{};

@@ -21,6 +21,12 @@ std::optional<Slot> Replica::Core::DurableChosenOf(ReplicaId member) const {
   return peer->durable_chosen;
 }
 
+std::optional<Instant> Replica::Core::HeardAt(ReplicaId member) const {
+  const Peer* peer = role_ == Role::kLeader ? FindPeer(member) : nullptr;
+  if (peer == nullptr || !peer->reported) return std::nullopt;
+  return peer->heard_at;
+}
+
 std::optional<ChosenDecree> Replica::Core::ChosenAt(Slot slot) const {
   const SlotLog::Entry* entry = slot <= chosen_ ? log_.Find(slot) : nullptr;
   if (entry == nullptr) return std::nullopt;

@@ -8,6 +8,7 @@
 
 #include "consensus/ballot.h"
 #include "consensus/decree.h"
+#include "kv/base/time.h"
 
 namespace decree::consensus {
 
@@ -75,7 +76,8 @@ struct Heartbeat {
   Ballot ballot;
   Slot chosen;
   std::uint64_t round = 0;  // fresh number of a read-index / check-quorum round
-  DECREE_FIELDS(ballot, chosen, round)
+  WallMs time_ms = 0;       // the leader's replicated time; for hosts, consensus never looks at it
+  DECREE_FIELDS(ballot, chosen, round, time_ms)
 };
 struct HeartbeatReply {
   Ballot ballot;

@@ -60,7 +60,8 @@ struct Output {
   std::vector<ReadReady> reads;
   std::optional<SnapshotNeed> snapshot;
   // This replica became or ceased to be leader, became ready (barrier chosen), gave up a transfer,
-  // or the epoch changed: ask role() and ReadyLeader().
+  // did not get the epoch that its own Seal began, or the epoch changed: ask role() and
+  // ReadyLeader().
   bool leadership_changed = false;
   Instant wake_at = kNever;
 };

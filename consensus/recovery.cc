@@ -129,7 +129,9 @@ void Replica::Core::CandidateTick() {
   if (now_ >= campaign_.deadline) {
     if (campaign_.fixed && !DiskStuck(options_.election_min)) {
       SOMETIMES(consensus_base_not_fetched_in_time);
+      const bool takes_over = campaign_.takes_over;
       Campaign();
+      campaign_.takes_over = takes_over;
     } else {
       ElectionTimedOut();
     }

@@ -50,11 +50,15 @@ Slot Replica::durable_chosen() const { return core_->durable_chosen(); }
 Slot Replica::applied() const { return core_->applied(); }
 Slot Replica::trimmed() const { return core_->log().trimmed(); }
 std::size_t Replica::log_bytes() const { return core_->log().bytes(); }
+std::size_t Replica::LogBytesAbove(Slot slot) const { return core_->log().BytesAbove(slot); }
+std::size_t Replica::LogBytesAt(Slot slot) const { return core_->log().BytesAt(slot); }
 std::size_t Replica::inflight() const { return core_->inflight(); }
 std::optional<Member> Replica::leader() const { return core_->leader(); }
 std::optional<Slot> Replica::DurableChosenOf(ReplicaId member) const {
   return core_->DurableChosenOf(member);
 }
+std::optional<Instant> Replica::HeardAt(ReplicaId member) const { return core_->HeardAt(member); }
+bool Replica::HandingOver() const { return core_->HandingOver(); }
 std::optional<ChosenDecree> Replica::ChosenAt(Slot slot) const { return core_->ChosenAt(slot); }
 const Vote* Replica::VoteAt(Slot slot) const { return core_->VoteAt(slot); }
 std::uint64_t Replica::StateHash() const { return core_->StateHash(); }

@@ -77,12 +77,16 @@ class Replica {
   Slot applied() const;
   Slot trimmed() const;
   std::size_t log_bytes() const;  // of decrees held in memory
+  std::size_t LogBytesAbove(Slot slot) const;
+  std::size_t LogBytesAt(Slot slot) const;
   std::size_t inflight() const;
   std::optional<Member> leader() const;  // last heard of; this replica itself when it leads
   std::optional<Slot> DurableChosenOf(
-      ReplicaId member) const;                            // leader only: last report of a member
-  std::optional<ChosenDecree> ChosenAt(Slot slot) const;  // above trimmed and <= chosen
-  const Vote* VoteAt(Slot slot) const;                    // for checkers
+      ReplicaId member) const;                             // leader only: last report of a member
+  std::optional<Instant> HeardAt(ReplicaId member) const;  // leader only: of that report
+  bool HandingOver() const;                                // leader with a transfer under way
+  std::optional<ChosenDecree> ChosenAt(Slot slot) const;   // above trimmed and <= chosen
+  const Vote* VoteAt(Slot slot) const;                     // for checkers
   std::uint64_t StateHash() const;
 
   Replica(const Replica&);

@@ -16,6 +16,19 @@ const SlotLog::Entry* SlotLog::Find(Slot slot) const {
   return entry.filled ? &entry : nullptr;
 }
 
+std::size_t SlotLog::BytesAt(Slot slot) const {
+  const Entry* entry = Find(slot);
+  return entry == nullptr ? 0 : SizeOf(entry->vote.decree);
+}
+
+std::size_t SlotLog::BytesAbove(Slot slot) const {
+  std::size_t bytes = 0;
+  for (Slot each = last(); each > slot && each > trimmed_; each = each.Prev()) {
+    bytes += BytesAt(each);
+  }
+  return bytes;
+}
+
 bool SlotLog::VotedIn(const Ballot& ballot, Slot slot) const {
   const Entry* entry = Find(slot);
   return entry != nullptr && entry->vote.ballot == ballot;

@@ -21,6 +21,8 @@ class SlotLog {
   Slot trimmed() const { return trimmed_; }
   Slot last() const { return Slot{trimmed_.value + entries_.size()}; }
   std::size_t bytes() const { return bytes_; }
+  std::size_t BytesAt(Slot slot) const;  // 0 where nothing is held
+  std::size_t BytesAbove(Slot slot) const;
 
   // Null at or below trimmed, above last, and in holes.
   const Entry* Find(Slot slot) const;

@@ -10,6 +10,8 @@ namespace decree::consensus {
 void Replica::Core::TransferLeadership(Instant now, ReplicaId target) {
   now_ = now;
   if (role_ != Role::kLeader || lead_.sealing || target == self_) return;
+  // Asked again it is the same transfer: its end does not move away.
+  if (lead_.transfer && lead_.transfer->target.id == target) return;
   const Peer* peer = FindPeer(target);
   if (peer == nullptr || !peer->voter) return;
   lead_.transfer = Transfer{peer->member, now + options_.election_max, false};

@@ -158,6 +158,7 @@ void BareHost::TakeOutput(Instant now) {
   }
   for (const ReadReady& read : out.reads) reads.push_back(read);
   if (out.snapshot) snapshot = out.snapshot;
+  if (out.leadership_changed) leadership_changes.push_back(replica_->role());
   wake_at = out.wake_at;
   if (apply_at_once) Apply(now);
 }

@@ -76,6 +76,7 @@ class BareHost {
   std::vector<ReadReady> reads;
   std::vector<ChosenDecree> chosen;  // every decree handed out in this life
   std::optional<SnapshotNeed> snapshot;
+  std::vector<Role> leadership_changes;  // the role at each Output::leadership_changed
   Instant wake_at = kNever;
   bool apply_at_once = true;
 

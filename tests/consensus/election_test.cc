@@ -186,6 +186,34 @@ TEST(TransferTest, Scenario30TheOldLeaderGoesOnWhenTheTargetIsDead) {
   EXPECT_NE(c.Put(1, "b"), Slot{});
 }
 
+TEST(TransferTest, AskingAgainDoesNotPutTheEndOff) {
+  ManualCluster c(GenesisOf({1, 2, 3}));
+  c.Elect(1);
+  c.Advance(100ms);
+  c.Crash(2);
+  EXPECT_FALSE(c[1].replica().HandingOver());
+  for (int i = 0; i < 40; ++i) {
+    c[1].Transfer(c.now(), ReplicaId{2});
+    EXPECT_TRUE(c[1].replica().HandingOver());
+    c.Advance(10ms);
+  }
+  c.Advance(110ms);
+  EXPECT_FALSE(c[1].replica().HandingOver());
+  EXPECT_NE(c.Put(1, "b"), Slot{});
+}
+
+TEST(TransferTest, ALeaderSaysWhomItHearsAndWhen) {
+  ManualCluster c(GenesisOf({1, 2, 3}));
+  c.Elect(1);
+  c.Crash(2);
+  const Instant cut = c.now();
+  c.Advance(300ms);
+  ASSERT_TRUE(c[1].replica().HeardAt(ReplicaId{3}));
+  EXPECT_GT(*c[1].replica().HeardAt(ReplicaId{3}), cut);
+  EXPECT_LE(c[1].replica().HeardAt(ReplicaId{2}).value_or(cut), cut);
+  EXPECT_EQ(c[3].replica().HeardAt(ReplicaId{1}), std::nullopt) << "only a leader knows";
+}
+
 TEST(TransferTest, ALateOrderOfAnEarlierBallotDoesNothing) {
   OneReplica r;
   r.Get(2, Heartbeat{B(1, 1, 2), {}, 1});

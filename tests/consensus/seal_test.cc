@@ -304,6 +304,53 @@ TEST_F(AfterSealTest, Step10LaterLeadersProposeEpochStartAgainAndTheirBarrierAbo
   EXPECT_EQ(r.VoteAt(3), "2.1.1 noop");
 }
 
+// The leader of epoch 1, which stays, got the Seal of epoch 2 chosen and campaigns there.
+class TakeOverTest : public ::testing::Test {
+ protected:
+  TakeOverTest() {
+    const Ballot old = B(1, 1, 1);
+    r.Lead();
+    for (const std::uint64_t voter : {2, 3}) r.Get(voter, Accepted{old, old, Slot{1}, {}});
+    EXPECT_EQ(r->Propose(r.now, SealOf(MoveId{1}, {1, 2, 3})).code, ProposeCode::kProposed);
+    r.Durable();
+    r.Get(2, Accepted{old, old, Slot{2}, {}});
+    EXPECT_EQ(r.replica().config().epoch, Epoch{2});
+    EXPECT_EQ(r.replica().role(), Role::kCandidate);
+    r.Durable();
+    r->leadership_changes.clear();
+  }
+  OneReplica r;
+};
+
+TEST_F(TakeOverTest, LosingItToAHigherPromiseIsSaid) {
+  r.Get(2, Promise{B(2, 1, 1), B(2, 2, 3), Slot{2}, {}, 0, 1, {}});
+  EXPECT_EQ(r->leadership_changes, std::vector<Role>{Role::kFollower});
+}
+
+TEST_F(TakeOverTest, LosingItToAnotherLeaderIsSaid) {
+  r.Get(3, Heartbeat{B(2, 2, 3), Slot{2}, 1});
+  EXPECT_EQ(r->leadership_changes, std::vector<Role>{Role::kFollower});
+}
+
+TEST_F(TakeOverTest, LosingItToATimeOutIsSaid) {
+  r.Wait(600ms);
+  EXPECT_EQ(r->leadership_changes, std::vector<Role>{Role::kPreCandidate});
+}
+
+TEST_F(TakeOverTest, AHigherBallotOfItsOwnIsStillTheSameTakeOver) {
+  r.Get(2, Promise{B(2, 1, 1), B(2, 1, 1), Slot{9}, Slot{9}, 0, 1, {}});  // base cannot be fetched
+  r.Wait(600ms);
+  ASSERT_EQ(r.replica().role(), Role::kCandidate);
+  EXPECT_EQ(r.replica().promised(), B(2, 2, 1));
+  EXPECT_TRUE(r->leadership_changes.empty());
+  r->Read(r.now, 7);
+  EXPECT_TRUE(r->reads.empty()) << "reads wait for its end";
+  r.Get(3, Heartbeat{B(2, 3, 3), Slot{9}, 1});
+  EXPECT_EQ(r->leadership_changes, std::vector<Role>{Role::kFollower});
+  ASSERT_EQ(r->reads.size(), 1u);
+  EXPECT_FALSE(r->reads[0].ok);
+}
+
 TEST(SealRuleTest, Scenario55ALeaderThatLearnsItsSlotsGoesOn) {
   OneReplica r;
   r.Lead();
