@@ -5,6 +5,7 @@
 #include "consensus/messages.h"
 #include "kv/api/rpc.h"
 #include "kv/base/executor.h"
+#include "server/node/kept_log.h"
 #include "server/node/node_core.h"
 #include "server/node/transport.h"
 
@@ -19,6 +20,7 @@ class HostEnv {
   virtual NodeId node() const = 0;
   virtual const NodeConfig& config() const = 0;
   virtual std::uint64_t map_version() const = 0;
+  virtual KeptLog& kept_log() = 0;  // of the node
   // Queues an envelope; it leaves at the end of the turn, together with those of other shards.
   virtual void Send(consensus::Envelope envelope) = 0;
   virtual void Call(NodeId to, Channel channel, RpcRequest request, RpcReply reply) = 0;

@@ -35,7 +35,8 @@ Duration Patience(const ChangeMembers& request) {
 MemberChange::MemberChange(ChangeMembers request, RpcReply reply, Instant now)
     : request_(std::move(request)), reply_(std::move(reply)), deadline_(now + Patience(request_)) {}
 
-bool MemberChange::Finish(consensus::Replica& replica, Errc code, std::string detail) {
+MemberChange::Progress MemberChange::Finish(consensus::Replica& replica, Errc code,
+                                            std::string detail) {
   if (holding_) replica.ResumeProposals();
   holding_ = false;
   RpcResponse response;
@@ -43,7 +44,7 @@ bool MemberChange::Finish(consensus::Replica& replica, Errc code, std::string de
   response.detail = std::move(detail);
   response.epoch = replica.config().epoch;
   reply_(std::move(response));
-  return true;
+  return Progress::kFinished;
 }
 
 void MemberChange::Abandon(const RpcResponse& answer) { reply_(answer); }
@@ -63,7 +64,7 @@ bool MemberChange::Satisfied(const consensus::Replica& replica) const {
   }
 }
 
-bool MemberChange::Step(consensus::Replica& replica, Instant now) {
+MemberChange::Progress MemberChange::Step(consensus::Replica& replica, Instant now) {
   if (request_.kind == ChangeKind::kTransferLeader) return StepTransfer(replica, now);
   if (Satisfied(replica)) return Finish(replica, Errc::kOk);
   if (replica.config().epoch != request_.epoch) {
@@ -72,11 +73,11 @@ bool MemberChange::Step(consensus::Replica& replica, Instant now) {
   if (replica.role() != consensus::Role::kLeader) {
     return Finish(replica, proposed_ ? Errc::kOutcomeUnknown : Errc::kNotLeader);
   }
-  if (proposed_) return false;
+  if (proposed_) return Progress::kWaiting;
   return TryPropose(replica, now);
 }
 
-bool MemberChange::TryPropose(consensus::Replica& replica, Instant now) {
+MemberChange::Progress MemberChange::TryPropose(consensus::Replica& replica, Instant now) {
   if (request_.kind == ChangeKind::kSeal && !holding_ && replica.ReadyLeader()) {
     replica.HoldProposals();
     holding_ = true;
@@ -84,26 +85,27 @@ bool MemberChange::TryPropose(consensus::Replica& replica, Instant now) {
   const consensus::ProposeResult result = replica.Propose(now, MakeDecree(request_));
   if (result.code == consensus::ProposeCode::kProposed) {
     proposed_ = true;  // a Seal is on its way: there is no way back, writes stay held
-    return false;
+    return Progress::kMoved;
   }
   return OnRefused(replica, result, now);
 }
 
-bool MemberChange::OnRefused(consensus::Replica& replica, const consensus::ProposeResult& result,
-                             Instant now) {
+MemberChange::Progress MemberChange::OnRefused(consensus::Replica& replica,
+                                               const consensus::ProposeResult& result,
+                                               Instant now) {
   switch (result.code) {
     case consensus::ProposeCode::kNotLeader:
       return Finish(replica, Errc::kNotLeader);
     case consensus::ProposeCode::kRefused:
       return Finish(replica, Errc::kImpossible, result.detail);
     default:
-      if (now < deadline_) return false;
+      if (now < deadline_) return Progress::kWaiting;
       SOMETIMES(seal_wait_gave_up);
       return Finish(replica, Errc::kBusy, "the pipeline did not drain in time");
   }
 }
 
-bool MemberChange::StepTransfer(consensus::Replica& replica, Instant now) {
+MemberChange::Progress MemberChange::StepTransfer(consensus::Replica& replica, Instant now) {
   if (replica.role() != consensus::Role::kLeader) {
     return Finish(replica, transfer_asked_ ? Errc::kOk : Errc::kNotLeader);
   }
@@ -114,9 +116,9 @@ bool MemberChange::StepTransfer(consensus::Replica& replica, Instant now) {
     }
     replica.TransferLeadership(now, request_.member.id);
     transfer_asked_ = true;
-    return false;
+    return Progress::kMoved;
   }
-  if (now < deadline_) return false;
+  if (now < deadline_) return Progress::kWaiting;
   return Finish(replica, Errc::kUnavailable, "the target did not take over in time");
 }
 

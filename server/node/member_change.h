@@ -16,8 +16,13 @@ class MemberChange {
  public:
   MemberChange(ChangeMembers request, RpcReply reply, Instant now);
 
-  // One step with what the replica says now. True: finished, the reply was given.
-  bool Step(consensus::Replica& replica, Instant now);
+  enum class Progress {
+    kWaiting,
+    kMoved,     // the replica was asked for something: it may have output
+    kFinished,  // the reply was given
+  };
+  // One step with what the replica says now.
+  Progress Step(consensus::Replica& replica, Instant now);
   // The host closes or lost its leadership for another reason than this change.
   void Abandon(const RpcResponse& answer);
   bool holds_writes() const { return holding_; }
@@ -25,11 +30,12 @@ class MemberChange {
   Instant deadline() const { return proposed_ ? kNever : deadline_; }
 
  private:
-  bool Finish(consensus::Replica& replica, Errc code, std::string detail = {});
+  Progress Finish(consensus::Replica& replica, Errc code, std::string detail = {});
   bool Satisfied(const consensus::Replica& replica) const;
-  bool StepTransfer(consensus::Replica& replica, Instant now);
-  bool TryPropose(consensus::Replica& replica, Instant now);
-  bool OnRefused(consensus::Replica& replica, const consensus::ProposeResult& result, Instant now);
+  Progress StepTransfer(consensus::Replica& replica, Instant now);
+  Progress TryPropose(consensus::Replica& replica, Instant now);
+  Progress OnRefused(consensus::Replica& replica, const consensus::ProposeResult& result,
+                     Instant now);
 
   ChangeMembers request_;
   RpcReply reply_;

@@ -42,6 +42,9 @@ struct NodeConfig {
   // A directory that was asked for and does not open; `disks` has the others. Only a node that
   // served before starts without it.
   std::optional<Error> lost_disk;
+  // What all shards together keep in memory of their logs below durable rows, for members that lag
+  // (half of it) and for snapshots on their way (P10).
+  std::uint64_t kept_log_bytes = std::uint64_t{256} << 20;
   LogSink log;
   HostWatch* watch = nullptr;                             // outlives the node
   std::function<void(const std::string&)> on_disks_lost;  // the last disk failed: end with an error

@@ -114,7 +114,8 @@ struct ChangeMembers {
 // kSnapshotOpen -> SnapshotInfo: freezes the rows of a replica and names the files.
 struct SnapshotOpen {
   ReplicaKey key;
-  DECREE_FIELDS(key)
+  ReplicaId reader;  // the replica that is to be filled
+  DECREE_FIELDS(key, reader)
 };
 struct SnapshotInfo {
   std::uint64_t id = 0;
@@ -130,6 +131,7 @@ struct SnapshotRead {
   std::uint32_t size = 0;
   DECREE_FIELDS(id, file, offset, size)
 };
+// kSnapshotClose -> empty; at every end of a fetch, after the rows are installed if it succeeded.
 struct SnapshotClose {
   std::uint64_t id = 0;
   DECREE_FIELDS(id)

@@ -31,6 +31,7 @@ struct NodeShared {
   std::atomic<std::uint64_t> map_version{0};
   std::atomic<bool> serving{false};
   std::atomic<bool> stopping{false};
+  KeptLog kept_log;  // any thread
 
   NodeId node() const { return NodeId{node_id.load(std::memory_order_acquire)}; }
   ClusterId cluster() const { return ClusterId{cluster_id.load(std::memory_order_acquire)}; }

@@ -82,7 +82,10 @@ void ShardHost::Tick() {
 
 void ShardHost::Receive(consensus::Envelope&& envelope) {
   if (closed_) return;
+  const auto* heartbeat = std::get_if<consensus::Heartbeat>(&envelope.message);
+  const WallMs leader_time = heartbeat ? heartbeat->time_ms : 0;
   replica_->Receive(Now(), envelope.from, std::move(envelope.message));
+  if (leader_time != 0 && replica_->leader() == envelope.from) clock_.Follow(Now(), leader_time);
   Pump();
 }
 
@@ -98,13 +101,13 @@ void ShardHost::Pump() {
            !output.chosen.empty() || !output.reads.empty() || output.snapshot ||
            output.leadership_changed;
     if (busy) CarryOut(std::move(output));
-    if (!closed_) StepChange();
+    if (!closed_) busy |= StepChange();
     if (!closed_ && writes_.HasWaiting() && !proposals_scheduled_) busy |= ProposeOneBatch();
   }
   pumping_ = false;
   if (closed_) return;
   if (change_) wake = std::min(wake, change_->deadline());
-  env_->Wake(*this, wake);
+  env_->Wake(*this, std::min(wake, ExpiryWake()));
 }
 
 // The order is demanded by consensus/output.h.
@@ -143,6 +146,8 @@ void ShardHost::OnPersisted(consensus::PersistId id, std::vector<consensus::Outg
 
 void ShardHost::SendAll(std::vector<consensus::Outgoing>& messages) {
   for (consensus::Outgoing& outgoing : messages) {
+    auto* heartbeat = std::get_if<consensus::Heartbeat>(&outgoing.message);
+    if (heartbeat != nullptr && led_) heartbeat->time_ms = ReadClock(facts().time_ms);
     env_->Send({key_.shard, Self(), outgoing.to, std::move(outgoing.message)});
   }
   messages.clear();
@@ -151,7 +156,7 @@ void ShardHost::SendAll(std::vector<consensus::Outgoing>& messages) {
 void ShardHost::OnLeadershipChange() {
   const bool leads = replica_->role() == consensus::Role::kLeader;
   if (leads && !led_) {
-    clock_.Lead(Now(), env_->executor().WallNow());
+    clock_.Lead(Now(), env_->executor().WallNow(), facts().time_ms);
     proposed_time_ms_ = 0;
   }
   if (!leads) {
@@ -169,17 +174,26 @@ void ShardHost::OnLeadershipChange() {
   env_->HostChanged(*this);
 }
 
+// Only whom this leader hears can take over. While a transfer is open no writes are taken, so one
+// is begun only when the one before has ended, and goes to whoever was asked least, then to whoever
+// knows most.
 void ShardHost::GiveUpLeadership() {
-  if (closed_ || replica_->role() != consensus::Role::kLeader) return;
-  std::optional<ReplicaId> best;
-  Slot best_chosen;
+  if (closed_ || replica_->role() != consensus::Role::kLeader || replica_->HandingOver()) return;
+  const Duration patience = env_->config().consensus.election_min;
+  std::optional<std::pair<int, Slot>> best;  // fewer times asked, then a higher slot
+  ReplicaId target;
   for (const consensus::Member& voter : replica_->config().voters) {
-    const auto chosen = replica_->DurableChosenOf(voter.id);
-    if (voter.id == key_.replica || !chosen || (best && *chosen <= best_chosen)) continue;
-    best = voter.id;
-    best_chosen = *chosen;
+    const auto heard = replica_->HeardAt(voter.id);
+    if (voter.id == key_.replica || !heard || Now() - *heard > patience) continue;
+    const std::pair<int, Slot> rank{-asked_to_lead_[voter.id],
+                                    *replica_->DurableChosenOf(voter.id)};
+    if (best && rank <= *best) continue;
+    best = rank;
+    target = voter.id;
   }
-  if (best) replica_->TransferLeadership(Now(), *best);
+  if (!target) return;
+  ++asked_to_lead_[target];
+  replica_->TransferLeadership(Now(), target);
   Pump();
 }
 
@@ -193,6 +207,8 @@ void ShardHost::Close() {
   if (closed_) return;
   closed_ = true;
   fetch_.reset();
+  NoteKept(0);
+  RefuseSnapshots(Error(Errc::kUnavailable, "the replica is closing"));
   RpcResponse answer;
   answer.code = Errc::kUnavailable;
   answer.detail = "the replica is closing";
@@ -211,8 +227,8 @@ void ShardHost::Close() {
 
 // Explicit instantiations for the other files of this class.
 template std::function<void(Status)> ShardHost::OnWorker(std::function<void(ShardHost&, Status)>);
-template std::function<void(Result<ShardHost::SnapshotPin>)> ShardHost::OnWorker(
-    std::function<void(ShardHost&, Result<ShardHost::SnapshotPin>)>);
+template std::function<void(Result<ShardHost::SnapshotFiles>)> ShardHost::OnWorker(
+    std::function<void(ShardHost&, Result<ShardHost::SnapshotFiles>)>);
 template std::function<void(std::string)> ShardHost::OnWorker(
     std::function<void(ShardHost&, std::string)>);
 template std::function<void(int)> ShardHost::OnWorker(std::function<void(ShardHost&, int)>);

@@ -5,6 +5,7 @@
 // consensus/output.h demands, repeat until there is none.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -22,6 +23,7 @@
 #include "server/node/member_change.h"
 #include "server/node/replicated_clock.h"
 #include "server/node/snapshot_fetch.h"
+#include "server/node/snapshot_pins.h"
 #include "server/node/write_queue.h"
 
 namespace decree::node {
@@ -47,14 +49,17 @@ class ShardHost : public std::enable_shared_from_this<ShardHost> {
   void Read(ReadRequest&& request, RpcReply&& reply);
   void Scan(ScanRequest&& request, RpcReply&& reply);
   void Change(ChangeMembers&& change, RpcReply&& reply);
-  // Freezes the rows for a member that lags; the log is pinned until the pin is dropped.
-  using SnapshotPin = std::shared_ptr<store::SnapshotSource>;
-  void OpenSnapshot(std::function<void(Result<SnapshotPin>)> done);
+  // Freezes the rows for a member that lags; the log above them is kept until it reports a slot of
+  // its own (snapshot_pins.h). Answers once, kUnavailable if the rows go away first.
+  using SnapshotFiles = std::shared_ptr<store::SnapshotSource>;
+  using SnapshotDone = std::function<void(Result<SnapshotFiles>)>;
+  void OpenSnapshot(ReplicaId reader, SnapshotDone done);
   void Flush();
   // Makes the rows durable and lets the disk's log go of all that they hold; memory still serves
   // members that lag.
   void ReleaseLog();
-  // Tells the best peer to take over; see leading().
+  // Tells the best peer to take over, unless one was told and may still do so; see leading(). Ask
+  // again: a peer that does not take over is followed by the next one.
   void GiveUpLeadership();
   // Nothing is sent, persisted or answered any more, except kShuttingDown to what waits.
   void Close();
@@ -78,6 +83,7 @@ class ShardHost : public std::enable_shared_from_this<ShardHost> {
   template <class Value>
   std::function<void(Value)> OnWorker(std::function<void(ShardHost&, Value)> step);
   Instant Now() const { return env_->executor().Now(); }
+  WallMs ReadClock(WallMs floor);
   consensus::Member Self() const { return {key_.replica, env_->node()}; }
   RpcResponse AnswerFrame() const;
 
@@ -97,20 +103,29 @@ class ShardHost : public std::enable_shared_from_this<ShardHost> {
   void ProposeWaiting();
   bool ProposeOneBatch();
   void ProposeExpiry();
+  Instant ExpiryWake();
 
   void QueueRead(std::function<RpcResponse()> serve, RpcReply&& reply);
   void StartReadRound();
   void FinishReads(const std::vector<consensus::ReadReady>& ready);
 
-  void StepChange();
+  bool StepChange();
   void DigestMark(Slot slot);
 
   void MaybeFlush();
   void OnFlushed(Slot applied);
   void TrimLog();
+  void TrimTo(Slot slot);
+  Slot TailFrom() const;
+  Slot SlowestMember() const;
+  void NoteKept(std::size_t bytes);
 
+  void OnFrozen(std::uint64_t id, ReplicaId reader, Result<SnapshotFiles> files);
+  void RefuseSnapshots(const Error& why);
   void StartFetch(const consensus::SnapshotNeed& need);
   void OnFetched(Result<std::unique_ptr<store::Staging>> staged);
+  void OnInstalled();
+  void NoteProblem(const Error& error);
   Status Install(store::Staging& staging);
   Status OpenMachine(const consensus::Config& genesis);
 
@@ -141,17 +156,26 @@ class ShardHost : public std::enable_shared_from_this<ShardHost> {
 
   std::optional<MemberChange> change_;
   SwitchPause pause_;
+  std::map<ReplicaId, int> asked_to_lead_;  // how often each was
   std::vector<rebalance::ReplicaDigest> digests_;
 
-  Slot flushed_;  // rows hold everything <= flushed_ durably
+  // Counts the databases that engine_ has been: what one reports after a snapshot took its place
+  // says nothing of its successor.
+  std::uint64_t engine_life_ = 0;
+  Slot flushed_;                     // rows hold everything <= flushed_ durably
+  std::size_t unflushed_bytes_ = 0;  // of applied decrees above it
   bool flushing_ = false;
-  bool release_log_ = false;                  // after the next flush
-  Slot released_;                             // what the disk's log was last told to let go of
-  std::weak_ptr<store::SnapshotSource> pin_;  // alive while somebody reads our last snapshot
-  Slot pinned_;
+  bool release_log_ = false;    // after the next flush
+  Slot released_;               // what the disk's log was last told to let go of
+  std::size_t kept_bytes_ = 0;  // our part of env_->kept_log()
+
+  SnapshotPins pins_;
+  std::uint64_t last_opening_ = 0;
+  std::map<std::uint64_t, SnapshotDone> opening_;  // snapshots that are being frozen
 
   std::unique_ptr<SnapshotFetch> fetch_;
   Instant next_fetch_;
+  Error problem_{Errc::kOk};  // why the last fetch failed; kOk: it did not
   std::uint64_t operations_ = 0;
   bool pumping_ = false;
   bool closed_ = false;

@@ -1,4 +1,5 @@
 // What clients and operators ask of a shard: writes, reads, changes of members, status.
+#include <algorithm>
 #include <utility>
 
 #include "kv/base/check.h"
@@ -12,7 +13,16 @@ namespace {
 // jitter; many would make batches small.
 constexpr std::size_t kMaxOpenBatches = 4;
 
+// What falls due within this shares an empty batch; keys go within 500 ms of their expiry.
+constexpr Duration kExpiryPause = 50ms;
+// Clocks are read again after this, whatever was computed from them before.
+constexpr Duration kLongestSleep = 60s;
+
 }  // namespace
+
+WallMs ShardHost::ReadClock(WallMs floor) {
+  return clock_.Read(Now(), env_->executor().WallNow(), floor);
+}
 
 RpcResponse ShardHost::AnswerFrame() const {
   RpcResponse response;
@@ -35,7 +45,9 @@ RpcResponse ShardHost::Refusal() const {
 
 void ShardHost::Write(Command&& command, RpcReply&& reply) {
   // A shard in its switch keeps writers waiting: the same replica usually leads the next epoch.
-  const bool mine = replica_->role() == consensus::Role::kLeader || pause_.holding();
+  const consensus::Role role = replica_->role();
+  const bool mine =
+      role == consensus::Role::kLeader || (role == consensus::Role::kCandidate && pause_.holding());
   if (closed_ || !mine) return reply(Refusal());
   ++operations_;
   if (pause_.holding()) pause_.OnWriteWaits(Now());
@@ -65,7 +77,7 @@ void ShardHost::ProposeWaiting() {
 bool ShardHost::ProposeOneBatch() {
   if (!replica_->ReadyLeader() || replica_->inflight() >= kMaxOpenBatches) return false;
   const WallMs floor = std::max(facts().time_ms, proposed_time_ms_);
-  CommandBatch batch{clock_.Read(Now(), env_->executor().WallNow(), floor), writes_.TakeBatch()};
+  CommandBatch batch{ReadClock(floor), writes_.TakeBatch()};
   consensus::Decree decree;
   decree.kind = consensus::DecreeKind::kCommandBatch;
   decree.payload = std::make_shared<const std::string>(Encode(batch));
@@ -85,9 +97,19 @@ bool ShardHost::ProposeOneBatch() {
 void ShardHost::ProposeExpiry() {
   if (!kv_ || !replica_->ReadyLeader() || replica_->inflight() > 0 || writes_.HasWaiting()) return;
   const WallMs due = kv_->NextExpiry();
-  if (due == 0) return;
-  const WallMs now = clock_.Read(Now(), env_->executor().WallNow(), facts().time_ms);
-  if (now > due) ProposeOneBatch();
+  if (due != 0 && ReadClock(facts().time_ms) > due) ProposeOneBatch();
+}
+
+// When ProposeExpiry has something to do: a lone leader beats no heart that would wake it. While
+// something is proposed already, its end comes by here again.
+Instant ShardHost::ExpiryWake() {
+  if (!kv_ || !replica_->ReadyLeader() || replica_->inflight() > 0) return kNever;
+  const WallMs due = kv_->NextExpiry();
+  if (due == 0) return kNever;
+  const WallMs now = ReadClock(facts().time_ms);
+  const auto longest = static_cast<WallMs>(kLongestSleep / milliseconds(1));
+  const WallMs left = now > due ? 0 : std::min(due - now + 1, longest);
+  return Now() + std::max<Duration>(milliseconds(left), kExpiryPause);
 }
 
 // ---- reads ----
@@ -173,20 +195,23 @@ void ShardHost::Change(ChangeMembers&& change, RpcReply&& reply) {
   Pump();
 }
 
-void ShardHost::StepChange() {
-  if (!change_) return;
+// True: the replica was asked for something, so that there may be output to carry out.
+bool ShardHost::StepChange() {
+  if (!change_) return false;
   const bool held = change_->holds_writes();
-  const bool finished = change_->Step(*replica_, Now());
+  const MemberChange::Progress progress = change_->Step(*replica_, Now());
+  const bool finished = progress == MemberChange::Progress::kFinished;
   if (!finished && !held && change_->holds_writes()) {
     pause_.OnHold();
     if (writes_.HasWaiting()) pause_.OnWriteWaits(Now());
   }
-  if (!finished) return;
+  if (!finished) return progress == MemberChange::Progress::kMoved;
   change_.reset();
   if (pause_.holding() && replica_->ReadyLeader()) {
     pause_.OnResume(Now(), replica_->config().epoch);
     ScheduleProposals();
   }
+  return true;
 }
 
 rebalance::ReplicaStatus ShardHost::Describe() const {
@@ -208,6 +233,7 @@ rebalance::ReplicaStatus ShardHost::Describe() const {
   status.switch_pause_ms = pause_.last_ms();
   status.switch_epoch = pause_.last_epoch();
   status.digests = digests_;
+  if (problem_ != Errc::kOk) status.problem = problem_.ToString();
   return status;
 }
 

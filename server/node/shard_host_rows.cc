@@ -1,4 +1,4 @@
-// The rows of a shard: applying, flushing, trimming the log, digests, snapshots in and out.
+// The rows of a shard: applying, flushing, trimming the log, digests.
 #include <algorithm>
 #include <utility>
 
@@ -11,12 +11,10 @@ namespace {
 
 constexpr std::size_t kKeptDigests = 8;
 constexpr std::size_t kMaxRun = 256;  // slots in one row batch
-// Slots kept in the log below the flushed rows, so that a member that was away briefly catches up
-// without a snapshot.
-constexpr std::uint64_t kKeptSlots = 512;
-// One slow member or reader of a snapshot pins the log only up to this (P10).
-constexpr std::size_t kMaxPinnedBytes = std::size_t{32} << 20;
-constexpr Duration kFetchRetry = 200ms;
+// The tail of the log below the flushed rows that is kept in any case, so that a member that was
+// away briefly catches up without a snapshot.
+constexpr std::uint64_t kTailSlots = 512;
+constexpr std::size_t kTailBytes = std::size_t{1} << 20;
 
 }  // namespace
 
@@ -45,6 +43,9 @@ bool ShardHost::ApplyRun(const std::vector<consensus::ChosenDecree>& run) {
     return false;
   }
   DECREE_CHECK(applied->size() == run.size() && facts().applied == run.back().slot);
+  for (const consensus::ChosenDecree& each : run) {
+    unflushed_bytes_ += replica_->LogBytesAt(each.slot);
+  }
   const RpcResponse frame = AnswerFrame();
   for (std::size_t i = 0; i < run.size(); ++i) {
     writes_.Settle(run[i].slot, run[i].decree.payload, (*applied)[i], frame);
@@ -56,10 +57,12 @@ bool ShardHost::ApplyRun(const std::vector<consensus::ChosenDecree>& run) {
 // aside.
 void ShardHost::DigestMark(Slot slot) {
   std::shared_ptr<store::RowView> view = engine_->View();
-  auto finish = OnWorker<std::string>([slot](ShardHost& host, std::string digest) {
-    if (host.digests_.size() == kKeptDigests) host.digests_.erase(host.digests_.begin());
-    host.digests_.push_back({slot, std::move(digest)});
-  });
+  auto finish =
+      OnWorker<std::string>([slot, life = engine_life_](ShardHost& host, std::string digest) {
+        if (life != host.engine_life_) return;
+        if (host.digests_.size() == kKeptDigests) host.digests_.erase(host.digests_.begin());
+        host.digests_.push_back({slot, std::move(digest)});
+      });
   engine_->RunInBackground([view = std::move(view), finish]() mutable {
     Result<std::string> digest = store::DigestRows(*view);
     view.reset();
@@ -67,20 +70,26 @@ void ShardHost::DigestMark(Slot slot) {
   });
 }
 
+// What is below the durable rows does not count: a flush cannot shorten it.
 void ShardHost::MaybeFlush() {
   const std::uint64_t limit = env_->config().flush_bytes;
-  if (engine_->UnflushedBytes() > limit || replica_->log_bytes() > limit) Flush();
+  if (engine_->UnflushedBytes() > limit || unflushed_bytes_ > limit) Flush();
 }
 
 void ShardHost::Flush() {
   if (closed_ || flushing_ || flushed_ == facts().applied) return;
   flushing_ = true;
   const Slot applied = facts().applied;
-  engine_->Flush(OnWorker<Status>([applied](ShardHost& host, Status status) {
-    host.flushing_ = false;
-    if (!status) return host.Fail(status.error());
-    host.OnFlushed(applied);
-  }));
+  const std::size_t bytes = unflushed_bytes_;
+  engine_->Flush(
+      OnWorker<Status>([applied, bytes, life = engine_life_](ShardHost& host, Status status) {
+        if (life != host.engine_life_)
+          return;  // also if it failed: those rows were closed, not lost
+        host.flushing_ = false;
+        if (!status) return host.Fail(status.error());
+        host.unflushed_bytes_ -= bytes;
+        host.OnFlushed(applied);
+      }));
 }
 
 void ShardHost::ReleaseLog() {
@@ -100,78 +109,57 @@ void ShardHost::OnFlushed(Slot applied) {
   MaybeFlush();
 }
 
-// P10: only below durable rows; a lagging member or a snapshot being read holds the log back up to
-// a cap. The disk's log may go as far as the rows are durable only if memory still serves the rest,
-// so both are trimmed alike.
+// P10: only below durable rows. A member that lags holds the log back as long as the node keeps
+// less than half of its budget, a snapshot on its way as long as it keeps less than all of it; the
+// tail is kept in any case.
 void ShardHost::TrimLog() {
-  Slot trim{flushed_.value > kKeptSlots ? flushed_.value - kKeptSlots : 0};
-  if (replica_->log_bytes() > kMaxPinnedBytes) {
+  const auto durable = [this](ReplicaId member) { return replica_->DurableChosenOf(member); };
+  const Slot tail = TailFrom();
+  const Slot snapshots = std::min(tail, pins_.Lowest(Now(), durable).value_or(tail));
+  const std::size_t budget = env_->config().kept_log_bytes;
+  TrimTo(std::min(snapshots, SlowestMember()));
+  if (env_->kept_log().bytes() > budget / 2) {
     SOMETIMES(log_pin_capped);
-    trim = flushed_;
-  } else {
-    if (!pin_.expired()) trim = std::min(trim, pinned_);
-    for (const auto* members : {&replica_->config().voters, &replica_->config().learners}) {
-      for (const consensus::Member& member : *members) {
-        if (const auto chosen = replica_->DurableChosenOf(member.id))
-          trim = std::min(trim, *chosen);
-      }
+    TrimTo(snapshots);
+  }
+  if (env_->kept_log().bytes() > budget) TrimTo(tail);
+}
+
+// The disk's log may go as far as the rows are durable only if memory still serves the rest, so
+// both are trimmed alike.
+void ShardHost::TrimTo(Slot slot) {
+  if (slot > replica_->trimmed()) {
+    disk_->log().Trim(key_, slot);
+    replica_->Trim(slot);
+  }
+  NoteKept(replica_->log_bytes() - replica_->LogBytesAbove(flushed_));
+}
+
+void ShardHost::NoteKept(std::size_t bytes) {
+  env_->kept_log().Change(kept_bytes_, bytes);
+  kept_bytes_ = bytes;
+}
+
+Slot ShardHost::TailFrom() const {
+  Slot from = flushed_;
+  std::size_t bytes = 0;
+  while (from > replica_->trimmed() && flushed_.value - from.value < kTailSlots) {
+    bytes += replica_->LogBytesAt(from);
+    if (bytes > kTailBytes) break;
+    from = from.Prev();
+  }
+  return from;
+}
+
+// As far as this replica knows: it leads, and they reported.
+Slot ShardHost::SlowestMember() const {
+  Slot slowest = flushed_;
+  for (const auto* members : {&replica_->config().voters, &replica_->config().learners}) {
+    for (const consensus::Member& member : *members) {
+      slowest = std::min(slowest, replica_->DurableChosenOf(member.id).value_or(slowest));
     }
   }
-  if (trim <= replica_->trimmed()) return;
-  disk_->log().Trim(key_, trim);
-  replica_->Trim(trim);
-}
-
-// ---- snapshots ----
-
-void ShardHost::OpenSnapshot(std::function<void(Result<SnapshotPin>)> done) {
-  pinned_ = facts().applied;
-  engine_->Checkpoint(OnWorker<Result<SnapshotPin>>(
-      [done = std::move(done)](ShardHost& host, Result<SnapshotPin> source) {
-        if (source) host.pin_ = *source;
-        done(std::move(source));
-      }));
-}
-
-void ShardHost::StartFetch(const consensus::SnapshotNeed& need) {
-  if (fetch_ || Now() < next_fetch_) return;
-  next_fetch_ = Now() + kFetchRetry;
-  fetch_ = std::make_unique<SnapshotFetch>(
-      *env_, *disk_, key_, need.from,
-      [this](Result<std::unique_ptr<store::Staging>> staged) { OnFetched(std::move(staged)); });
-}
-
-void ShardHost::OnFetched(Result<std::unique_ptr<store::Staging>> staged) {
-  const Slot at_least = fetch_->at_least();
-  fetch_.reset();
-  if (!staged || closed_) return;
-  if (at_least <= replica_->applied()) {
-    SOMETIMES(snapshot_older_than_rows);
-    return;
-  }
-  const Status installed = Install(**staged);
-  if (!installed) return Fail(installed.error());
-  if (facts().applied < at_least) return;
-  replica_->InstalledSnapshot(Now(), facts().applied, facts().config);
-  flushed_ = facts().applied;
-  disk_->log().Trim(key_,
-                    flushed_);  // durable with the next record: rows must hold this from now on
-  env_->HostChanged(*this);
-  Pump();
-}
-
-// The received rows, durable and found good, take the place of ours by rename; the slot is read
-// from the rows (design.md section 5). If that fails the rows stay what they were: the replica asks
-// again.
-Status ShardHost::Install(store::Staging& staging) {
-  kv_ = nullptr;
-  machine_.reset();
-  engine_.reset();
-  auto engine = staging.Commit();
-  if (!engine) engine = disk_->OpenRows(key_);
-  if (!engine) return engine.error();
-  engine_ = std::move(*engine);
-  return OpenMachine({});
+  return slowest;
 }
 
 }  // namespace decree::node

@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::uint32_t kChunkBytes = 1u << 20;
 constexpr int kTriesPerChunk = 5;
+constexpr std::uint64_t kCallTimeoutMs = 5000;
 constexpr std::size_t kChecksumBytes = 8;
 
 std::uint64_t LoadLittleEndian(std::string_view bytes) {
@@ -37,7 +38,7 @@ struct SnapshotFetch::Pull : std::enable_shared_from_this<SnapshotFetch::Pull> {
   std::uint64_t received = 0;
 
   void Open();
-  void OnOpened(RpcResponse response);
+  void OnOpened(const RpcResponse& response);
   void NextChunk();
   void AskChunk(std::uint32_t size);
   void OnChunk(RpcResponse response, std::uint32_t size);
@@ -48,7 +49,6 @@ struct SnapshotFetch::Pull : std::enable_shared_from_this<SnapshotFetch::Pull> {
   void InBackground(std::function<Status(store::Staging&)> work,
                     std::function<void(Pull&, Status)> then);
   void Finish(Result<std::unique_ptr<store::Staging>> result);
-  void Call(Method method, std::string body, void (Pull::*handler)(RpcResponse));
 };
 
 SnapshotFetch::SnapshotFetch(HostEnv& env, store::Disk& disk, ReplicaKey key,
@@ -62,30 +62,29 @@ SnapshotFetch::SnapshotFetch(HostEnv& env, store::Disk& disk, ReplicaKey key,
   pull_->Open();
 }
 
-SnapshotFetch::~SnapshotFetch() { pull_->done = nullptr; }
+SnapshotFetch::~SnapshotFetch() {
+  if (!pull_->done) return;  // it has ended by itself
+  pull_->done = nullptr;
+  pull_->Close();
+}
 
 Slot SnapshotFetch::at_least() const { return pull_->info.at_least; }
 std::uint64_t SnapshotFetch::bytes_total() const { return pull_->total; }
 std::uint64_t SnapshotFetch::bytes_done() const { return pull_->received; }
 
-void SnapshotFetch::Pull::Call(Method method, std::string body,
-                               void (Pull::*handler)(RpcResponse)) {
-  RpcRequest request{method, key.shard, 5000, std::move(body)};
-  env->Call(from.node, Channel::kBulk, std::move(request),
-            [pull = shared_from_this(), handler](RpcResponse response) {
-              if (pull->done) ((*pull).*handler)(std::move(response));
-            });
-}
-
 void SnapshotFetch::Pull::Open() {
-  Call(Method::kSnapshotOpen, Encode(SnapshotOpen{{key.shard, from.id}}), &Pull::OnOpened);
+  const SnapshotOpen open{{key.shard, from.id}, key.replica};
+  RpcRequest request{Method::kSnapshotOpen, key.shard, kCallTimeoutMs, Encode(open)};
+  env->Call(from.node, Channel::kBulk, std::move(request),
+            [pull = shared_from_this()](RpcResponse response) { pull->OnOpened(response); });
 }
 
-void SnapshotFetch::Pull::OnOpened(RpcResponse response) {
-  if (response.code != Errc::kOk) return Finish(Error(response.code, response.detail));
-  Result<SnapshotInfo> decoded = Decode<SnapshotInfo>(response.body);
+void SnapshotFetch::Pull::OnOpened(const RpcResponse& response) {
+  Result<SnapshotInfo> decoded = Error(response.code, response.detail);
+  if (response.code == Errc::kOk) decoded = Decode<SnapshotInfo>(response.body);
+  if (decoded) info = std::move(*decoded);
+  if (!done) return Close();  // dropped meanwhile
   if (!decoded) return Finish(decoded.error());
-  info = std::move(*decoded);
   for (const auto& [name, bytes] : info.files) total += bytes;
   const store::DiskSpace space = disk->space();
   if (space.used_bytes + total > space.capacity_bytes) {
@@ -117,7 +116,6 @@ void SnapshotFetch::Pull::NextChunk() {
     offset = 0;
   }
   if (file == info.files.size()) {
-    Close();
     return InBackground([](store::Staging& to) { return to.Prepare(); },
                         [](Pull& pull, const Status& status) { pull.OnPrepared(status); });
   }
@@ -132,7 +130,7 @@ void SnapshotFetch::Pull::NextChunk() {
 
 void SnapshotFetch::Pull::AskChunk(std::uint32_t size) {
   const SnapshotRead read{info.id, info.files[file].first, offset, size};
-  RpcRequest request{Method::kSnapshotRead, key.shard, 5000, Encode(read)};
+  RpcRequest request{Method::kSnapshotRead, key.shard, kCallTimeoutMs, Encode(read)};
   env->Call(from.node, Channel::kBulk, std::move(request),
             [pull = shared_from_this(), size](RpcResponse response) {
               if (pull->done) pull->OnChunk(std::move(response), size);
@@ -182,6 +180,7 @@ void SnapshotFetch::Pull::OnPrepared(const Status& status) {
 }
 
 void SnapshotFetch::Pull::Close() {
+  if (info.id == 0) return;  // nothing was opened
   RpcRequest request{Method::kSnapshotClose, key.shard, 1000, Encode(SnapshotClose{info.id})};
   env->Call(from.node, Channel::kBulk, std::move(request), [](RpcResponse) {});
 }
@@ -189,7 +188,8 @@ void SnapshotFetch::Pull::Close() {
 void SnapshotFetch::Pull::Finish(Result<std::unique_ptr<store::Staging>> result) {
   Done finished = std::move(done);
   done = nullptr;
-  finished(std::move(result));
+  finished(std::move(result));  // installs the rows
+  Close();
 }
 
 }  // namespace decree::node

@@ -35,21 +35,38 @@ RpcResponse ReadChunk(const store::SnapshotSource& source, const SnapshotRead& r
 
 }  // namespace
 
-void SnapshotServer::Open(ShardHost& host, Executor& executor, RpcReply reply) {
-  DropIdle(executor.Now());
+void SnapshotServer::Open(ShardHost& host, ReplicaId reader, Executor& executor, RpcReply reply) {
   const Slot at_least = host.facts().applied;
-  host.OpenSnapshot([this, &executor, key = host.key(), disk = &host.disk(), at_least,
-                     reply = std::move(reply)](Result<ShardHost::SnapshotPin> source) {
-    if (!source) return reply(Refuse(source.error()));
-    const std::uint64_t id = ++last_id_;
-    SnapshotInfo info{id, at_least, {}};
-    for (const store::SnapshotFile& file : (*source)->files()) {
-      info.files.emplace_back(file.name, file.bytes);
-    }
-    open_[id] = {key, disk, *source, executor.Now()};
-    RpcResponse response;
-    response.body = Encode(info);
-    reply(std::move(response));
+  host.OpenSnapshot(reader, [this, &executor, key = host.key(), disk = &host.disk(), at_least,
+                             reply = std::move(reply)](Result<ShardHost::SnapshotFiles> files) {
+    if (!files) return reply(Refuse(files.error()));
+    OnFrozen({key, disk, *files, executor.Now()}, at_least, executor, reply);
+  });
+}
+
+void SnapshotServer::OnFrozen(const OpenSnapshot& snapshot, Slot at_least, Executor& executor,
+                              RpcReply reply) {
+  const std::uint64_t id = ++last_id_;
+  SnapshotInfo info{id, at_least, {}};
+  for (const store::SnapshotFile& file : snapshot.source->files()) {
+    info.files.emplace_back(file.name, file.bytes);
+  }
+  open_[id] = snapshot;
+  WatchIdle(executor);
+  RpcResponse response;
+  response.body = Encode(info);
+  reply(std::move(response));
+}
+
+// As long as any is open, whether or not another one is opened.
+void SnapshotServer::WatchIdle(Executor& executor) {
+  if (watching_ || open_.empty()) return;
+  watching_ = true;
+  executor.RunAt(executor.Now() + kIdle / 2, [this, &executor] {
+    watching_ = false;
+    const Instant oldest = executor.Now() - kIdle;
+    std::erase_if(open_, [&](const auto& item) { return item.second.last_used < oldest; });
+    WatchIdle(executor);
   });
 }
 
@@ -67,10 +84,6 @@ void SnapshotServer::Read(const SnapshotRead& read, Executor& executor, RpcReply
 
 void SnapshotServer::DropReplica(ReplicaKey key) {
   std::erase_if(open_, [&](const auto& item) { return item.second.key == key; });
-}
-
-void SnapshotServer::DropIdle(Instant now) {
-  std::erase_if(open_, [&](const auto& item) { return item.second.last_used + kIdle < now; });
 }
 
 }  // namespace decree::node

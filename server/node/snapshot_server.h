@@ -1,7 +1,8 @@
 // The serving side of snapshots: frozen files of this worker's replicas, read in chunks by others.
-// A snapshot that nobody reads for a while is dropped, and with it the pin on the shard's log.
+// A snapshot that nobody reads for a while is dropped: a reader that died leaves nothing behind.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -14,12 +15,12 @@ namespace decree::node {
 
 class SnapshotServer {
  public:
-  void Open(ShardHost& host, Executor& executor, RpcReply reply);
+  void Open(ShardHost& host, ReplicaId reader, Executor& executor, RpcReply reply);
   void Read(const SnapshotRead& read, Executor& executor, RpcReply reply);
   void Close(std::uint64_t id) { open_.erase(id); }
   void DropReplica(ReplicaKey key);
-  void DropIdle(Instant now);
   void Clear() { open_.clear(); }
+  std::size_t open() const { return open_.size(); }
 
  private:
   struct OpenSnapshot {
@@ -28,7 +29,11 @@ class SnapshotServer {
     std::shared_ptr<store::SnapshotSource> source;
     Instant last_used;
   };
+  void OnFrozen(const OpenSnapshot& snapshot, Slot at_least, Executor& executor, RpcReply reply);
+  void WatchIdle(Executor& executor);
+
   std::uint64_t last_id_ = 0;
+  bool watching_ = false;
   std::map<std::uint64_t, OpenSnapshot> open_;
 };
 

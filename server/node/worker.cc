@@ -6,6 +6,7 @@
 #include "kv/base/mark.h"
 #include "server/node/control.h"
 #include "server/node/node_shared.h"
+#include "server/node/timed_reply.h"
 
 namespace decree::node {
 namespace {
@@ -42,7 +43,11 @@ bool WithinLimits(const Body& body, const RpcReply& reply) {
 class Worker::NodeCourier : public Courier {
  public:
   explicit NodeCourier(Worker& worker) : worker_(&worker) {}
+  // The Caller has a timer of its own for each attempt: calls that stay here need no second one.
   void Call(NodeId to, RpcRequest request, RpcReply reply) override {
+    if (!to || to == worker_->node()) {
+      return worker_->CallHere(std::move(request), std::move(reply));
+    }
     worker_->Call(to, Channel::kControl, std::move(request), std::move(reply));
   }
 
@@ -60,6 +65,7 @@ Worker::~Worker() { CloseAll(); }
 
 NodeId Worker::node() const { return node_->node(); }
 const NodeConfig& Worker::config() const { return node_->config; }
+KeptLog& Worker::kept_log() { return node_->kept_log; }
 std::uint64_t Worker::map_version() const {
   return node_->map_version.load(std::memory_order_relaxed);
 }
@@ -217,6 +223,12 @@ void Worker::Call(NodeId to, Channel channel, RpcRequest request, RpcReply reply
     node_->transport->Call(*executor_, to, channel, std::move(request), std::move(reply));
     return;
   }
+  // The transport answers in time in any case, and so does this node to itself.
+  const auto timeout = milliseconds(request.timeout_ms);
+  CallHere(std::move(request), TimedReply(*executor_, timeout, std::move(reply)));
+}
+
+void Worker::CallHere(RpcRequest request, RpcReply reply) {
   RpcReply here = [executor = executor_, reply = std::move(reply)](RpcResponse response) {
     auto shared = std::make_shared<RpcResponse>(std::move(response));
     executor->Post([reply, shared] { reply(std::move(*shared)); });
@@ -284,7 +296,7 @@ void Worker::Handle(RpcRequest&& request, RpcReply&& reply) {
       return With<SnapshotOpen>(request, reply, [&](SnapshotOpen&& open, RpcReply&& r) {
         const auto source = Find(open.key);
         if (!source) return r(Refuse(Errc::kNotFound, "no such replica on this node"));
-        snapshots_.Open(*source, *executor_, std::move(r));
+        snapshots_.Open(*source, open.reader, *executor_, std::move(r));
       });
     default:
       reply(Refuse(Errc::kInvalidArgument, "unknown method"));

@@ -44,6 +44,7 @@ class Worker : public HostEnv {
   NodeId node() const override;
   const NodeConfig& config() const override;
   std::uint64_t map_version() const override;
+  KeptLog& kept_log() override;
   void Send(consensus::Envelope envelope) override;
   void Call(NodeId to, Channel channel, RpcRequest request, RpcReply reply) override;
   void Wake(ShardHost& host, Instant when) override;
@@ -53,6 +54,7 @@ class Worker : public HostEnv {
  private:
   class NodeCourier;
 
+  void CallHere(RpcRequest request, RpcReply reply);
   void Receive(std::vector<consensus::Envelope>&& envelopes);
   void Handle(RpcRequest&& request, RpcReply&& reply);
   void HandleStatus(const RpcRequest& request, const RpcReply& reply);

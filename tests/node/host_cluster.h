@@ -75,6 +75,7 @@ class HostNode : public HostEnv {
   NodeId node() const override { return id_; }
   const NodeConfig& config() const override { return config_; }
   std::uint64_t map_version() const override { return 1; }
+  KeptLog& kept_log() override { return kept_log_; }
   void Send(consensus::Envelope envelope) override;
   void Call(NodeId to, Channel channel, RpcRequest request, RpcReply reply) override;
   void Wake(ShardHost& host, Instant when) override;
@@ -90,13 +91,18 @@ class HostNode : public HostEnv {
   NodeConfig config_;
   std::optional<Error> failure;
   bool cut_off = false;
-  bool deaf = false;  // hears nothing, but is heard
+  bool deaf = false;                // hears nothing, but is heard
+  Duration background_delay = 1ms;  // of the disk's jobs queued from now on
+  int background_jobs = 0;          // so far
+  int snapshots_opened = 0;
+  std::size_t snapshots_open() const { return snapshots_.open(); }
 
  private:
   store::MemDiskOptions DiskOptions();
   HostCluster* cluster_;
   NodeId id_;
   SnapshotServer snapshots_;
+  KeptLog kept_log_;
   Instant wake_ = kNever;
 };
 
@@ -158,6 +164,27 @@ class HostCluster {
       leader.Change(ChangeMembers(change), std::move(reply));
     });
   }
+  // A shell of replica `id` on node `id`, and the decree that makes it a learner.
+  void AddLearner(std::uint32_t id) {
+    node(id).OpenReplica(ReplicaId{id}, {});
+    ChangeMembers add;
+    add.kind = ChangeKind::kAddLearner;
+    add.move = MoveId{1};
+    add.epoch = Epoch{1};
+    add.member = {ReplicaId{id}, NodeId{id}};
+    EXPECT_EQ(Change(add).code, Errc::kOk);
+  }
+  bool CaughtUp(std::uint32_t id) {
+    return Leader() && node(id).host->facts().applied == Leader()->facts().applied;
+  }
+  HostNode& NodeOf(const ShardHost& host) {
+    return node(static_cast<std::uint32_t>(host.key().replica.value));
+  }
+  // Some node whose replica does not lead.
+  HostNode& Follower() {
+    const ReplicaId leader = AwaitLeader()->key().replica;
+    return node(leader == ReplicaId{1} ? 2 : 1);
+  }
   RpcResponse Await(const std::function<void(ShardHost&, RpcReply)>& ask) {
     ShardHost* leader = AwaitLeader();
     auto answer = std::make_shared<std::optional<RpcResponse>>();
@@ -179,8 +206,9 @@ inline HostNode::HostNode(HostCluster& cluster, NodeId id) : cluster_(&cluster),
 inline store::MemDiskOptions HostNode::DiskOptions() {
   store::MemDiskOptions options;
   options.incarnation = Incarnation{id_.value};
-  options.background = [executor = &cluster_->executor()](Task task) {
-    executor->RunAt(executor->Now() + 1ms, std::move(task));
+  options.background = [this](Task task) {
+    ++background_jobs;
+    executor().RunAt(executor().Now() + background_delay, std::move(task));
   };
   return options;
 }
@@ -203,7 +231,9 @@ inline void HostNode::Send(consensus::Envelope envelope) {
 inline void HostNode::Call(NodeId to, Channel, RpcRequest request, RpcReply reply) {
   cluster_->executor().Post(
       [cluster = cluster_, to, request = std::move(request), reply = std::move(reply)] {
-        cluster->nodes().at(to)->Handle(request, [cluster, reply](RpcResponse response) {
+        HostNode& target = *cluster->nodes().at(to);
+        if (target.cut_off) return reply({Errc::kUnavailable, "cut off", {}, {}, {}, 0, {}});
+        target.Handle(request, [cluster, reply](RpcResponse response) {
           cluster->executor().Post([reply, response] { reply(response); });
         });
       });
@@ -211,7 +241,9 @@ inline void HostNode::Call(NodeId to, Channel, RpcRequest request, RpcReply repl
 
 inline void HostNode::Handle(const RpcRequest& request, RpcReply reply) {
   if (request.method == Method::kSnapshotOpen) {
-    snapshots_.Open(*host, executor(), std::move(reply));
+    ++snapshots_opened;
+    const ReplicaId reader = Decode<SnapshotOpen>(request.body)->reader;
+    snapshots_.Open(*host, reader, executor(), std::move(reply));
   } else if (request.method == Method::kSnapshotRead) {
     snapshots_.Read(*Decode<SnapshotRead>(request.body), executor(), std::move(reply));
   } else {

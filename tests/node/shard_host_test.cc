@@ -104,19 +104,16 @@ class ReplacementTest : public testing::Test {
   void AddLearner() {
     cluster_.OpenVoters(3);
     for (int i = 0; i < 50; ++i) Verdict(cluster_.Put("k" + std::to_string(i), std::to_string(i)));
-    cluster_.node(4).OpenReplica(ReplicaId{4}, {});
-    ChangeMembers add;
-    add.kind = ChangeKind::kAddLearner;
-    add.move = MoveId{1};
-    add.epoch = Epoch{1};
-    add.member = {ReplicaId{4}, NodeId{4}};
-    ASSERT_EQ(cluster_.Change(add).code, Errc::kOk);
-    ASSERT_TRUE(cluster_.executor().RunUntil([&] {
-      return cluster_.node(4).host->facts().applied == cluster_.Leader()->facts().applied;
-    }));
+    cluster_.AddLearner(4);
+    ASSERT_TRUE(cluster_.executor().RunUntil([&] { return cluster_.CaughtUp(4); }));
   }
   // Replaces a replica that does not lead; returns its node.
   NodeId Seal() {
+    NodeId removed;
+    EXPECT_EQ(cluster_.Change(SealRequest(&removed)).code, Errc::kOk);
+    return removed;
+  }
+  ChangeMembers SealRequest(NodeId* removed_node = nullptr) {
     ChangeMembers seal;
     seal.kind = ChangeKind::kSeal;
     seal.move = MoveId{1};
@@ -131,8 +128,8 @@ class ReplacementTest : public testing::Test {
       }
     }
     seal.next_voters.push_back({ReplicaId{4}, NodeId{4}});
-    EXPECT_EQ(cluster_.Change(seal).code, Errc::kOk);
-    return removed;
+    if (removed_node) *removed_node = removed;
+    return seal;
   }
   HostCluster cluster_{4};
 };
@@ -179,16 +176,100 @@ TEST_F(ReplacementTest, RemovedReplicaRefusesReadsAndWrites) {
   EXPECT_EQ(answer.code, Errc::kStaleMap);
 }
 
-TEST(ShardHostTest, FlushedRowsLetTheLogForget) {
+// The old leader stays, has the Seal chosen, and does not get the next epoch.
+TEST_F(ReplacementTest, WritersAreToldWhenTheOldLeaderDoesNotGetTheNextEpoch) {
+  AddLearner();
+  ShardHost* old = cluster_.AwaitLeader();
+  old->Change(SealRequest(), [](const RpcResponse&) {});
+  ASSERT_TRUE(cluster_.executor().RunUntil(
+      [&] { return old->replica().role() == consensus::Role::kCandidate; }));
+  cluster_.NodeOf(*old).cut_off = true;
+  std::optional<RpcResponse> answer;
+  const auto write = [&] {
+    answer.reset();
+    old->Write(Command{CommandKind::kPut, {}, "k", "v", {}, 0},
+               [&](RpcResponse response) { answer = std::move(response); });
+  };
+  write();
+  EXPECT_FALSE(answer) << "it usually leads on, so that the write waits";
+  ASSERT_TRUE(cluster_.executor().RunUntil([&] { return answer.has_value(); }, 2s));
+  EXPECT_EQ(answer->code, Errc::kNotLeader);
+  write();
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->code, Errc::kNotLeader);
+}
+
+// The learner's report, which has no other effect, is what the Seal waits for.
+TEST_F(ReplacementTest, WhatAChangeProposesLeavesAtOnce) {
+  AddLearner();
+  cluster_.node(4).cut_off = true;
+  for (int i = 0; i < 200; ++i) Verdict(cluster_.Put("k", "v"));
+  cluster_.executor().RunFor(600ms);
+  ShardHost* leader = cluster_.AwaitLeader();
+  ChangeMembers seal = SealRequest();
+  seal.wait_ms = 10'000;
+  leader->Change(std::move(seal), [](const RpcResponse&) {});
+  cluster_.executor().RunFor(100ms);
+  ASSERT_EQ(leader->replica().inflight(), 0u) << "the learner lags";
+  cluster_.node(4).cut_off = false;
+  ASSERT_TRUE(cluster_.executor().RunUntil([&] { return leader->replica().inflight() > 0; }, 5s));
+  const Instant proposed = cluster_.executor().Now();
+  ASSERT_TRUE(cluster_.executor().RunUntil(
+      [&] { return leader->replica().config().epoch == Epoch{2}; }, 5s));
+  EXPECT_LT(cluster_.executor().Now() - proposed, 5ms) << "of virtual time: two writes to disks";
+}
+
+TEST(ShardHostTest, LeadershipGoesToAPeerThatIsHeard) {
   HostCluster cluster(3);
-  for (auto& [id, node] : cluster.nodes()) node->config_.flush_bytes = 4096;
   cluster.OpenVoters(3);
-  for (int i = 0; i < 1500; ++i) Verdict(cluster.Put("key", std::string(100, 'x')));
-  cluster.executor().RunFor(2s);
-  EXPECT_GT(cluster.Leader()->replica().trimmed(), Slot{500});
-  for (auto& [id, node] : cluster.nodes()) node->Crash();
+  ShardHost* old = cluster.AwaitLeader();
+  cluster.Follower().cut_off = true;  // the one with the lowest id
+  cluster.executor().RunFor(300ms);
+  old->GiveUpLeadership();
+  EXPECT_TRUE(cluster.executor().RunUntil(
+      [&] { return cluster.Leader() && cluster.Leader() != old; }, 100ms));
+}
+
+TEST(ShardHostTest, APeerThatDoesNotTakeOverIsFollowedByTheNextOne) {
+  HostCluster cluster(3);
   cluster.OpenVoters(3);
-  EXPECT_EQ(ValueOf(cluster.Get("key")), std::string(100, 'x'));
+  ShardHost* old = cluster.AwaitLeader();
+  cluster.executor().RunFor(200ms);
+  cluster.Follower().cut_off = true;  // just now: it was heard a moment ago
+  Duration waited{};
+  for (; cluster.Leader() == old && waited < 5s; waited = waited + 10ms) {
+    old->GiveUpLeadership();
+    cluster.executor().RunFor(10ms);
+  }
+  EXPECT_LT(waited, 1s);
+  Verdict(cluster.Put("k", "v"));
+}
+
+TEST(ShardHostTest, KeysExpireInAShardWithOneVoter) {
+  HostCluster cluster(1);
+  cluster.OpenVoters(1);
+  Command put{CommandKind::kPut, {}, "k", "v", {}, 1000};
+  Verdict(cluster.Write(put));
+  cluster.executor().RunFor(900ms);
+  EXPECT_EQ(ValueOf(cluster.Get("k")), "v");
+  cluster.executor().RunFor(600ms);
+  EXPECT_EQ(cluster.Get("k").code, Errc::kNotFound);
+}
+
+// Scenario 27: the next leader's wall clock is an hour fast.
+TEST(ShardHostTest, AFastWallClockExpiresNothingAtALeaderChange) {
+  HostCluster cluster(3);
+  cluster.OpenVoters(3);
+  Command put{CommandKind::kPut, {}, "k", "v", {}, 10'000};
+  Verdict(cluster.Write(put));
+  cluster.executor().RunFor(1s);
+  cluster.executor().wall_jump_ms = 3'600'000;
+  cluster.NodeOf(*cluster.AwaitLeader()).cut_off = true;
+  cluster.executor().RunFor(3s);
+  Verdict(cluster.Put("other", "v"));
+  EXPECT_EQ(ValueOf(cluster.Get("k")), "v");
+  cluster.executor().RunFor(7s);
+  EXPECT_EQ(cluster.Get("k").code, Errc::kNotFound) << "but time goes on";
 }
 
 TEST(ShardHostTest, FailedSyncSilencesTheReplicaForGood) {

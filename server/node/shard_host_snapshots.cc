@@ -1,0 +1,111 @@
+// Snapshots of a shard: frozen for others, fetched from others and installed.
+#include <utility>
+
+#include "kv/base/mark.h"
+#include "server/node/shard_host.h"
+
+namespace decree::node {
+namespace {
+
+constexpr Duration kFetchRetry = 200ms;
+
+}  // namespace
+
+// ---- out ----
+
+// The log is pinned before the freezing begins: the rows hold at least what is applied now.
+void ShardHost::OpenSnapshot(ReplicaId reader, SnapshotDone done) {
+  if (closed_) return done(Error(Errc::kUnavailable, "the replica is closing"));
+  pins_.Begin(reader, facts().applied);
+  const std::uint64_t id = ++last_opening_;
+  opening_[id] = std::move(done);
+  engine_->Checkpoint(
+      OnWorker<Result<SnapshotFiles>>([id, reader](ShardHost& host, Result<SnapshotFiles> files) {
+        host.OnFrozen(id, reader, std::move(files));
+      }));
+}
+
+void ShardHost::OnFrozen(std::uint64_t id, ReplicaId reader, Result<SnapshotFiles> files) {
+  const auto opening = opening_.extract(id);
+  if (opening.empty()) return;  // answered: other rows have taken the place of these
+  if (files) {
+    pins_.Frozen(reader, *files);
+  } else {
+    pins_.End(reader);
+  }
+  opening.mapped()(std::move(files));
+}
+
+void ShardHost::RefuseSnapshots(const Error& why) {
+  const auto refused = std::exchange(opening_, {});
+  for (const auto& [id, done] : refused) done(why);
+  pins_.Clear();
+}
+
+// ---- in ----
+
+void ShardHost::StartFetch(const consensus::SnapshotNeed& need) {
+  if (fetch_ || Now() < next_fetch_) return;
+  next_fetch_ = Now() + kFetchRetry;
+  fetch_ = std::make_unique<SnapshotFetch>(
+      *env_, *disk_, key_, need.from,
+      [this](Result<std::unique_ptr<store::Staging>> staged) { OnFetched(std::move(staged)); });
+}
+
+void ShardHost::OnFetched(Result<std::unique_ptr<store::Staging>> staged) {
+  const Slot at_least = fetch_->at_least();
+  fetch_.reset();
+  if (closed_) return;
+  if (!staged) return NoteProblem(staged.error());
+  problem_ = Errc::kOk;
+  if (at_least <= replica_->applied()) {
+    SOMETIMES(snapshot_older_than_rows);
+    return;
+  }
+  const Status installed = Install(**staged);
+  if (!installed) return Fail(installed.error());
+  OnInstalled();
+}
+
+// Said once for each kind of failure: the replica asks again five times a second.
+void ShardHost::NoteProblem(const Error& error) {
+  if (problem_ != error && env_->config().log) {
+    env_->config().log(
+        LogLevel::kWarn,
+        "replica " + ToString(key_) + " does not get the snapshot it needs: " + error.ToString());
+  }
+  problem_ = error;
+}
+
+// The received rows, durable and found good by Prepare, take the place of ours by rename; the slot
+// is read from the rows (design.md section 5). Ours are closed for it, and what of them was not
+// durable is gone: a failure from here on is the disk's (P8).
+Status ShardHost::Install(store::Staging& staging) {
+  RefuseSnapshots(Error(Errc::kUnavailable, "the rows are being replaced"));
+  ++engine_life_;
+  flushing_ = false;
+  const Slot before = replica_->applied();
+  kv_ = nullptr;
+  machine_.reset();
+  engine_.reset();
+  auto engine = staging.Commit();
+  if (!engine) return engine.error();
+  engine_ = std::move(*engine);
+  const Status opened = OpenMachine({});
+  if (!opened || facts().applied >= before) return opened;
+  return Error(Errc::kCorruption, disk_->RowsPath(key_) + ": the snapshot ends at slot " +
+                                      ToString(facts().applied) + ", its source promised more");
+}
+
+// The disk's log is told at once: from now on the rows must hold what came with the snapshot (P9).
+void ShardHost::OnInstalled() {
+  unflushed_bytes_ = 0;
+  const Slot applied = facts().applied;
+  replica_->InstalledSnapshot(Now(), applied, facts().config);
+  disk_->log().Trim(key_, applied);
+  OnFlushed(applied);
+  env_->HostChanged(*this);
+  Pump();
+}
+
+}  // namespace decree::node
