@@ -8,6 +8,12 @@ constexpr std::size_t kErrorsKept = 10;
 // once.
 constexpr int kTries = 3;
 
+// The cluster's fault, not the record's.
+bool NotTheRecords(const Error& error) {
+  return IsRetryable(error.code()) || error == Errc::kOutcomeUnknown ||
+         error == Errc::kDeadlineExceeded;
+}
+
 }  // namespace
 
 void Importer::Put(std::uint64_t line, Record record) {
@@ -26,10 +32,8 @@ void Importer::Start(std::uint64_t line, Record record, int tries_left) {
   options.timeout = timeout_;
   db_.AsyncPut(shared->key, shared->value, options,
                [this, line, shared, tries_left](Result<Version> result) {
-                 const bool again = !result && tries_left > 0 &&
-                                    (IsRetryable(result.error().code()) ||
-                                     result.error() == Errc::kOutcomeUnknown ||
-                                     result.error() == Errc::kDeadlineExceeded);
+                 const bool again =
+                     !result && tries_left > 0 && !cut_off_ && NotTheRecords(result.error());
                  if (again) return Start(line, std::move(*shared), tries_left - 1);
                  Done(line, result);
                });
@@ -41,6 +45,7 @@ void Importer::Done(std::uint64_t line, const Result<Version>& result) {
     const std::lock_guard lock(mutex_);
     open_.erase(line);
   } else {
+    if (NotTheRecords(result.error())) cut_off_ = true;
     Reject(line, result.error());
   }
   window_.Release();

@@ -30,6 +30,8 @@ class Importer {
 
   std::uint64_t written() const { return written_; }
   std::uint64_t failed() const { return failed_; }
+  // A record failed for want of a cluster, after all its tries: the others would fail as slowly.
+  bool cut_off() const { return cut_off_; }
   // Everything up to this line is written: where a resumed import goes on. Stays below the first
   // line that failed, so that resuming tries it again.
   std::uint64_t done_up_to() const;
@@ -45,6 +47,7 @@ class Importer {
   const std::chrono::milliseconds timeout_;
   std::atomic<std::uint64_t> written_{0};
   std::atomic<std::uint64_t> failed_{0};
+  std::atomic<bool> cut_off_{false};
   mutable std::mutex mutex_;
   std::set<std::uint64_t> open_;  // lines under way, and those that failed
   std::uint64_t last_line_ = 0;

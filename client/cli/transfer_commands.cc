@@ -54,7 +54,7 @@ class ImportRun {
     if (skip > 0) context_.err << "going on after line " << skip << '\n';
     const InterruptGuard guard;
     Progress progress(context_.err, context_.err_is_terminal, "import", TotalBytes());
-    while (!Interrupted()) {
+    while (!Interrupted() && !importer_.cut_off()) {
       auto record = reader_.Next();
       if (!record) break;
       Take(std::move(*record), skip);
@@ -94,6 +94,7 @@ class ImportRun {
     for (const std::string& error : importer_.errors()) context_.err << "error: " << error << '\n';
     const std::uint64_t hidden = importer_.failed() - importer_.errors().size();
     if (hidden > 0) context_.err << "error: and " << hidden << " more\n";
+    if (importer_.cut_off()) context_.err << "error: the cluster does not answer: stopped\n";
     if (context_.json_wanted()) {
       const json::object answer{{"written", importer_.written()}, {"failed", importer_.failed()}};
       context_.out << json::serialize(answer) << '\n';

@@ -5,7 +5,7 @@ import socket
 import subprocess
 import urllib.parse
 
-from harness import Failure, expect
+from harness import Failure, die_with_parent, expect
 
 COUNT = 60_000
 
@@ -88,7 +88,8 @@ def start_import(cluster, path):
     endpoints = ",".join(f"127.0.0.1:{n.rpc}" for n in cluster.live())
     return subprocess.Popen(
         [cluster.program("decree"), "--endpoints", endpoints, "import", path],
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        preexec_fn=die_with_parent)
 
 
 def finish_import(process, seconds=120):
