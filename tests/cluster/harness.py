@@ -96,6 +96,9 @@ class Node:
     def start(self, seconds=20):
         """Starts the process and waits for its ports file."""
         self.spawn()
+        return self.await_ports(seconds)
+
+    def await_ports(self, seconds=20):
         wait_until(f"node {self.number} listens", self._has_ports, seconds, every=0.02)
         with open(self.ports_path, encoding="utf-8") as f:
             ports = json.load(f)

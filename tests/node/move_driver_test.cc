@@ -53,7 +53,7 @@ TEST_F(MoveDriverTest, AMoveGoesThroughAllItsStages) {
   EXPECT_EQ(world_.Move(id).bytes_total, 700u);
   const ModelShard& shard = world_.shard(kShard);
   EXPECT_FALSE(shard.alive.contains(ReplicaId{2}));
-  EXPECT_EQ(shard.tombstones.at(NodeId{2}), ReplicaId{2});
+  EXPECT_EQ(world_.Tombstone(NodeId{2}, kShard), ReplicaId{2});
   EXPECT_EQ(world_.state()->Shard(kShard)->entry.epoch, shard.config.epoch);
 }
 
@@ -93,7 +93,7 @@ TEST_F(MoveDriverTest, DifferentDigestsRollTheMoveBack) {
   EXPECT_EQ(world_.Move(id).stage, Stage::kRolledBack);
   EXPECT_THAT(world_.Move(id).error, ::testing::HasSubstr("digests differ"));
   EXPECT_FALSE(world_.shard(kShard).config.Find(target));
-  EXPECT_EQ(world_.shard(kShard).tombstones.at(NodeId{4}), target);
+  EXPECT_EQ(world_.Tombstone(NodeId{4}, kShard), target);
   EXPECT_EQ(world_.shard(kShard).config.epoch, Epoch{2});
   EXPECT_EQ(world_.log.size(), 1u);
 }
@@ -278,6 +278,21 @@ TEST_F(MoveDriverTest, ThePlacementGroupMovesAlike) {
     Run(world_.Start(kPlacementShard, ReplicaId{}, NodeId{node}));
   }
   EXPECT_EQ(world_.shard(kPlacementShard).config.voters.size(), 3u);
+}
+
+// Step 13 between two disks of one node: the target is destroyed, whether its shell came or not;
+// the source lives there too, under a lower id, and outlives the next start.
+TEST_F(MoveDriverTest, AMoveBetweenDisksThatIsRolledBackLeavesTheSourceForTheNextStart) {
+  const Incarnation second = world_.AddDisk(NodeId{1});
+  const MoveId id = world_.Start(kShard, ReplicaId{1}, NodeId{1}, second);
+  const ReplicaId target = world_.Move(id).target.replica;
+  world_.Apply(rebalance::CancelMove{id, "by the test"});
+  Run(id);
+  ASSERT_EQ(world_.Move(id).stage, Stage::kRolledBack);
+  EXPECT_EQ(world_.Tombstone(NodeId{1}, kShard), target);
+  world_.Restart(NodeId{1});
+  EXPECT_TRUE(world_.shard(kShard).alive.contains(ReplicaId{1}));
+  EXPECT_FALSE(world_.shard(kShard).alive.contains(target));
 }
 
 }  // namespace

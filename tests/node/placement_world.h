@@ -1,6 +1,7 @@
 // A cluster as the placement leader sees it, in virtual time: a placement state that applies what
 // is proposed, and nodes that answer calls from a small model of shards whose membership changes by
-// the rules of consensus::Advance.
+// the rules of consensus::Advance. Which replicas live and which must not come back the nodes
+// remember as real ones do, on disks in memory.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -14,6 +15,8 @@
 
 #include "consensus/decree.h"
 #include "host_cluster.h"
+#include "kv/store/mem_disk.h"
+#include "server/node/catalogs.h"
 #include "server/node/node_rpc.h"
 #include "server/node/placement_port.h"
 
@@ -25,10 +28,19 @@ struct ModelShard {
   Slot chosen{10};
   Epoch started{1};
   std::map<ReplicaId, NodeId> alive;
-  std::map<NodeId, ReplicaId> tombstones;
   std::set<ReplicaId> with_rows;
   std::map<ReplicaId, std::string> problems;  // what keeps a replica from getting any rows
   std::vector<Slot> marks;
+};
+
+struct ModelNode {
+  std::map<Incarnation, std::unique_ptr<store::MemDisk>> disks;
+
+  Catalogs Open() const {
+    std::vector<store::Disk*> all;
+    for (const auto& [incarnation, disk] : disks) all.push_back(disk.get());
+    return Catalogs(all);
+  }
 };
 
 class PlacementWorld : public PlacementPort {
@@ -57,8 +69,9 @@ class PlacementWorld : public PlacementPort {
     slot_ = slot_.Next();
     return state_.Apply(slot_, executor_.WallNow(), {NodeId{1}, std::move(change)});
   }
-  MoveId Start(ShardId shard, ReplicaId source, NodeId to) {
+  MoveId Start(ShardId shard, ReplicaId source, NodeId to, Incarnation to_disk = {}) {
     rebalance::StartMove start;
+    start.to_disk = to_disk;
     start.shard = shard;
     start.epoch = state_.Shard(shard)->entry.epoch;
     start.source = source;
@@ -70,6 +83,26 @@ class PlacementWorld : public PlacementPort {
   const rebalance::MoveRecord& Move(MoveId id) const { return *state_.Move(id); }
   bool Ended(MoveId id) const { return rebalance::IsFinal(Move(id).stage); }
   ModelShard& shard(ShardId id) { return shards_.at(id); }
+  ReplicaId Tombstone(NodeId node, ShardId shard) { return Home(node).Open().Tombstone(shard); }
+  Incarnation AddDisk(NodeId node) {
+    rebalance::NodeRecord record = *state_.Node(node);
+    const Incarnation disk{record.disks.back().incarnation.value + 1};
+    record.disks.push_back({disk, "/disk2", std::uint64_t{1} << 40, rebalance::DiskState::kOk});
+    Apply(rebalance::RegisterNode{record});
+    return disk;
+  }
+  // What lives on a node after a crash is what its disks say.
+  void Restart(NodeId node) {
+    for (auto& [id, shard] : shards_) {
+      std::erase_if(shard.alive, [node](const auto& replica) { return replica.second == node; });
+    }
+    Catalogs catalogs = Home(node).Open();
+    for (Catalog* disk : catalogs.Working()) {
+      for (const Resident& resident : *Catalogs::Load(*disk)) {
+        shards_.at(resident.shell.key.shard).alive[resident.shell.key.replica] = node;
+      }
+    }
+  }
   VirtualExecutor& clock() { return executor_; }
 
   // What a healthy node reports: the replicas that live on it.
@@ -182,6 +215,18 @@ class PlacementWorld : public PlacementPort {
     shard.leader = ReplicaId{1};
     shard.alive[ReplicaId{1}] = NodeId{1};
     shard.with_rows.insert(ReplicaId{1});
+    const ReplicaShell shell{{id, ReplicaId{1}}, shard.config, {}};
+    EXPECT_TRUE(Home(NodeId{1}).Open().Working().front()->SaveShell(shell));
+  }
+  ModelNode& Home(NodeId node) {
+    ModelNode& home = homes_[node];
+    for (const rebalance::DiskRecord& disk : state_.Node(node)->disks) {
+      std::unique_ptr<store::MemDisk>& known = home.disks[disk.incarnation];
+      store::MemDiskOptions options;
+      options.incarnation = disk.incarnation;
+      if (!known) known = std::make_unique<store::MemDisk>(std::move(options));
+    }
+    return home;
   }
 
   RpcResponse Answer(NodeId node, const RpcRequest& request) {
@@ -189,11 +234,11 @@ class PlacementWorld : public PlacementPort {
     if (ignored.contains(request.method)) return Say(Errc::kOk);
     switch (request.method) {
       case Method::kReplicaStatus:
-        return Status(node, shard, Decode<StatusRequest>(request.body)->key.replica);
+        return Status(node, shard, Decode<StatusRequest>(request.body)->key);
       case Method::kCreateReplica:
-        return Create(node, shard, Decode<CreateReplica>(request.body)->key.replica);
+        return Create(node, shard, *Decode<CreateReplica>(request.body));
       case Method::kDestroyReplica:
-        return Destroy(node, shard, Decode<DestroyReplica>(request.body)->key.replica);
+        return Destroy(node, shard, Decode<DestroyReplica>(request.body)->key);
       case Method::kChangeMembers:
         return Change(node, shard, *Decode<ChangeMembers>(request.body));
       default:
@@ -205,11 +250,10 @@ class PlacementWorld : public PlacementPort {
     response.code = code;
     return response;
   }
-  RpcResponse Status(NodeId node, const ModelShard& shard, ReplicaId id) const {
+  RpcResponse Status(NodeId node, const ModelShard& shard, ReplicaKey key) {
+    const ReplicaId id = key.replica;
     rebalance::ReplicaStatus status;
-    if (const auto tombstone = shard.tombstones.find(node); tombstone != shard.tombstones.end()) {
-      status.tombstone = tombstone->second;
-    }
+    status.tombstone = Tombstone(node, key.shard);
     const auto found = shard.alive.find(id);
     if (found != shard.alive.end() && found->second == node) {
       status.exists = true;
@@ -228,16 +272,22 @@ class PlacementWorld : public PlacementPort {
     response.body = Encode(status);
     return response;
   }
-  RpcResponse Create(NodeId node, ModelShard& shard, ReplicaId id) {
-    if (shard.tombstones[node] >= id) return Say(Errc::kImpossible);
-    shard.alive[id] = node;
+  RpcResponse Create(NodeId node, ModelShard& shard, const CreateReplica& create) {
+    const auto created = Home(node).Open().Create({create.key, {}, create.move}, create.disk);
+    if (!created) return Say(created.error().code());
+    shard.alive[create.key.replica] = node;
     return Say(Errc::kOk);
   }
-  RpcResponse Destroy(NodeId node, ModelShard& shard, ReplicaId id) {
-    EXPECT_FALSE(shard.config.Find(id)) << "a member is never destroyed";
+  RpcResponse Destroy(NodeId node, ModelShard& shard, ReplicaKey key) {
+    EXPECT_FALSE(shard.config.Find(key.replica)) << "a member is never destroyed";
     EXPECT_GE(shard.started, shard.config.epoch);
-    shard.tombstones[node] = std::max(shard.tombstones[node], id);
-    if (const auto found = shard.alive.find(id); found != shard.alive.end()) {
+    Catalogs catalogs = Home(node).Open();
+    const auto home = catalogs.Bury(key);
+    EXPECT_TRUE(home);
+    if (*home) {
+      EXPECT_TRUE((*home)->DropShell(key));
+    }
+    if (const auto found = shard.alive.find(key.replica); found != shard.alive.end()) {
       if (found->second == node) shard.alive.erase(found);
     }
     return Say(Errc::kOk);
@@ -299,6 +349,7 @@ class PlacementWorld : public PlacementPort {
   rebalance::PlacementState state_;
   Slot slot_;
   std::map<ShardId, ModelShard> shards_;
+  std::map<NodeId, ModelNode> homes_;
   Random random_{11};
   std::size_t changes_ = 0;
 };
