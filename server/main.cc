@@ -8,6 +8,7 @@
 #include <fstream>
 #include <memory>
 
+#include "kv/store/file_limit.h"
 #include "server/config.h"
 #include "server/daemon_log.h"
 #include "server/net/names.h"
@@ -167,6 +168,7 @@ int Main(std::vector<std::string> arguments) {
   const sigset_t set = OurSignals();
   ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
   ::signal(SIGPIPE, SIG_IGN);
+  store::RaiseOpenFileLimit();  // every replica holds a few files open
   return Daemon(std::move(arguments), std::move(outcome.config)).Run();
 }
 

@@ -1,4 +1,6 @@
 // dev: a cluster inside this process, for trying things
+#include <sys/resource.h>
+
 #include <filesystem>
 #include <iostream>
 #include <thread>
@@ -48,11 +50,20 @@ void Describe(Context& context, const Nodes& nodes, const std::string& data) {
               << "/v1/kv/hello\nCtrl-C ends it." << std::endl;
 }
 
+// Nodes hold a few files open for every replica, and a library leaves the process's limits alone.
+void RaiseOpenFileLimit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  [[maybe_unused]] const int best_effort = ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int Dev(Context& context, const DevArgs& args) {
   const InterruptGuard guard;
   auto temporary = TempDir::Make("decree-dev");
   if (!temporary) return context.Fail(temporary.error());
   const std::string data = args.data.empty() ? temporary->path() : args.data;
+  RaiseOpenFileLimit();
   Nodes nodes;
   while (nodes.size() < args.nodes && !Interrupted()) {
     auto node = Node::Open(OptionsOf(args, data, nodes));

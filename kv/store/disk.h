@@ -34,6 +34,10 @@ class Staging {
   virtual Result<std::unique_ptr<Engine>> Commit() = 0;
 };
 
+// Errors of everything here: kNoSpace, kIo and kCorruption say that the disk is not to be used any
+// more. kBusy says that too many files are open just now, which is no fault of the disk: nothing
+// was done, nothing is lost, and the same call succeeds later. The log waits by itself until there
+// is a descriptor for its next segment.
 class Disk {
  public:
   virtual ~Disk() = default;
@@ -56,7 +60,8 @@ class Disk {
       std::string_view prefix) = 0;
 
   // ---- replicas ----
-  // Opens the rows of a replica, creating them empty. Takes milliseconds.
+  // Opens the rows of a replica, creating them empty. Takes milliseconds. kImpossible: the limit of
+  // open files allows no more replicas here.
   virtual Result<std::unique_ptr<Engine>> OpenRows(ReplicaKey key) = 0;
   virtual Result<std::unique_ptr<Staging>> Stage(ReplicaKey key) = 0;
   // Removes the rows; the engine must be closed.

@@ -66,6 +66,10 @@ class Engine {
 
   // Atomic and visible at once; durable only after a flush. One writer thread at a time.
   virtual Status Write(const RowBatch& batch) = 0;
+  // Writes come faster than the disk takes them. They succeed all the same and never wait, because
+  // what is chosen has to be applied: turn new ones away at the door. Cheap; from the writer's
+  // thread.
+  virtual bool Stalled() const = 0;
   virtual Result<std::optional<std::string>> Get(std::string_view key) const = 0;
   virtual std::unique_ptr<RowView> View() const = 0;
 

@@ -102,8 +102,10 @@ Status OpenParts(const FileDiskOptions& options, Parts* parts) {
   const auto shared = MakeShared(options, parts->failure);
   parts->pool =
       std::make_shared<BackgroundPool>(static_cast<std::size_t>(options.background_threads));
-  parts->rows =
-      std::make_unique<FileDiskRows>(options.path, shared, parts->pool, options.fault_hook);
+  const OpenFileShare open_files(options.open_files != 0 ? options.open_files
+                                                         : OpenFileLimit() / 2);
+  parts->rows = std::make_unique<FileDiskRows>(options.path, open_files, shared, parts->pool,
+                                               options.fault_hook);
   if (Status prepared = parts->rows->Prepare(create); !prepared) return prepared;
   if (Status opened = OpenLog(options, create, parts); !opened) return opened;
   if (create) {

@@ -25,6 +25,7 @@ struct FileDiskOptions {
   std::uint64_t block_cache_bytes = std::uint64_t{128} << 20;
   std::uint64_t write_buffer_bytes = std::uint64_t{256} << 20;
   int background_threads = 2;
+  std::uint64_t open_files = 0;  // descriptors for the replicas' rows; 0: half the process's limit
   LogSink log;
   FaultHook fault_hook;  // tests only: log files, and renames of rows
 };

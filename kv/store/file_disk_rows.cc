@@ -55,13 +55,16 @@ Result<bool> NeverCreated(const std::string& path) {
 
 }  // namespace
 
-FileDiskRows::FileDiskRows(std::string directory, std::shared_ptr<RocksShared> shared,
+FileDiskRows::FileDiskRows(std::string directory, OpenFileShare open_files,
+                           std::shared_ptr<RocksShared> shared,
                            std::shared_ptr<BackgroundPool> pool, FaultHook hook)
     : rows_(directory + "/rows"),
       staging_(directory + "/staging"),
       shared_(std::move(shared)),
       pool_(std::move(pool)),
-      hook_(std::move(hook)) {}
+      hook_(std::move(hook)),
+      open_files_(open_files),
+      tables_(open_files_.TablesFor(expected_)) {}
 
 std::string FileDiskRows::RowPath(ReplicaKey key) const { return rows_ + "/" + NameOf(key); }
 
@@ -80,6 +83,8 @@ Status FileDiskRows::Prepare(bool create) {
   if (Status synced = SyncRows(); !synced) return synced;
   const Result<std::vector<std::string>> names = Names(rows_);
   if (!names) return names.error();
+  expected_ = std::max<std::size_t>(1, names->size());
+  tables_ = open_files_.TablesFor(expected_);
   for (const std::string& name : *names) {
     const std::string path = rows_ + "/" + name;
     if (!name.ends_with(kNew)) continue;
@@ -119,16 +124,44 @@ Result<std::unique_ptr<Engine>> FileDiskRows::Open(ReplicaKey key) {
   return OpenLocked(key);
 }
 
+// One more database: refused if there are no descriptors for it. More of them have fewer tables
+// open each, those too that are open already.
+Status FileDiskRows::MakeRoom(const std::string& path) {
+  std::erase_if(databases_, [](const auto& database) { return database.expired(); });
+  const std::size_t open = databases_.size();
+  if (open >= open_files_.most_databases()) {
+    return Error(Errc::kImpossible, path + ": " + std::to_string(open) +
+                                        " replicas are open on this disk, and " +
+                                        std::to_string(open_files_.descriptors()) +
+                                        " open files allow no more; raise the limit (ulimit -n)");
+  }
+  expected_ = std::max(expected_, open + 1);
+  const int tables = open_files_.TablesFor(expected_);
+  if (tables == tables_) return {};
+  tables_ = tables;
+  for (const auto& weak : databases_) {
+    const auto database = weak.lock();
+    if (!database) continue;
+    pool_->Submit(database->use(), [weak, tables] {
+      if (const auto still_open = weak.lock()) still_open->LimitTables(tables);
+    });
+  }
+  return {};
+}
+
 Result<std::unique_ptr<Engine>> FileDiskRows::OpenLocked(ReplicaKey key) {
   const std::string path = RowPath(key);
   if (Status finished = FinishReplace(path); !finished) return finished.error();
+  if (Status room = MakeRoom(path); !room) return room.error();
   const Result<bool> create = NeverCreated(path);
   if (!create) return create.error();
   if (*create) {  // RocksDB calls a missing directory an error in its log
     if (Status made = MakeDirectory(path); !made) return made.error();
   }
-  Result<std::shared_ptr<RocksDatabase>> database = OpenRocksDatabase(path, *create, shared_);
+  Result<std::shared_ptr<RocksDatabase>> database =
+      OpenRocksDatabase(path, *create, tables_, shared_);
   if (!database) return database.error();
+  databases_.push_back(*database);
   uses_[key] = (*database)->use();
   if (*create) {
     if (Status synced = SyncRows(); !synced) return synced.error();
@@ -176,15 +209,15 @@ Result<std::string> FileDiskRows::MakeStaging() {
 }
 
 // Once rows/S-R.new exists, the new rows are complete and decided, and everybody who meets it goes
-// on from there: old rows aside, new ones into their place.
+// on from there: old rows aside, new ones into their place. A power loss may take the last rename
+// back; then the start makes it again.
 Status FileDiskRows::FinishReplace(const std::string& path) {
   const std::string decided = path + std::string(kNew);
   if (!Exists(decided)) return {};
   if (Exists(path)) {
     if (Status moved = MoveAside(path); !moved) return moved;
   }
-  if (Status renamed = RenameFile(decided, path, hook_); !renamed) return renamed;
-  return SyncRows();
+  return RenameFile(decided, path, hook_);
 }
 
 Status FileDiskRows::CheckStaged(const std::string& staged) {

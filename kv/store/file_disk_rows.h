@@ -11,6 +11,7 @@
 
 #include "kv/base/ids.h"
 #include "kv/store/disk.h"
+#include "kv/store/file_limit.h"
 #include "kv/store/posix_file.h"
 #include "kv/store/rocks_engine.h"
 
@@ -18,7 +19,7 @@ namespace decree::store {
 
 class FileDiskRows {
  public:
-  FileDiskRows(std::string directory, std::shared_ptr<RocksShared> shared,
+  FileDiskRows(std::string directory, OpenFileShare open_files, std::shared_ptr<RocksShared> shared,
                std::shared_ptr<BackgroundPool> pool, FaultHook hook);
 
   // At start-up: empties staging and finishes replacements that were decided before a crash.
@@ -43,6 +44,7 @@ class FileDiskRows {
   Status AwaitClosed(ReplicaKey key);
   Status CheckUnused(ReplicaKey key) const;
   Result<std::unique_ptr<Engine>> OpenLocked(ReplicaKey key);
+  Status MakeRoom(const std::string& path);
   Status MoveAside(const std::string& path);
   Status FinishReplace(const std::string& path);
   Status SyncRows() { return SyncDirectory(rows_, hook_); }
@@ -54,6 +56,10 @@ class FileDiskRows {
   const FaultHook hook_;
   std::mutex mutex_;  // one opening, replacing or removing at a time
   std::map<ReplicaKey, std::shared_ptr<RowsUse>> uses_;
+  const OpenFileShare open_files_;
+  std::vector<std::weak_ptr<RocksDatabase>> databases_;  // some may be closed
+  std::size_t expected_ = 1;  // databases, from the number of directories at the start on
+  int tables_ = 0;            // that each may have open
   std::atomic<std::uint64_t> fresh_{0};
 };
 

@@ -9,8 +9,9 @@ constexpr std::uint64_t kLargestRecord = std::uint64_t{1} << 30;
 
 }  // namespace
 
-LogAppender::LogAppender(LogSegments& segments, OpenSegment current, std::uint64_t end)
-    : segments_(segments), current_(std::move(current)), end_(end) {}
+LogAppender::LogAppender(LogSegments& segments, OpenSegment current, std::uint64_t end,
+                         std::function<bool()> wait)
+    : segments_(segments), wait_(std::move(wait)), current_(std::move(current)), end_(end) {}
 
 // Room for the kEnd record is always kept.
 bool LogAppender::Fits(std::uint64_t bytes) const {
@@ -56,10 +57,15 @@ Status LogAppender::Sync() {
 }
 
 // The old segment is complete and synced before the new one gets its name: recovery counts on it.
+// Too many open files are no fault of the disk and no reason to retire it (P8): the log waits.
 Status LogAppender::Roll(std::uint64_t first, std::uint64_t least_bytes) {
   Finish(BeginRecord(buffer_), LogRecordType::kEnd, {});
   if (Status synced = Sync(); !synced) return synced;
-  Result<OpenSegment> next = segments_.Begin(current_.header.sequence + 1, first, least_bytes);
+  const std::uint64_t sequence = current_.header.sequence + 1;
+  Result<OpenSegment> next = segments_.Begin(sequence, first, least_bytes);
+  while (!next && next.error() == Errc::kBusy && wait_()) {
+    next = segments_.Begin(sequence, first, least_bytes);
+  }
   if (!next) return next.error();
   current_ = *std::move(next);
   end_ = kSegmentHeaderBytes;

@@ -12,7 +12,10 @@ namespace decree::store {
 
 class LogAppender {
  public:
-  LogAppender(LogSegments& segments, OpenSegment current, std::uint64_t end);
+  // `wait` is called when too many files are open to begin a segment, which then is tried again;
+  // false: give up.
+  LogAppender(LogSegments& segments, OpenSegment current, std::uint64_t end,
+              std::function<bool()> wait);
 
   // Buffers one record; `encode` appends its payload. If it begins a new segment (see the place),
   // then everything added before is synced. `first` is noted in the header of a segment begun here.
@@ -27,6 +30,7 @@ class LogAppender {
   void Finish(std::size_t begin, LogRecordType type, ReplicaKey key);
 
   LogSegments& segments_;
+  const std::function<bool()> wait_;
   OpenSegment current_;
   std::uint64_t end_;   // of what is synced
   std::string buffer_;  // stands at end_

@@ -26,7 +26,9 @@ void FileLog::RecycleOldest() {
   const std::size_t few = 4;  // segments in one go, so that appends do not wait long
   while (first != live_.back() && first < first_ + few && Recyclable(first)) {
     if (Status collected = CollectLive(first, &items); !collected) {
-      return Fail(collected.error());
+      if (collected.error() != Errc::kBusy) return Fail(collected.error());
+      check_tail_ = true;  // too many open files: after the next write
+      return;
     }
     ++first;
   }

@@ -88,14 +88,14 @@ Result<OpenSegment> LogSegments::Begin(std::uint64_t sequence, std::uint64_t fir
   // One record larger than a segment gets a segment of its own.
   header.bytes = std::max(segment_bytes_, kSegmentHeaderBytes + least_bytes);
   if (spares_.empty() || header.bytes != segment_bytes_) return Create(header);
-  const std::uint64_t spare = spares_.back();
-  spares_.pop_back();
-  return Recycle(spare, header);
+  return Recycle(header);
 }
 
-Result<OpenSegment> LogSegments::Recycle(std::uint64_t spare, const SegmentHeader& header) {
+Result<OpenSegment> LogSegments::Recycle(const SegmentHeader& header) {
+  const std::uint64_t spare = spares_.back();
   Result<File> opened = File::Open(Path(spare), File::Mode::kReadWrite, hook_);
   if (!opened) return opened.error();
+  spares_.pop_back();
   const Result<std::uint64_t> size = opened->Size();
   if (!size || *size != header.bytes) {
     ::unlink(Path(spare).c_str());  // made with another segment size

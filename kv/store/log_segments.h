@@ -40,7 +40,8 @@ class LogSegments {
   Result<SegmentBytes> Read(std::uint64_t sequence) const;
   Result<OpenSegment> Open(std::uint64_t sequence) const;
   // A segment that holds at least `least_bytes` of records: a spare one, or a new one of zeros. Its
-  // header and its name are durable when this returns.
+  // header and its name are durable when this returns. After kBusy it may be tried again: whatever
+  // stands under the name by then is replaced.
   Result<OpenSegment> Begin(std::uint64_t sequence, std::uint64_t first, std::uint64_t least_bytes);
 
   void AddSpare(std::uint64_t sequence) { spares_.push_back(sequence); }
@@ -51,7 +52,7 @@ class LogSegments {
   const FaultHook& hook() const { return hook_; }
 
  private:
-  Result<OpenSegment> Recycle(std::uint64_t spare, const SegmentHeader& header);
+  Result<OpenSegment> Recycle(const SegmentHeader& header);
   Result<OpenSegment> Create(const SegmentHeader& header);
   Status WriteHeader(File& file, const SegmentHeader& header);
 

@@ -42,7 +42,16 @@ struct MemCore {
   MemImage image;
   bool dead = false;
   bool full = false;
+  bool busy = false;
+  bool stalled = false;
   bool syncs_fail = false;
+
+  // What a call on rows answers instead of doing something. Under the mutex.
+  Status Refused() const {
+    if (full) return Error(Errc::kNoSpace, "injected: the disk is full");
+    if (busy) return Error(Errc::kBusy, "injected: too many open files");
+    return {};
+  }
 };
 
 }  // namespace decree::store

@@ -158,9 +158,9 @@ Result<std::vector<std::pair<std::string, std::string>>> MemDisk::ListMeta(
 
 Result<std::unique_ptr<Engine>> MemDisk::OpenRows(ReplicaKey key) {
   const std::lock_guard lock(impl_->core->mutex);
-  if (impl_->core->full && !impl_->core->image.rows.contains(key)) {
-    return Error(Errc::kNoSpace, "injected: the disk is full");
-  }
+  const bool needs_no_space = impl_->core->image.rows.contains(key);
+  const Status refused = impl_->core->Refused();
+  if (!refused && !(needs_no_space && refused.error() == Errc::kNoSpace)) return refused.error();
   return OpenLocked(impl_->core, *impl_->open, key);
 }
 
@@ -212,6 +212,16 @@ void MemDisk::FailSyncs() {
 void MemDisk::SetFull(bool full) {
   const std::lock_guard lock(impl_->core->mutex);
   impl_->core->full = full;
+}
+
+void MemDisk::SetBusy(bool busy) {
+  const std::lock_guard lock(impl_->core->mutex);
+  impl_->core->busy = busy;
+}
+
+void MemDisk::SetStalled(bool stalled) {
+  const std::lock_guard lock(impl_->core->mutex);
+  impl_->core->stalled = stalled;
 }
 
 }  // namespace decree::store

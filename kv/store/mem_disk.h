@@ -47,8 +47,10 @@ class MemDisk : public Disk {
   // What a power loss leaves: synced log records, flushed rows, durable facts. Pending background
   // work never reports. The engines and log handles handed out before must not be used again.
   std::unique_ptr<MemDisk> Crash(MemDiskOptions reborn);
-  void FailSyncs();         // from now on every log append fails (P8)
-  void SetFull(bool full);  // rows, facts and staging answer kNoSpace
+  void FailSyncs();               // from now on every log append fails (P8)
+  void SetFull(bool full);        // rows, facts and staging answer kNoSpace
+  void SetBusy(bool busy);        // rows answer kBusy
+  void SetStalled(bool stalled);  // engines say so, and write all the same
 
  private:
   struct Impl;

@@ -90,13 +90,22 @@ MemEngine::~MemEngine() { table_->Close(); }
 Status MemEngine::Write(const RowBatch& batch) {
   {
     const std::lock_guard lock(core_->mutex);
-    if (core_->full) return Error(Errc::kNoSpace, "injected: the disk is full");
+    if (Status refused = core_->Refused(); !refused) return refused;
   }
   table_->Write(batch);
   return {};
 }
 
+bool MemEngine::Stalled() const {
+  const std::lock_guard lock(core_->mutex);
+  return core_->stalled;
+}
+
 Result<std::optional<std::string>> MemEngine::Get(std::string_view key) const {
+  {
+    const std::lock_guard lock(core_->mutex);
+    if (core_->busy) return core_->Refused().error();
+  }
   return Copy(table_->Get(key, UINT64_MAX));
 }
 

@@ -63,6 +63,7 @@ class MemEngine : public Engine {
   ~MemEngine() override;
 
   Status Write(const RowBatch& batch) override;
+  bool Stalled() const override;
   Result<std::optional<std::string>> Get(std::string_view key) const override;
   std::unique_ptr<RowView> View() const override;
   void Flush(Done done) override;

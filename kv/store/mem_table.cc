@@ -102,7 +102,7 @@ Status MemTable::Flush(MemCore& core, ReplicaKey key) {
   const std::lock_guard table_lock(mutex_);
   if (closed_) return Error(Errc::kCancelled, "the rows were closed");
   const std::lock_guard core_lock(core.mutex);
-  if (core.full) return Error(Errc::kNoSpace, "injected: the disk is full");
+  if (Status refused = core.Refused(); !refused) return refused;
   if (core.dead) return Error(Errc::kCancelled, "the disk is gone");
   MemRows& durable = core.image.rows[key];
   for (const std::string& changed : dirty_) {

@@ -30,9 +30,17 @@ int Flags(File::Mode mode) {
 }  // namespace
 
 Error SystemError(const std::string& what, const std::string& path, int error_number) {
-  const bool full = error_number == ENOSPC || error_number == EDQUOT;
-  return Error(full ? Errc::kNoSpace : Errc::kIo,
-               what + " " + path + ": " + std::strerror(error_number));
+  std::string detail = what + " " + path + ": " + std::strerror(error_number);
+  switch (error_number) {
+    case ENOSPC:
+    case EDQUOT:
+      return Error(Errc::kNoSpace, std::move(detail));
+    case EMFILE:
+    case ENFILE:
+      return Error(Errc::kBusy, std::move(detail));
+    default:
+      return Error(Errc::kIo, std::move(detail));
+  }
 }
 
 File& File::operator=(File&& other) noexcept {

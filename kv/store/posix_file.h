@@ -20,7 +20,8 @@ enum class FileOp { kOpen, kAllocate, kWrite, kSync, kRename, kSyncDirectory };
 inline constexpr int kPretend = -1;
 using FaultHook = std::function<int(FileOp op, const std::string& path)>;
 
-// kNoSpace for a full disk or quota, else kIo; the detail names the operation and the path.
+// kNoSpace for a full disk or quota, kBusy for too many open files (of this process or the machine:
+// no fault of the disk), else kIo; the detail names the operation and the path.
 Error SystemError(const std::string& what, const std::string& path, int error_number);
 
 // Owns a descriptor. One thread at a time writes; reads are safe beside it.

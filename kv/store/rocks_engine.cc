@@ -5,6 +5,7 @@
 #include <rocksdb/snapshot.h>
 #include <rocksdb/write_batch.h>
 
+#include <cstdlib>
 #include <utility>
 
 #include "kv/store/rocks_snapshot.h"
@@ -89,6 +90,20 @@ std::uint64_t Property(rocksdb::DB& db, const rocksdb::Slice& name) {
   return db.GetIntProperty(name, &value) ? value : 0;
 }
 
+// Where RocksDB by itself would begin to delay writes. It must not: a delayed write would hold the
+// worker, and with it every shard of that worker (RocksShared::RowOptions).
+bool FallsBehind(rocksdb::DB& db) {
+  constexpr std::uint64_t kManyTables = 20;    // of level 0: each is looked at by every read
+  constexpr std::uint64_t kManyMemtables = 4;  // that wait to be flushed
+  constexpr std::uint64_t kMuchToCompact = std::uint64_t{64} << 30;
+  using Properties = rocksdb::DB::Properties;
+  std::string tables;
+  const bool many_tables = db.GetProperty(Properties::kNumFilesAtLevelPrefix + "0", &tables) &&
+                           std::strtoull(tables.c_str(), nullptr, 10) >= kManyTables;
+  return many_tables || Property(db, Properties::kNumImmutableMemTable) >= kManyMemtables ||
+         Property(db, Properties::kEstimatePendingCompactionBytes) >= kMuchToCompact;
+}
+
 Error EngineClosed(const RocksDatabase& database) {
   return Error(Errc::kCancelled, database.path() + ": the rows were closed");
 }
@@ -107,6 +122,12 @@ RocksDatabase::~RocksDatabase() {
   use_->DatabaseClosed();
 }
 
+void RocksDatabase::LimitTables(int tables) {
+  // Failing, it keeps the limit that it has.
+  db_->SetDBOptions({{"max_open_files", std::to_string(MaxOpenFiles(tables))}})
+      .PermitUncheckedError();
+}
+
 RocksEngine::RocksEngine(std::shared_ptr<RocksDatabase> database,
                          std::shared_ptr<BackgroundPool> pool, std::string staging)
     : database_(std::move(database)), pool_(std::move(pool)), staging_(std::move(staging)) {}
@@ -122,7 +143,14 @@ Status RocksEngine::Write(const RowBatch& batch) {
   }
   rocksdb::WriteOptions options;
   options.disableWAL = true;
-  return database_->Written(database_->db().Write(options, &writes));
+  const rocksdb::Status written = database_->db().Write(options, &writes);
+  stalled_ = FallsBehind(database_->db());
+  return database_->Written(written);
+}
+
+bool RocksEngine::Stalled() const {
+  if (stalled_) stalled_ = FallsBehind(database_->db());
+  return stalled_;
 }
 
 Result<std::optional<std::string>> RocksEngine::Get(std::string_view key) const {
@@ -174,8 +202,9 @@ std::uint64_t RocksEngine::UnflushedBytes() const {
 }
 
 Result<std::shared_ptr<RocksDatabase>> OpenRocksDatabase(const std::string& path, bool create,
+                                                         int tables,
                                                          std::shared_ptr<RocksShared> shared) {
-  rocksdb::Options options = shared->RowOptions();
+  rocksdb::Options options = shared->RowOptions(tables);
   options.create_if_missing = create;
   rocksdb::DB* db = nullptr;
   if (const auto status = rocksdb::DB::Open(options, path, &db); !status.ok()) {

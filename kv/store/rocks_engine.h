@@ -26,6 +26,8 @@ class RocksDatabase {
   RocksDatabase& operator=(const RocksDatabase&) = delete;
   rocksdb::DB& db() const { return *db_; }
   const std::string& path() const { return path_; }
+  // In effect for tables that are opened from now on. Waits for the disk.
+  void LimitTables(int tables);
   Status Written(const rocksdb::Status& status) const { return shared_->Written(status, path_); }
   const std::shared_ptr<RowsUse>& use() const { return use_; }
 
@@ -44,6 +46,7 @@ class RocksEngine : public Engine {
   ~RocksEngine() override;
 
   Status Write(const RowBatch& batch) override;
+  bool Stalled() const override;
   Result<std::optional<std::string>> Get(std::string_view key) const override;
   std::unique_ptr<RowView> View() const override;
   void Flush(Done done) override;
@@ -56,10 +59,12 @@ class RocksEngine : public Engine {
   const std::shared_ptr<RocksDatabase> database_;
   const std::shared_ptr<BackgroundPool> pool_;
   const std::string staging_;
+  mutable bool stalled_ = false;  // after the last write, or asked since
 };
 
 // Opens the rows in a directory; `create` makes an empty database of a missing or empty directory.
 Result<std::shared_ptr<RocksDatabase>> OpenRocksDatabase(const std::string& path, bool create,
+                                                         int tables,
                                                          std::shared_ptr<RocksShared> shared);
 // Whether the files of a directory open as rows, without changing them.
 Status CheckRocksFiles(const std::string& path, const RocksShared& shared);

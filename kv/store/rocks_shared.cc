@@ -1,12 +1,13 @@
 #include "kv/store/rocks_shared.h"
 
-#include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/table.h>
 
 #include <cstdarg>
 #include <cstdio>
 #include <utility>
+
+#include "kv/store/rocks_files.h"
 
 namespace decree::store {
 namespace {
@@ -34,14 +35,15 @@ RocksShared::RocksShared(const RocksSharedOptions& options)
     : options_(options),
       cache_(rocksdb::NewLRUCache(options.block_cache_bytes)),
       write_buffers_(std::make_shared<rocksdb::WriteBufferManager>(options.write_buffer_bytes)),
-      logger_(std::make_shared<SinkLogger>(options.log)) {
-  rocksdb::Env* env = rocksdb::Env::Default();  // its threads serve every database of the process
-  env->IncBackgroundThreadsIfNeeded(options.background_threads, rocksdb::Env::LOW);
-  env->IncBackgroundThreadsIfNeeded(1, rocksdb::Env::HIGH);
+      logger_(std::make_shared<SinkLogger>(options.log)),
+      env_(rocksdb::NewCompositeEnv(std::make_shared<RocksFiles>())) {
+  env_->IncBackgroundThreadsIfNeeded(options.background_threads, rocksdb::Env::LOW);
+  env_->IncBackgroundThreadsIfNeeded(1, rocksdb::Env::HIGH);
 }
 
 rocksdb::Options RocksShared::CommonOptions() const {
   rocksdb::Options options;
+  options.env = env_.get();
   // The default of info_log_level depends on NDEBUG, which Debian's build leaves unset.
   options.info_log_level = rocksdb::InfoLogLevel::ERROR_LEVEL;
   options.info_log = logger_;
@@ -51,7 +53,8 @@ rocksdb::Options RocksShared::CommonOptions() const {
   options.skip_stats_update_on_db_open = true;
   options.max_file_opening_threads = 1;
   options.max_background_jobs = options_.background_threads + 1;
-  options.max_open_files = 256;
+  options.max_open_files = MaxOpenFiles(kFewTables);
+  options.table_cache_numshardbits = 0;  // each part of the cache would keep one table open
   options.max_manifest_file_size = std::uint64_t{4} << 20;
   options.paranoid_checks = true;
   options.rate_limiter = options_.rate_limiter;
@@ -60,8 +63,9 @@ rocksdb::Options RocksShared::CommonOptions() const {
   return options;
 }
 
-rocksdb::Options RocksShared::RowOptions() const {
+rocksdb::Options RocksShared::RowOptions(int tables) const {
   rocksdb::Options options = CommonOptions();
+  options.max_open_files = MaxOpenFiles(tables);
   rocksdb::BlockBasedTableOptions table;
   table.block_cache = cache_;
   table.cache_index_and_filter_blocks = true;
@@ -72,7 +76,14 @@ rocksdb::Options RocksShared::RowOptions() const {
   options.compression = rocksdb::kLZ4Compression;
   options.write_buffer_manager = write_buffers_;
   options.write_buffer_size = std::size_t{16} << 20;
-  options.max_write_buffer_number = 4;
+  // RocksDB neither delays nor stops writes on its own: they would hold the worker, and consensus
+  // with it. RocksEngine::Stalled says when it is time to turn new ones away; these are the last
+  // resort before the memory ends.
+  options.max_write_buffer_number = 64;
+  options.level0_slowdown_writes_trigger = 1'000'000;
+  options.level0_stop_writes_trigger = 1'000'000;
+  options.soft_pending_compaction_bytes_limit = 0;  // none
+  options.hard_pending_compaction_bytes_limit = 0;
   options.target_file_size_base = std::uint64_t{32} << 20;
   options.max_bytes_for_level_base = std::uint64_t{128} << 20;
   options.allow_concurrent_memtable_write = false;  // one writer
@@ -84,7 +95,6 @@ rocksdb::Options RocksShared::RowOptions() const {
 rocksdb::Options RocksShared::FactOptions() const {
   rocksdb::Options options = CommonOptions();
   options.write_buffer_size = std::size_t{1} << 20;
-  options.max_open_files = 16;
   // Every fact was synced: only a write that never finished may be missing, never one in the
   // middle.
   options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
@@ -99,6 +109,7 @@ Status RocksShared::Written(const rocksdb::Status& status, const std::string& pa
 
 Error RocksError(const rocksdb::Status& status, const std::string& path) {
   const std::string detail = path + ": " + status.ToString();
+  if (IsTooManyFiles(status)) return Error(Errc::kBusy, detail);
   if (status.IsNoSpace()) return Error(Errc::kNoSpace, detail);
   if (status.IsIOError()) return Error(Errc::kIo, detail);
   if (status.IsShutdownInProgress() || status.IsAborted()) return Error(Errc::kCancelled, detail);

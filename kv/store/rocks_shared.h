@@ -2,6 +2,7 @@
 #pragma once
 
 #include <rocksdb/cache.h>
+#include <rocksdb/env.h>
 #include <rocksdb/options.h>
 #include <rocksdb/rate_limiter.h>
 #include <rocksdb/status.h>
@@ -28,10 +29,13 @@ struct RocksSharedOptions {
 
 class RocksShared {
  public:
+  static constexpr int kFewTables = 10;  // the fewest that RocksDB keeps
+
   explicit RocksShared(const RocksSharedOptions& options);
   // Rows of a replica: WAL off (the disk's log replays what a crash loses), so nothing is flushed
   // on closing either.
-  rocksdb::Options RowOptions() const;
+  // `tables` of a database may be open at once.
+  rocksdb::Options RowOptions(int tables = kFewTables) const;
   // The disk's facts: few, small, each write synced.
   rocksdb::Options FactOptions() const;
   // The status of something that had to become durable, or to be ready for it.
@@ -44,10 +48,14 @@ class RocksShared {
   const std::shared_ptr<rocksdb::Cache> cache_;
   const std::shared_ptr<rocksdb::WriteBufferManager> write_buffers_;
   const std::shared_ptr<rocksdb::Logger> logger_;
+  const std::unique_ptr<rocksdb::Env> env_;  // its threads serve every database of the process
 };
 
-// `path` is named in the detail. Whatever is not a full disk or a failed call means that stored
-// bytes are not what they should be.
+// RocksDB's option for so many open tables: it takes some descriptors off for itself.
+inline int MaxOpenFiles(int tables) { return tables + 10; }
+
+// `path` is named in the detail. Whatever is not a full disk, too many open files (kBusy) or a
+// failed call means that stored bytes are not what they should be.
 Error RocksError(const rocksdb::Status& status, const std::string& path);
 Status ToStatus(const rocksdb::Status& status, const std::string& path);
 

@@ -1,6 +1,7 @@
 #include "kv/store/shard_log.h"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "kv/base/codec.h"
@@ -25,7 +26,8 @@ FileLog::FileLog(FileLogOptions options, std::unique_ptr<LogSegments> segments,
       segments_(std::move(segments)),
       book_(std::move(recovered.book)),
       live_(std::move(recovered.live)),
-      appender_(*segments_, std::move(recovered.current), recovered.end),
+      appender_(*segments_, std::move(recovered.current), recovered.end,
+                [this] { return WaitForFiles(); }),
       first_(recovered.first),
       writer_([this] { Run(); }) {}
 
@@ -208,6 +210,13 @@ void FileLog::Note(const Item& item, const LogPlace& place) {
     book_.Forget(item.key);
     check_tail_ = true;
   }
+}
+
+// Until somebody may have closed one; false when the log is closing.
+bool FileLog::WaitForFiles() {
+  constexpr auto kPause = std::chrono::milliseconds(20);
+  std::unique_lock lock(queue_mutex_);
+  return !wake_.wait_for(lock, kPause, [this] { return stopping_; });
 }
 
 // P8: a disk whose write or fdatasync failed once is out for good; nothing is retried.

@@ -68,6 +68,7 @@ class FileLog : public Log {
   void Publish(const Item* items, const Places& places);
   void Note(const Item& item, const LogPlace& place);
   void Fail(const Error& error);
+  bool WaitForFiles();
 
   // Recycling, on the writer thread (log_recycling.cc).
   void RecycleOldest();

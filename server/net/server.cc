@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "kv/store/file_disk.h"
+#include "kv/store/file_limit.h"
 #include "server/net/acceptor.h"
 #include "server/net/http_listener.h"
 #include "server/net/native_listener.h"
@@ -162,19 +163,22 @@ struct Server::Impl {
 };
 
 // What opens is used; the node decides whether it can do without the rest. A directory that another
-// process uses is no broken disk but a mistake.
+// process uses is no broken disk but a mistake, and so are too few open files. Of those a quarter is
+// left for connections, logs and copies.
 Status Server::Impl::OpenDisks() {
   std::vector<Error> errors;
+  const std::uint64_t for_rows = store::OpenFileLimit() / 4 * 3;
   for (const std::string& path : options.dirs) {
     store::FileDiskOptions disk;
     disk.path = path;
     disk.block_cache_bytes = options.block_cache_bytes;
     disk.write_buffer_bytes = options.write_buffer_bytes;
+    disk.open_files = std::max<std::uint64_t>(1, for_rows / options.dirs.size());
     disk.log = options.log;
     auto opened = store::OpenFileDisk(std::move(disk));
     if (opened) {
       disks.push_back(std::move(*opened));
-    } else if (opened.error() == Errc::kLocked) {
+    } else if (opened.error() == Errc::kLocked || opened.error() == Errc::kBusy) {
       return opened.error();
     } else {
       errors.push_back(opened.error());

@@ -80,11 +80,17 @@ void Control::OpenReplicas() {
   auto missing = std::make_shared<std::size_t>(all.size());
   for (const Resident& resident : all) {
     OpenReplica(resident, [this, missing, disk = &resident.catalog->disk()](const Status& opened) {
-      if (!opened && !node_->stopping) OnDiskFailed(*disk, opened.error());
+      if (!opened && !node_->stopping) OnUnopened(*disk, opened.error());
       if (--*missing == 0) OnReplicasOpened();
     });
   }
   if (all.empty()) OnReplicasOpened();
+}
+
+// Too few open files are a mistake in the set-up: the start is refused, no disk is given up for it.
+void Control::OnUnopened(store::Disk& disk, const Error& error) {
+  const bool too_few_files = error == Errc::kBusy || error == Errc::kImpossible;
+  too_few_files ? FinishStart(error) : OnDiskFailed(disk, error);
 }
 
 void Control::OnReplicasOpened() {

@@ -44,6 +44,8 @@ class Control {
   // ---- from workers ----
   void OnPlacementHost();  // a replica of the placement group on this node changed
   void OnDiskFailed(store::Disk& disk, const Error& error);
+  // A replica met kBusy (store/disk.h) where it cannot go on: it starts again after a while.
+  void OnReplicaBusy(store::Disk& disk, ReplicaKey key, const Error& error);
 
  private:
   using Opened = std::function<void(Status)>;
@@ -52,6 +54,7 @@ class Control {
   void OpenReplicas();
   void OnReplicasOpened();
   void OpenReplica(const Resident& resident, Opened done);
+  void OnUnopened(store::Disk& disk, const Error& error);
   void ServeIfReady();
   void FinishStart(Status status);
   void ProposeBootstrap();
@@ -63,6 +66,7 @@ class Control {
   void HandleDestroy(const DestroyReplica& destroy, RpcReply&& reply);
   void HandleReport(RpcRequest&& request, RpcReply&& reply);
   void RemoveReplica(Catalog& catalog, ReplicaKey key, Opened done);
+  void Reopen(store::Disk& disk, ReplicaKey key);
   void AwaitHandover(Instant deadline, std::function<void()> done);
   void AwaitCallers(Instant deadline, std::function<void()> done);
   void CloseWorkers(std::function<void()> done);

@@ -1,12 +1,15 @@
 // Birth and death of replicas on this node, failed disks, and the end of the node.
+#include <algorithm>
 #include <utility>
 
+#include "kv/base/mark.h"
 #include "server/node/control.h"
 
 namespace decree::node {
 namespace {
 
 constexpr Duration kStopPoll = 10ms;
+constexpr Duration kReopenPause = 500ms;
 
 void Answer(const RpcReply& reply, const Status& status) {
   RpcResponse response;
@@ -69,6 +72,42 @@ void Control::OnDiskFailed(store::Disk& disk, const Error& error) {
   node_->serving = false;
   if (ready_) return FinishStart(error);
   if (node_->config.on_disks_lost) node_->config.on_disks_lost(error.ToString());
+}
+
+// Too many open files are no fault of the disk. The replica alone stops; nothing that it revealed
+// is lost, because it starts again from what is durable.
+void Control::OnReplicaBusy(store::Disk& disk, ReplicaKey key, const Error& error) {
+  SOMETIMES(replica_starts_again_after_busy);
+  node_->Log(LogLevel::kWarn,
+             "replica " + ToString(key) + " stops for a while: " + error.ToString());
+  Executor& control = node_->workers[0]->executor();
+  control.RunAt(control.Now() + kReopenPause, [this, &disk, key] {
+    // Behind every record that its former life has queued, so that the next one reads them all.
+    disk.log().Append(key, {}, [this, &disk, key](Status status) {
+      node_->workers[0]->executor().Post([this, &disk, key, status] {
+        status ? Reopen(disk, key) : OnDiskFailed(disk, status.error());
+      });
+    });
+  });
+}
+
+void Control::Reopen(store::Disk& disk, ReplicaKey key) {
+  const std::vector<Catalog*> working = catalogs_.Working();
+  const auto home = std::find_if(working.begin(), working.end(),
+                                 [&](Catalog* catalog) { return &catalog->disk() == &disk; });
+  if (home == working.end() || node_->stopping) return;
+  const Result<std::optional<ReplicaShell>> shell = (*home)->LoadShell(key);
+  if (!shell) return OnDiskFailed(disk, shell.error());
+  if (!*shell || (*shell)->removed) return;
+  Worker& worker = node_->WorkerOf(key.shard);
+  worker.executor().Post([&worker, key] { worker.CloseReplica(key); });
+  OpenReplica({*home, **shell}, [this, &disk, key](const Status& opened) {
+    if (opened || node_->stopping) return;
+    const Errc code = opened.error().code();
+    // Not yet, or somebody still holds the rows of its former life.
+    const bool later = code == Errc::kBusy || code == Errc::kImpossible || code == Errc::kConflict;
+    later ? OnReplicaBusy(disk, key, opened.error()) : OnDiskFailed(disk, opened.error());
+  });
 }
 
 // ---- the end ----

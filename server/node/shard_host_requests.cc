@@ -51,7 +51,7 @@ void ShardHost::Write(Command&& command, RpcReply&& reply) {
   if (closed_ || !mine) return reply(Refusal());
   ++operations_;
   if (pause_.holding()) pause_.OnWriteWaits(Now());
-  if (!writes_.Push(std::move(command), std::move(reply))) {
+  if (engine_->Stalled() || !writes_.Push(std::move(command), std::move(reply))) {
     RpcResponse busy = AnswerFrame();
     busy.code = Errc::kBusy;
     busy.detail = "too many writes are waiting for this shard";

@@ -86,6 +86,7 @@ void ShardHost::Flush() {
         if (life != host.engine_life_)
           return;  // also if it failed: those rows were closed, not lost
         host.flushing_ = false;
+        if (!status && status.error() == Errc::kBusy) return;  // too many open files: later
         if (!status) return host.Fail(status.error());
         host.unflushed_bytes_ -= bytes;
         host.OnFlushed(applied);

@@ -327,9 +327,11 @@ void Worker::HostChanged(ShardHost& host) {
 }
 
 void Worker::HostFailed(ShardHost& host, const Error& error) {
-  SOMETIMES(replica_failed_with_its_disk);
-  node_->workers[0]->executor_->Post(
-      [node = node_, disk = &host.disk(), error] { node->control->OnDiskFailed(*disk, error); });
+  node_->workers[0]->executor_->Post([node = node_, disk = &host.disk(), key = host.key(), error] {
+    if (error == Errc::kBusy) return node->control->OnReplicaBusy(*disk, key, error);
+    SOMETIMES(replica_failed_with_its_disk);
+    node->control->OnDiskFailed(*disk, error);
+  });
 }
 
 }  // namespace decree::node

@@ -3,6 +3,7 @@ import ctypes
 import http.client
 import json
 import os
+import resource
 import shutil
 import signal
 import subprocess

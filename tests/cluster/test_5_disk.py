@@ -1,10 +1,11 @@
 """Folders that are not what they should be: refused with a clear error, not mended in silence."""
 import glob
 import os
+import resource
 import shutil
 import socket
 
-from harness import expect, wait_until
+from harness import die_with_parent, expect, wait_until
 from load import kv
 
 
@@ -41,6 +42,42 @@ def test_a_port_in_use_is_named(cluster):
             node = cluster.new_node()
             setattr(node, name, port)
             _expect_refusal(node, [str(port)], f"{name} port in use")
+
+
+def _with_open_files(soft, hard):
+    def prepare():
+        die_with_parent()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return prepare
+
+
+def test_more_shards_than_open_files_allow_are_refused_at_the_start(cluster):
+    node = cluster.new_node("--shards", "256")
+    node.preexec = _with_open_files(1024, 1024)
+    _expect_refusal(node, ["ulimit -n"], "256 shards with 1024 open files")
+
+
+def test_the_default_shards_fit_into_the_usual_limit(cluster):
+    for limits in ((1024, 1024), (100, 4096)):  # the second: decreed raises the soft limit
+        node = cluster.new_node()
+        node.preexec = _with_open_files(*limits)
+        node.start()
+        for i in range(200):
+            expect(node.call("PUT", kv(f"k{i}"), f"{i}").status == 201, f"PUT k{i} at {limits}")
+        expect(node.terminate() == 0, f"a clean end at {limits}: {node.log()}")
+        node.start()
+        for i in range(200):
+            expect(node.call("GET", kv(f"k{i}")).body == b"%d" % i, f"GET k{i} at {limits}")
+        node.kill()
+
+
+def test_a_disk_that_failed_stays_out(cluster):
+    node = _filled(cluster)
+    node.kill()
+    mark = os.path.join(node.folder, "FAILED")
+    with open(mark, "w", encoding="utf-8") as f:
+        f.write("fdatasync of a segment: Input/output error\n")
+    _expect_refusal(node, [mark], "a disk that failed before")
 
 
 def test_a_corrupt_middle_of_the_log_is_refused(cluster):

@@ -272,6 +272,38 @@ TEST(ShardHostTest, AFastWallClockExpiresNothingAtALeaderChange) {
   EXPECT_EQ(cluster.Get("k").code, Errc::kNotFound) << "but time goes on";
 }
 
+TEST(ShardHostTest, AStalledEngineTurnsWritesAwayAndServesReads) {
+  HostCluster cluster(3);
+  cluster.OpenVoters(3);
+  Verdict(cluster.Put("k", "before"));
+  ShardHost* leader = cluster.AwaitLeader();
+  HostNode& slow = cluster.node(static_cast<std::uint32_t>(leader->key().replica.value));
+  slow.disk->SetStalled(true);
+  EXPECT_EQ(cluster.Put("k", "during").code, Errc::kBusy);
+  EXPECT_EQ(ValueOf(cluster.Get("k")), "before");
+  cluster.executor().RunFor(2s);
+  EXPECT_TRUE(leader->leading()) << "it is no reason to lose leadership";
+  slow.disk->SetStalled(false);
+  Verdict(cluster.Put("k", "after"));
+}
+
+TEST(ShardHostTest, AFlushThatMeetsTooManyOpenFilesIsMadeLater) {
+  HostCluster cluster(1);
+  cluster.OpenVoters(1);
+  Verdict(cluster.Put("k", "v"));
+  HostNode& node = cluster.node(1);
+  node.disk->SetBusy(true);
+  node.host->Flush();
+  cluster.executor().RunFor(1s);
+  EXPECT_FALSE(node.failure);
+  node.disk->SetBusy(false);
+  node.host->Flush();
+  cluster.executor().RunFor(1s);
+  node.Crash();
+  node.OpenReplica(ReplicaId{1}, cluster.Genesis(1));
+  EXPECT_EQ(ValueOf(cluster.Get("k")), "v");
+}
+
 TEST(ShardHostTest, FailedSyncSilencesTheReplicaForGood) {
   HostCluster cluster(3);
   cluster.OpenVoters(3);

@@ -340,5 +340,28 @@ TEST_F(ScenarioTest, ManyLargeExpectedValuesDoNotWedgeTheirShard) {
   ExpectAllIsWell();
 }
 
+// Too many open files are no fault of a disk: its replicas stop where they cannot go on and start
+// again by themselves, and what is to be created there is created later.
+TEST_F(ScenarioTest, TooManyOpenFilesCostNoDiskAndNoData) {
+  Form(3);
+  StartLoad();
+  world_.RunFor(1 * kSeconds);
+  store::MemDisk& starved = cluster_->node(2).disk(0);
+  starved.SetBusy(true);
+  world_.RunFor(4 * kSeconds);
+  starved.SetBusy(false);
+  cluster_->Add().disk(0).SetBusy(true);
+  world_.RunFor(4 * kSeconds);
+  cluster_->node(4).disk(0).SetBusy(false);
+  ASSERT_TRUE(cluster_->WaitReady(30 * kSeconds));
+  StopLoad();
+  std::string problem;
+  EXPECT_TRUE(cluster_->WaitSettled(60 * kSeconds, &problem)) << problem;
+  const auto nodes = cluster_->Admin(1, "GET", "/v1/admin/nodes");
+  ASSERT_TRUE(nodes);
+  EXPECT_EQ(nodes->body.find("failed"), std::string::npos) << nodes->body;
+  ExpectAllIsWell();
+}
+
 }  // namespace
 }  // namespace decree::sim

@@ -135,6 +135,23 @@ TEST_P(FileDiskPowerTest, ACommitThatWasCutOffLeavesOldOrNewRows) {
   EXPECT_TRUE(saw_old && saw_new);
 }
 
+TEST_P(FileDiskPowerTest, RowsWhoseCreationWasCutOffKeepWhatIsFlushedLater) {
+  for (int calls = 0;; ++calls) {
+    MortalDisk mortal;
+    auto disk = *mortal.Open();
+    mortal.EndAfter(calls);
+    const bool created = disk->OpenRows(key_).has_value();
+    End(mortal, std::move(disk));
+    disk = *mortal.Open();
+    WriteFlushed(*disk, "flushed");
+    mortal.LosePower(std::move(disk));
+    disk = *mortal.Open();
+    EXPECT_EQ(*disk->ListRows(), std::vector<ReplicaKey>{key_}) << "after call " << calls;
+    EXPECT_EQ(Rows(*disk), "row=flushed") << "after call " << calls;
+    if (created) break;
+  }
+}
+
 TEST_P(FileDiskPowerTest, RemovedRowsStayRemoved) {
   MortalDisk mortal;
   auto disk = *mortal.Open();

@@ -209,6 +209,41 @@ TEST_F(FileLogTest, AFullDiskIsSaidSoAndNothingAcknowledgedIsLost) {
   EXPECT_EQ(files_.Open()->Recover(hot_)->votes.size(), slot - 1);
 }
 
+TEST_F(FileLogTest, TooManyOpenFilesHoldTheLogUpAndDoNotEndIt) {
+  std::atomic<int> refused{0};
+  files_.SetHook([&](FileOp op, const std::string&) {
+    return op == FileOp::kOpen && refused > 0 ? (--refused, EMFILE) : 0;
+  });
+  auto log = files_.Open();
+  for (std::uint64_t slot = 1; slot <= 60; ++slot) {
+    refused = 3;  // to begin a segment takes two
+    Vote(*log, hot_, slot);
+    log->Trim(hot_, Slot{slot});
+  }
+  files_.Crash(log);
+  refused = 0;
+  EXPECT_EQ(files_.Open()->Recover(hot_)->votes.back().slot, Slot{60});
+}
+
+TEST_F(FileLogTest, ALogThatWaitsForOpenFilesCanBeClosed) {
+  std::atomic<bool> none{false};
+  files_.SetHook(
+      [&](FileOp op, const std::string&) { return op == FileOp::kOpen && none ? EMFILE : 0; });
+  auto log = files_.Open();
+  Vote(*log, hot_, 1);
+  none = true;
+  std::promise<Status> last;
+  for (std::uint64_t slot = 2; slot <= 30; ++slot) {
+    log->Append(hot_, VoteRecord(slot, 1, std::string(1000, 'v')), [&, slot](Status status) {
+      if (slot == 30) last.set_value(std::move(status));
+    });
+  }
+  log.reset();
+  EXPECT_EQ(last.get_future().get().error(), Errc::kBusy);
+  none = false;
+  EXPECT_GE(files_.Open()->Recover(hot_)->votes.size(), 10u);
+}
+
 TEST_F(FileLogTest, APowerLossAtAnyCallLosesNothingAcknowledged) {
   // A short life with many rolls and recycled segments, cut off at its first call to the system, at
   // its second, and so on to its end.

@@ -43,7 +43,9 @@ struct NodeOptions {
 
   // `listen` addresses of other nodes. Empty with empty directories: a new cluster of one node.
   std::vector<std::string> join;
-  // New cluster only: number of shards (a power of two, 1..4096) and wanted copies of each.
+  // New cluster only: number of shards (a power of two, 1..4096) and wanted copies of each. A shard
+  // holds about ten files open; a node takes up to three quarters of the process's limit (ulimit
+  // -n) and answers kImpossible where that is not enough. Raise it before Open for many shards.
   std::uint32_t shards = 64;
   std::uint32_t replicas = 3;
 
