@@ -163,8 +163,8 @@ struct Server::Impl {
 };
 
 // What opens is used; the node decides whether it can do without the rest. A directory that another
-// process uses is no broken disk but a mistake, and so are too few open files. Of those a quarter is
-// left for connections, logs and copies.
+// process uses is no broken disk but a mistake, and so are too few open files. Of those a quarter
+// is left for connections, logs and copies.
 Status Server::Impl::OpenDisks() {
   std::vector<Error> errors;
   const std::uint64_t for_rows = store::OpenFileLimit() / 4 * 3;

@@ -42,7 +42,7 @@ def test_the_planner_can_be_asked_without_a_cluster(cluster):
     expect(status == 0, f"plan-sim: {status} {error!r}")
     start, added, killed = json.loads(out)
     expect([d["copies"] for d in start["disks"]] == [64, 64, 64], f"at the start: {start['disks']}")
-    expect(all(47 <= d["copies"] <= 49 for d in added["disks"]), f"a fourth: {added['disks']}")
+    expect(all(46 <= d["copies"] <= 50 for d in added["disks"]), f"a fourth: {added['disks']}")
     expect(added["bytes_moved"] <= 1.1 * added["bytes_least"], "bytes of the fourth node")
     expect(sum(d["copies"] for d in killed["disks"]) == 192, f"a dead one: {killed['disks']}")
     status, out, _ = ask(described)

@@ -229,7 +229,7 @@ TEST_F(ControlTest, ANodeThatStoppedDoesNothingAnyMore) {
   other.Start();
   ASSERT_TRUE(world_.RunUntilReady());
   // A decree that is applied after the placement leader's work has ended.
-  node.core().Admin({"PATCH", "/v1/admin/settings", R"({"rebalance":"off"})"},
+  node.core().Admin({"PATCH", "/v1/admin/settings", R"({"rebalance":"off"})"}, 5s,
                     [](AdminResponse) {});
   node.Stop();
   const std::uint64_t used = node.transport().used;

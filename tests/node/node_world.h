@@ -165,7 +165,7 @@ class NodeWorld {
   AdminResponse Admin(WorldNode& at, const std::string& method, const std::string& target,
                       const std::string& body = "") {
     std::optional<AdminResponse> answer;
-    at.core().Admin({method, "/v1/admin/" + target, body},
+    at.core().Admin({method, "/v1/admin/" + target, body}, 5s,
                     [&](AdminResponse response) { answer = std::move(response); });
     EXPECT_TRUE(clock_.RunUntil([&] { return answer.has_value(); })) << "no answer";
     return answer.value_or(AdminResponse{});
