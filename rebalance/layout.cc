@@ -23,6 +23,22 @@ Layout::Layout(const ClusterView& view, Plan& plan) : view_(view), plan_(plan) {
     AddShard(ShardId{i}, state.shards()[i]);
   }
   AddShard(kPlacementShard, state.placement());
+  NoteFailedTargets();
+}
+
+// Newest first, up to the shard's last move that was done.
+void Layout::NoteFailedTargets() {
+  std::set<ShardId> succeeded;
+  const auto& moves = view_.state->moves();
+  for (auto it = moves.rbegin(); it != moves.rend(); ++it) {
+    const MoveRecord& move = it->second;
+    if (!IsFinal(move.stage) || succeeded.contains(move.shard)) continue;
+    if (move.stage == Stage::kDone) {
+      succeeded.insert(move.shard);
+    } else {
+      Shard(move.shard).failed_targets.insert(move.target.disk);
+    }
+  }
 }
 
 void Layout::AddDisks() {
@@ -39,8 +55,9 @@ void Layout::AddDisks() {
       disk.capacity = record.capacity_bytes;
       const auto used = view_.disk_used_bytes.find(disk.id);
       if (used != view_.disk_used_bytes.end()) disk.used = used->second;
-      const bool good = record.state == DiskState::kOk;
-      disk.counted = up && good && !Holds(view_.dead_for_good, id);
+      disk.good = record.state == DiskState::kOk;
+      disk.awaited = view_.awaited_disks.contains(disk.id);
+      disk.counted = up && disk.good && !Holds(view_.dead_for_good, id);
       disk.open = disk.counted && Holds(view_.alive, id);
       capacities += static_cast<double>(disk.capacity);
       known = known && disk.capacity > 0;
@@ -123,27 +140,12 @@ ShardLayout& Layout::Shard(ShardId id) {
 }
 
 bool Layout::IsLost(const Copy& copy) const {
-  const NodeRecord* node = view_.state->Node(copy.node);
-  if (!node || node->state == NodeState::kRemoved) return true;
-  if (Holds(view_.dead_for_good, copy.node)) return true;
-  const DiskRecord* disk = DiskOf(copy);
-  if (disk && disk->state == DiskState::kOk) return false;
-  return !view_.awaited_disks.contains(copy.incarnation);
+  if (copy.disk == kNoDisk || Holds(view_.dead_for_good, copy.node)) return true;
+  return !disks_[copy.disk].good && !disks_[copy.disk].awaited;
 }
 
 bool Layout::IsLive(const Copy& copy) const {
-  const DiskRecord* disk = DiskOf(copy);
-  const bool works = disk && disk->state == DiskState::kOk;
-  return works && !IsLost(copy) && Holds(view_.alive, copy.node);
-}
-
-const DiskRecord* Layout::DiskOf(const Copy& copy) const {
-  const NodeRecord* node = view_.state->Node(copy.node);
-  if (!node) return nullptr;
-  const auto found =
-      std::find_if(node->disks.begin(), node->disks.end(),
-                   [&](const DiskRecord& disk) { return disk.incarnation == copy.incarnation; });
-  return found == node->disks.end() ? nullptr : &*found;
+  return !IsLost(copy) && disks_[copy.disk].good && Holds(view_.alive, copy.node);
 }
 
 bool Layout::IsDraining(const Copy& copy) const {
@@ -184,15 +186,19 @@ std::string Layout::Obstacle(const ShardLayout& shard, const Copy* leaving,
 }
 
 DiskIndex Layout::BestTarget(const ShardLayout& shard, const Copy* leaving) const {
-  using Rank = std::tuple<std::size_t, double, double, NodeId, Incarnation>;
+  using Rank = std::tuple<bool, std::size_t, double, double, NodeId, Incarnation>;
   std::optional<Rank> best;
   DiskIndex chosen = kNoDisk;
   for (DiskIndex i = 0; i < disks_.size(); ++i) {
     const DiskLoad& disk = disks_[i];
     if (!Obstacle(shard, leaving, disk).empty()) continue;
     const bool weighs = shard.numbered();
-    Rank rank{Collisions(shard, leaving, disk), weighs ? disk.CountLevel(1) : 0,
-              weighs ? disk.ByteLevel(shard.bytes) : 0, disk.node, disk.id};
+    Rank rank{shard.failed_targets.contains(disk.id),
+              Collisions(shard, leaving, disk),
+              weighs ? disk.CountLevel(1) : 0,
+              weighs ? disk.ByteLevel(shard.bytes) : 0,
+              disk.node,
+              disk.id};
     if (best && *best <= rank) continue;
     best = std::move(rank);
     chosen = i;

@@ -23,6 +23,8 @@ struct DiskLoad {
   double weight = 1;           // capacity, relative to the mean
   std::uint64_t capacity = 0;  // 0: unknown
   std::uint64_t used = 0;      // with what is on its way counted
+  bool good = false;           // its node names it, and it works
+  bool awaited = false;        // missing, but not for long
   bool counted = false;        // takes part in the mean
   bool open = false;           // may receive copies
   std::uint64_t count = 0;     // copies of numbered shards
@@ -51,7 +53,8 @@ struct ShardLayout {
   ShardId id;
   Epoch epoch;
   std::vector<Copy> copies;
-  bool busy = false;  // a move is in flight: nothing new can start
+  std::set<Incarnation> failed_targets;  // to which its last moves were rolled back
+  bool busy = false;                     // a move is in flight: nothing new can start
   std::uint64_t bytes = 0;
   NodeId leader;
   bool numbered() const { return id != kPlacementShard; }
@@ -80,7 +83,8 @@ class Layout {
   std::size_t Collisions(const ShardLayout& shard, const Copy* leaving, const DiskLoad& disk) const;
   // Empty if a copy of the shard may go to that disk while `leaving` goes away; else the rule.
   std::string Obstacle(const ShardLayout& shard, const Copy* leaving, const DiskLoad& disk) const;
-  // The best disk by zone, then by count, then by bytes; kNoDisk if there is none.
+  // The best disk by zone, then by count, then by bytes; one to which the shard's last moves were
+  // rolled back only if there is no other. kNoDisk if there is none.
   DiskIndex BestTarget(const ShardLayout& shard, const Copy* leaving) const;
 
   // Plans a move of copy `index` (none: a fill-up) to the disk; moves a planned copy's target
@@ -94,8 +98,8 @@ class Layout {
   double Spread() const;
 
  private:
-  const DiskRecord* DiskOf(const Copy& copy) const;  // null: nobody knows it
   void AddDisks();
+  void NoteFailedTargets();
   void AddShard(ShardId id, const ShardRecord& record);
   void ApplyMoveInFlight(ShardLayout& shard, const MoveRecord& move);
   void Put(ShardLayout& shard, Copy copy);

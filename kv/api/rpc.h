@@ -61,8 +61,7 @@ struct AdminRequest {
   std::string method;  // GET POST PATCH DELETE
   std::string target;  // "/v1/admin/moves/7"
   std::string body;    // JSON
-  // How long the caller will wait. Not encoded: the call that carries the request says what is
-  // left.
+  // How long the caller will wait. Not encoded: the call that carries it says what is left.
   std::uint64_t timeout_ms = 5000;
   DECREE_FIELDS(method, target, body)
 };

@@ -1,6 +1,5 @@
 // Random clusters: whatever the nodes, disks, zones, sizes and troubles, a plan is a fixed point,
 // respects the constraints, and never makes the spread worse.
-#include <chrono>
 
 #include "kv/base/random.h"
 #include "planner_fixture.h"
@@ -92,14 +91,11 @@ TEST(PlannerPropertyTest, BalancingNeverWidensTheSpread) {
   }
 }
 
-TEST(PlannerPropertyTest, FourThousandShardsArePlannedInBoundedTime) {
+// The time-out of the test program is the bound: a planner that takes far too long meets it.
+TEST(PlannerPropertyTest, FourThousandShardsArePlanned) {
   PlannedCluster cluster(4096);
   for (std::uint64_t node = 2; node <= 5; ++node) cluster.Join(node, 2);
-  const auto start = std::chrono::steady_clock::now();
-  const Plan plan = cluster.MakeIt();
-  const auto took = std::chrono::steady_clock::now() - start;
-  EXPECT_GE(plan.moves.size(), 8192u);
-  EXPECT_LT(took, std::chrono::seconds(60)) << "a gross bound: a debug build on a busy machine";
+  EXPECT_GE(cluster.MakeIt().moves.size(), 8192u);
   EXPECT_LE(cluster.MakeIt(200).moves.size(), 200u);
 }
 

@@ -261,6 +261,22 @@ TEST(PlannerTest, LeadersAreEvenedOutWhenNothingMoves) {
   EXPECT_TRUE(cluster.MakeIt().transfers.empty()) << "a fixed point as well";
 }
 
+TEST(PlannerTest, ADiskToWhichTheLastMovesWereRolledBackIsTriedLast) {
+  PlannedCluster cluster(1);
+  for (const std::uint64_t node : {2, 3, 4}) cluster.Join(node);
+  std::set<NodeId> tried;
+  for (int i = 0; i < 4; ++i) {
+    const Plan plan = cluster.MakeIt();
+    const auto move = std::find_if(plan.moves.begin(), plan.moves.end(), [](const auto& planned) {
+      return planned.start.shard == ShardId{0};
+    });
+    ASSERT_NE(move, plan.moves.end());
+    EXPECT_EQ(tried.insert(move->start.to).second, i < 3) << "then again, rather than never";
+    const CommandResult started = cluster.Do(move->start);
+    cluster.To(MoveId{started.version}, Stage::kRolledBack, "its disk is full");
+  }
+}
+
 TEST(PlannerTest, AMissingDiskIsAwaitedBeforeItsCopiesAreReplaced) {
   PlannedCluster cluster(8);
   for (const std::uint64_t node : {2, 3, 4}) cluster.Join(node, 2);

@@ -106,8 +106,8 @@ class Run {
     return world_.failures().empty();
   }
 
-  // A stall of seconds, so that moves are given up among the faults of seconds. Whoever is down
-  // when it is asked keeps the default.
+  // A stall of seconds, so that moves are given up among faults of seconds. If nobody answers, the
+  // default stays.
   void GiveUpMovesSoon() {
     const std::string seconds = std::to_string(draw_.Between(1, 3));
     cluster_.Admin(1, "PATCH", "/v1/admin/settings", "{\"move_stall_s\":" + seconds + "}");
