@@ -4,6 +4,11 @@
 #include <utility>
 
 namespace decree::rebalance {
+namespace {
+
+constexpr std::uint32_t kFreshSnapshots = 4;  // begun again, which still counts as progress
+
+}  // namespace
 
 void StallWatch::Observe(const MoveRecord& move, const MoveView& view, Instant now) {
   bool progress = Advanced(move, view);
@@ -28,8 +33,11 @@ bool StallWatch::Learned(ReplicaId id, const ReplicaStatus& status, const MoveVi
   if (!status.exists) return false;
   const bool lags = !status.has_snapshot || (view.leader && !IsCaughtUp(status, *view.leader));
   Received& best = best_[id];
-  const bool more = status.snapshot_bytes_done > best.bytes || status.durable_chosen > best.slot;
-  best.bytes = std::max(best.bytes, status.snapshot_bytes_done);
+  if (status.snapshot_bytes_done < best.bytes) ++best.restarts;
+  const std::uint64_t passed = best.restarts <= kFreshSnapshots ? best.bytes : best.most;
+  const bool more = status.snapshot_bytes_done > passed || status.durable_chosen > best.slot;
+  best.bytes = status.snapshot_bytes_done;
+  best.most = std::max(best.most, best.bytes);
   best.slot = std::max(best.slot, status.durable_chosen);
   return more && lags;
 }

@@ -2,8 +2,9 @@
 // never on total time). Pure: it is told what is known and what time it is.
 //
 // Progress is: a later stage, a later word of the shard's log about its members, or a replica that
-// lags and has received more bytes or more slots than ever before. A replica that is caught up
-// learns slots all the time while clients write; that moves nothing on, so it does not count.
+// lags and has received more bytes than a moment ago or more slots than ever before. A snapshot
+// that begins again counts anew, but only a few times. A replica that is caught up learns slots all
+// the time while clients write; that moves nothing on, so it does not count.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +26,9 @@ class StallWatch {
   bool Learned(ReplicaId id, const ReplicaStatus& status, const MoveView& view);
 
   struct Received {
-    std::uint64_t bytes = 0;
+    std::uint64_t bytes = 0;  // of the present snapshot
+    std::uint64_t most = 0;   // of any
+    std::uint32_t restarts = 0;
     Slot slot;
   };
   Instant since_;

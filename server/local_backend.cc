@@ -35,8 +35,8 @@ class LocalBackend : public ClientBackend, public std::enable_shared_from_this<L
  private:
   // Lets go of it on a worker, where it answers that the node is stopping.
   template <class Once>
-  void AnswerElsewhere(const Once& once) {
-    PostTo(0, [once](const NodeGate::Access&) {});
+  void AnswerElsewhere(Once once) {  // the last reference: the caller keeps none
+    PostTo(0, [once = std::move(once)](const NodeGate::Access&) {});
   }
   std::size_t WorkerOf(const Operation& operation) const;
   bool PostTo(std::size_t worker, std::function<void(const NodeGate::Access&)> task);
@@ -74,7 +74,7 @@ void LocalBackend::Start(std::uint64_t call, Operation operation,
   otherwise.detail = kGone;
   auto once = std::make_shared<AnswerOnce<OperationResult>>(std::move(done), std::move(otherwise));
   if (calls_.empty()) return;
-  if (closed_ || gate_->refusing()) return AnswerElsewhere(once);
+  if (closed_ || gate_->refusing()) return AnswerElsewhere(std::move(once));
   const std::size_t worker = WorkerOf(operation);
   auto shared = std::make_shared<Operation>(std::move(operation));
   PostTo(worker,
@@ -101,7 +101,7 @@ void LocalBackend::Admin(AdminCall call, std::function<void(Result<AdminReply>)>
   using Reply = Result<AdminReply>;
   auto once =
       std::make_shared<AnswerOnce<Reply>>(std::move(done), Error(Errc::kShuttingDown, kGone));
-  if (gate_->refusing()) return AnswerElsewhere(once);
+  if (gate_->refusing()) return AnswerElsewhere(std::move(once));
   PostTo(0, [call = std::move(call), once](const NodeGate::Access& access) {
     const Instant deadline = access.workers[0]->Now() + call.timeout;
     const Errc late = call.method == "GET" ? Errc::kUnavailable : Errc::kOutcomeUnknown;

@@ -139,13 +139,13 @@ Status FileDiskRows::MakeRoom(const std::string& path) {
   const int tables = open_files_.TablesFor(expected_);
   if (tables == tables_) return {};
   tables_ = tables;
-  for (const auto& weak : databases_) {
-    const auto database = weak.lock();
-    if (!database) continue;
-    pool_->Submit(database->use(), [weak, tables] {
-      if (const auto still_open = weak.lock()) still_open->LimitTables(tables);
-    });
-  }
+  // Not as a job of the rows: whoever waits for those may stand before it in the queue.
+  pool_->Submit(nullptr, [databases = databases_, tables] {
+    for (const auto& weak : databases) {
+      const auto database = weak.lock();
+      if (database && database->use()->engine_alive()) database->LimitTables(tables);
+    }
+  });
   return {};
 }
 

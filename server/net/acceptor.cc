@@ -118,7 +118,7 @@ void Acceptor::Impl::OnError(const boost::system::error_code& error) {
 }
 
 std::size_t ConnectionsPerPort(std::uint64_t descriptors) {
-  const std::uint64_t ours = descriptors / 2;
+  const std::uint64_t ours = descriptors / 4;  // three quarters are the engine's (server.cc)
   const std::uint64_t ports = ours > kOwnDescriptors ? ours - kOwnDescriptors : 0;
   return std::clamp(ports / 2, kMinConnections, kMaxConnections);
 }

@@ -13,8 +13,8 @@
 
 namespace decree::net {
 
-// How many connections a port takes in a process that may have so many descriptors: half of them
-// are the engine's, whose disk would fail without, the rest is shared by the two ports.
+// How many connections a port takes in a process that may have so many descriptors: three
+// quarters are the engine's, whose replicas would stop without; the rest is shared by two ports.
 std::size_t ConnectionsPerPort(std::uint64_t descriptors);
 
 class Acceptor {

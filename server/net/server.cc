@@ -137,7 +137,7 @@ struct Server::Impl {
   ~Impl() { Close(); }
 
   Status OpenDisks();
-  Status LookForIdentity();
+  void LookForIdentity();
   Status BindPorts();
   Status MakeCore();
   void Start(std::function<void(Status)> ready);
@@ -193,13 +193,12 @@ Status Server::Impl::OpenDisks() {
   return {};
 }
 
-Status Server::Impl::LookForIdentity() {
+// A disk whose identity cannot be read is taken out when the node starts (Boot).
+void Server::Impl::LookForIdentity() {
   for (const auto& disk : disks) {
     const auto identity = node::Catalog(*disk).LoadIdentity();
-    if (!identity) return identity.error();
-    rejoins |= identity->has_value();
+    if (identity) rejoins |= identity->has_value();
   }
-  return {};
 }
 
 Status Server::Impl::BindPorts() {
@@ -303,7 +302,7 @@ Result<std::unique_ptr<Server>> Server::Create(ServerOptions options) {
   if (!status) return status.error();
   auto impl = std::make_unique<Impl>(std::move(options));
   status = impl->OpenDisks();
-  if (status) status = impl->LookForIdentity();
+  if (status) impl->LookForIdentity();
   if (status) status = impl->BindPorts();
   if (status) status = impl->MakeCore();
   if (!status) return status.error();

@@ -50,8 +50,9 @@ void Control::RemoveReplica(Catalog& catalog, ReplicaKey key, Opened done) {
   worker.executor().Post([this, &worker, &catalog, key, done = std::move(done)] {
     worker.CloseReplica(key);
     Executor& control = node_->workers[0]->executor();
-    catalog.disk().RunInBackground([&catalog, &control, key, done] {
-      const Status removed = Catalogs::RemoveData(catalog.disk(), key);
+    store::Disk& disk = catalog.disk();  // runs its jobs to the end, the node's parts are gone then
+    disk.RunInBackground([&catalog, &disk, &control, key, done] {
+      const Status removed = Catalogs::RemoveData(disk, key);
       control.Post(
           [&catalog, key, removed, done] { done(removed ? catalog.DropShell(key) : removed); });
     });
@@ -81,10 +82,11 @@ void Control::OnReplicaBusy(store::Disk& disk, ReplicaKey key, const Error& erro
   node_->Log(LogLevel::kWarn,
              "replica " + ToString(key) + " stops for a while: " + error.ToString());
   Executor& control = node_->workers[0]->executor();
-  control.RunAt(control.Now() + kReopenPause, [this, &disk, key] {
+  control.RunAt(control.Now() + kReopenPause, [this, &control, &disk, key] {
+    if (node_->stopping) return;
     // Behind every record that its former life has queued, so that the next one reads them all.
-    disk.log().Append(key, {}, [this, &disk, key](Status status) {
-      node_->workers[0]->executor().Post([this, &disk, key, status] {
+    disk.log().Append(key, {}, [this, &control, &disk, key](Status status) {
+      control.Post([this, &disk, key, status] {
         status ? Reopen(disk, key) : OnDiskFailed(disk, status.error());
       });
     });

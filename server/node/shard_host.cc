@@ -75,6 +75,7 @@ void ShardHost::Start() { Tick(); }
 void ShardHost::Tick() {
   if (closed_) return;
   replica_->Tick(Now());
+  expiry_at_ = kNever;
   ProposeExpiry();
   StepChange();
   Pump();

@@ -142,6 +142,7 @@ class ShardHost : public std::enable_shared_from_this<ShardHost> {
   ReplicatedClock clock_;
   WallMs proposed_time_ms_ = 0;
   bool proposals_scheduled_ = false;
+  Instant expiry_at_ = kNever;  // when ProposeExpiry is to run
   bool led_ = false;
 
   // Reads waiting for the next round, and for the round on its way. Served after it, from the rows.

@@ -103,13 +103,15 @@ void ShardHost::ProposeExpiry() {
 // When ProposeExpiry has something to do: a lone leader beats no heart that would wake it. While
 // something is proposed already, its end comes by here again.
 Instant ShardHost::ExpiryWake() {
-  if (!kv_ || !replica_->ReadyLeader() || replica_->inflight() > 0) return kNever;
-  const WallMs due = kv_->NextExpiry();
-  if (due == 0) return kNever;
+  const bool idle = kv_ && replica_->ReadyLeader() && replica_->inflight() == 0;
+  const WallMs due = idle ? kv_->NextExpiry() : 0;
+  if (due == 0) return expiry_at_ = kNever;
   const WallMs now = ReadClock(facts().time_ms);
   const auto longest = static_cast<WallMs>(kLongestSleep / milliseconds(1));
   const WallMs left = now > due ? 0 : std::min(due - now + 1, longest);
-  return Now() + std::max<Duration>(milliseconds(left), kExpiryPause);
+  // An earlier appointment stays: reads that never pause would put it off for ever.
+  expiry_at_ = std::min(expiry_at_, Now() + std::max<Duration>(milliseconds(left), kExpiryPause));
+  return expiry_at_;
 }
 
 // ---- reads ----

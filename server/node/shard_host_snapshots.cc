@@ -89,6 +89,9 @@ Status ShardHost::Install(store::Staging& staging) {
   machine_.reset();
   engine_.reset();
   auto engine = staging.Commit();
+  if (!engine && engine.error() == Errc::kConflict) {  // somebody still looks at the old ones
+    return Error(Errc::kBusy, engine.error().detail());
+  }
   if (!engine) return engine.error();
   engine_ = std::move(*engine);
   const Status opened = OpenMachine({});

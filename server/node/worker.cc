@@ -119,13 +119,14 @@ void Worker::CloseDisk(const store::Disk& disk) {
 
 std::shared_ptr<ShardHost> Worker::Find(ReplicaKey key) const {
   const auto found = hosts_.find(key);
-  return found == hosts_.end() ? nullptr : found->second;
+  return found == hosts_.end() || found->second->closed() ? nullptr : found->second;
 }
 
 std::shared_ptr<ShardHost> Worker::FindShard(ShardId shard) const {
   std::shared_ptr<ShardHost> best;
   for (auto it = hosts_.lower_bound({shard, ReplicaId{}});
        it != hosts_.end() && it->first.shard == shard; ++it) {
+    if (it->second->closed()) continue;
     // Of two replicas (a move between disks) the leader; else the older, which is the voter.
     if (!best || it->second->replica().role() == consensus::Role::kLeader) best = it->second;
   }
@@ -133,7 +134,9 @@ std::shared_ptr<ShardHost> Worker::FindShard(ShardId shard) const {
 }
 
 void Worker::ForEach(const std::function<void(ShardHost&)>& visit) const {
-  for (const auto& [key, host] : hosts_) visit(*host);
+  for (const auto& [key, host] : hosts_) {
+    if (!host->closed()) visit(*host);
+  }
 }
 
 // ---- consensus traffic ----

@@ -34,6 +34,7 @@ class Worker : public HostEnv {
   void CloseReplica(ReplicaKey key);
   void CloseAll();  // for good: nothing is opened or sent any more
   void CloseDisk(const store::Disk& disk);
+  // A host that has closed for a failure may have no rows any more: nobody finds it.
   std::shared_ptr<ShardHost> Find(ReplicaKey key) const;
   // The replica of the shard that leads, else any; null if there is none.
   std::shared_ptr<ShardHost> FindShard(ShardId shard) const;

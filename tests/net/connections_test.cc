@@ -7,10 +7,10 @@
 namespace decree::net {
 namespace {
 
-TEST(ConnectionsPerPortTest, HalfOfTheDescriptorsAreLeftToTheEngine) {
+TEST(ConnectionsPerPortTest, ThreeQuartersOfTheDescriptorsAreLeftToTheEngine) {
   for (const std::uint64_t descriptors : {1024u, 4096u, 20'000u}) {
-    EXPECT_LE(2 * ConnectionsPerPort(descriptors), descriptors / 2) << descriptors;
-    EXPECT_GE(2 * ConnectionsPerPort(descriptors), descriptors / 3) << descriptors;
+    EXPECT_LE(2 * ConnectionsPerPort(descriptors), descriptors / 4) << descriptors;
+    EXPECT_GE(2 * ConnectionsPerPort(descriptors), descriptors / 6) << descriptors;
   }
   EXPECT_EQ(ConnectionsPerPort(1 << 20), 10'000u);
   EXPECT_GT(ConnectionsPerPort(0), 0u);

@@ -256,6 +256,20 @@ TEST(ShardHostTest, KeysExpireInAShardWithOneVoter) {
   EXPECT_EQ(cluster.Get("k").code, Errc::kNotFound);
 }
 
+TEST(ShardHostTest, ReadsThatNeverPauseDoNotPutAnExpiryOff) {
+  HostCluster cluster(1);
+  cluster.OpenVoters(1);
+  Command put{CommandKind::kPut, {}, "k", "v", {}, 1000};
+  Verdict(cluster.Write(put));
+  const Instant end = cluster.executor().Now() + 1500ms;
+  RpcResponse last;
+  while (cluster.executor().Now() < end) {
+    last = cluster.Get("k");
+    cluster.executor().RunFor(20ms);
+  }
+  EXPECT_EQ(last.code, Errc::kNotFound);
+}
+
 // Scenario 27: the next leader's wall clock is an hour fast.
 TEST(ShardHostTest, AFastWallClockExpiresNothingAtALeaderChange) {
   HostCluster cluster(3);
