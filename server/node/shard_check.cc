@@ -37,11 +37,12 @@ void ShardCheck::Join(NodeId leader, Duration patience, Done done) {
 void ShardCheck::Answer(const std::function<bool(const Waiter&)>& whom) {
   Result<CheckedShard> verdict = Error(Errc::kUnavailable, "the shard has no leader");
   if (checked_.slot) verdict = checked_;
-  const auto rest = std::stable_partition(waiters_.begin(), waiters_.end(),
-                                          [&](const Waiter& waiter) { return !whom(waiter); });
-  std::vector<Waiter> answered(std::make_move_iterator(rest),
-                               std::make_move_iterator(waiters_.end()));
-  waiters_.erase(rest, waiters_.end());
+  std::vector<Waiter> answered;
+  std::vector<Waiter> waiting;
+  for (Waiter& waiter : waiters_) {
+    (whom(waiter) ? answered : waiting).push_back(std::move(waiter));
+  }
+  waiters_ = std::move(waiting);
   for (const Waiter& waiter : answered) waiter.done(verdict);
 }
 

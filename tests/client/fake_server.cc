@@ -41,7 +41,10 @@ struct FakeServer::Session : std::enable_shared_from_this<Session> {
     const std::uint64_t id = reader.Varint();
     RpcRequest request;
     Get(reader, request);
-    server.handler_(request, [self = shared_from_this(), id](RpcResponse response) {
+    // A test may keep the answer for longer than the server lives.
+    server.handler_(request, [weak = weak_from_this(), id](RpcResponse response) {
+      const auto self = weak.lock();
+      if (!self) return;
       asio::post(self->server.io_, [self, id, response = std::move(response)] {
         std::string body;
         Writer(body).Varint(id);
