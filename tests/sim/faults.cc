@@ -4,148 +4,142 @@
 
 namespace decree::sim {
 
-std::string FaultName(Fault fault) {
-  static constexpr const char* kNames[kFaultKinds] = {
-      "crash",        "crash_all", "stop",      "pause", "split",    "isolate", "cut_link",
-      "slow_network", "slow_disk", "wall_jump", "move",  "transfer", "join"};
-  return kNames[static_cast<std::size_t>(fault)];
-}
+Faults::Faults(Cluster& cluster)
+    : cluster_(cluster), world_(cluster.world()), calm_network_(cluster.network().options()) {}
 
-Faults::Faults(Cluster& cluster, FaultOptions options)
-    : cluster_(cluster),
-      world_(cluster.world()),
-      options_(std::move(options)),
-      calm_network_(cluster.network().options()) {}
-
-void Faults::Start() {
+void Faults::Start(const FaultPlan& plan) {
   on_ = true;
-  Next();
+  for (const PlannedFault& fault : plan) {
+    world_.After(fault.at, [this, fault] {
+      if (on_) Inject(fault);
+    });
+  }
 }
 
 void Faults::Stop() { on_ = false; }
 
-void Faults::Next() {
-  if (options_.kinds.empty()) return;
-  world_.After(world_.Between(options_.min_gap, options_.max_gap), [this] {
-    if (!on_) return;
-    Inject(options_.kinds[world_.random().Below(options_.kinds.size())]);
-    Next();
-  });
+MachineId Faults::AnyMachine(Random& random) {
+  return 1 + static_cast<MachineId>(random.Below(cluster_.size()));
 }
 
-MachineId Faults::AnyMachine() {
-  return 1 + static_cast<MachineId>(world_.random().Below(cluster_.size()));
-}
-
-void Faults::Inject(Fault fault) {
-  ++counts_[FaultName(fault)];
-  const MachineId id = AnyMachine();
-  world_.Trace("fault", id, static_cast<std::uint64_t>(fault));
-  switch (fault) {
+void Faults::Inject(const PlannedFault& fault) {
+  const bool join = fault.kind == Fault::kJoin;
+  if (!join && fault.machine > cluster_.size()) return;
+  ++counts_[FaultName(fault.kind)];
+  world_.Trace("fault", fault.machine, static_cast<std::uint64_t>(fault.kind), fault.number);
+  Random random(fault.dice);
+  Machine& machine = cluster_.node(join ? 1 : fault.machine);
+  switch (fault.kind) {
     case Fault::kCrash:
-      return Crash(id);
+      machine.Crash();
+      return BootAfter(fault.outage, fault.machine);
     case Fault::kCrashAll:
-      return CrashAll();
+      return CrashAll(fault, random);
     case Fault::kStopCleanly:
-      return StopCleanly(id);
+      return StopCleanly(fault, random);
     case Fault::kPause:
-      return cluster_.node(id).Pause(Outage() / 2);
+      return machine.Pause(fault.outage / 2);
     case Fault::kSlowDisk:
-      return SlowDisk(id);
+      return SlowDisk(fault);
     case Fault::kWallJump:
-      cluster_.node(id).clock().wall_offset_ms += world_.Between(0, 120'000) - 60'000;
+      machine.clock().wall_offset_ms += static_cast<std::int64_t>(random.Below(120'001)) - 60'000;
       return;
     case Fault::kMove:
-      return Move(id);
+      return Move(fault, random);
     case Fault::kTransfer:
-      return Transfer(id);
+      return Transfer(fault, random);
     case Fault::kJoin:
-      if (cluster_.size() < options_.max_machines) cluster_.Add();
+      cluster_.Add();
       return;
     default:
-      return InjectNetwork(fault);
+      return InjectNetwork(fault, random);
   }
 }
 
-void Faults::InjectNetwork(Fault fault) {
-  Network& network = cluster_.network();
-  Random& random = world_.random();
-  const MachineId a = AnyMachine();
-  const MachineId b = AnyMachine();
-  if (fault == Fault::kSlowNetwork) return SlowNetwork();
-  if (fault == Fault::kSplit) Split();
-  if (fault == Fault::kCutLink && a != b) network.Cut(a, b);
-  if (fault == Fault::kIsolate) {
+void Faults::InjectNetwork(const PlannedFault& fault, Random& random) {
+  if (fault.kind == Fault::kSlowNetwork) return SlowNetwork(fault, random);
+  if (fault.kind == Fault::kSplit) return Split(fault, random);
+  Links cuts;
+  if (fault.kind == Fault::kCutLink) {
+    const MachineId other = AnyMachine(random);
+    if (other != fault.machine) cuts.emplace_back(fault.machine, other);
+  } else {
     const std::uint64_t way = random.Below(3);
-    network.Isolate(a, way != 0, way != 1, cluster_.size());
+    cuts = LinksOf(fault.machine, way != 0, way != 1, cluster_.size());
   }
-  world_.After(Outage(), [&network] { network.HealAll(); });
+  cluster_.network().Cut(cuts);
+  HealAfter(fault.outage, std::move(cuts));
 }
 
-void Faults::Crash(MachineId id) {
-  cluster_.node(id).Crash();
-  world_.After(Outage(), [this, id] { cluster_.node(id).Boot(); });
+void Faults::BootAfter(Nanos delay, MachineId id) {
+  world_.After(delay, [this, id] { cluster_.node(id).Boot(); });
 }
 
-void Faults::CrashAll() {
+void Faults::HealAfter(Nanos delay, Links cuts) {
+  world_.After(delay, [this, cuts = std::move(cuts)] { cluster_.network().Heal(cuts); });
+}
+
+void Faults::CrashAll(const PlannedFault& fault, Random& random) {
   for (MachineId id = 1; id <= cluster_.size(); ++id) cluster_.node(id).Crash();
   for (MachineId id = 1; id <= cluster_.size(); ++id) {
-    world_.After(Outage(), [this, id] { cluster_.node(id).Boot(); });
+    BootAfter(static_cast<Nanos>(random.Below(static_cast<std::uint64_t>(fault.outage))), id);
   }
 }
 
-void Faults::StopCleanly(MachineId id) {
-  const Nanos grace = world_.Between(0, 1 * kSeconds);
-  cluster_.node(id).StopCleanly(grace);
-  world_.After(grace + Outage(), [this, id] { cluster_.node(id).Boot(); });
+void Faults::StopCleanly(const PlannedFault& fault, Random& random) {
+  const auto grace = static_cast<Nanos>(random.Below(1 * kSeconds));
+  cluster_.node(fault.machine).StopCleanly(grace);
+  BootAfter(grace + fault.outage, fault.machine);
 }
 
-void Faults::Split() {
+void Faults::Split(const PlannedFault& fault, Random& random) {
   std::vector<MachineId> sides[2];
-  for (MachineId id = 1; id <= cluster_.size(); ++id) {
-    sides[world_.random().Below(2)].push_back(id);
-  }
-  cluster_.network().CutBothWays(sides[0], sides[1]);
+  for (MachineId id = 1; id <= cluster_.size(); ++id) sides[random.Below(2)].push_back(id);
+  Links cuts = LinksBetween(sides[0], sides[1]);
+  cluster_.network().Cut(cuts);
+  HealAfter(fault.outage, std::move(cuts));
 }
 
-void Faults::SlowNetwork() {
+void Faults::SlowNetwork(const PlannedFault& fault, Random& random) {
   NetworkOptions& options = cluster_.network().options();
-  options.loss = static_cast<double>(world_.random().Below(30)) / 100;
-  options.spike = static_cast<double>(world_.random().Below(30)) / 100;
-  world_.After(Outage(), [this] { cluster_.network().options() = calm_network_; });
-}
-
-void Faults::SlowDisk(MachineId id) {
-  DiskTimes& times = cluster_.node(id).disk_times();
-  times.slow = 0.5;
-  world_.After(Outage(), [&times] { times.slow = 0; });
-}
-
-void Faults::Move(MachineId at) {
-  if (!cluster_.node(at).started()) return;
-  const std::string body =
-      "{\"shard\":" + std::to_string(world_.random().Below(cluster_.options().shards)) +
-      ",\"from\":" + std::to_string(AnyMachine()) + ",\"to\":" + std::to_string(AnyMachine()) + "}";
-  cluster_.StartAdmin(at, {"POST", "/v1/admin/moves", body}, [this](AdminResponse response) {
-    ++counts_["move_" + std::to_string(response.status)];
+  options.loss = static_cast<double>(random.Below(30)) / 100;
+  options.spike = static_cast<double>(random.Below(30)) / 100;
+  ++slow_networks_;
+  world_.After(fault.outage, [this] {
+    if (--slow_networks_ == 0) cluster_.network().options() = calm_network_;
   });
 }
 
-void Faults::Transfer(MachineId at) {
-  if (!cluster_.node(at).started()) return;
+void Faults::SlowDisk(const PlannedFault& fault) {
+  DiskTimes& times = cluster_.node(fault.machine).disk_times();
+  times.slow = 0.5;
+  world_.After(fault.outage, [this, &times] { times.slow = cluster_.options().disk_times.slow; });
+}
+
+void Faults::Move(const PlannedFault& fault, Random& random) {
+  if (!cluster_.node(fault.machine).started()) return;
+  const std::string body = "{\"shard\":" + std::to_string(random.Below(cluster_.options().shards)) +
+                           ",\"from\":" + std::to_string(AnyMachine(random)) +
+                           ",\"to\":" + std::to_string(AnyMachine(random)) + "}";
+  cluster_.StartAdmin(
+      fault.machine, {"POST", "/v1/admin/moves", body},
+      [this](AdminResponse response) { ++counts_["move_" + std::to_string(response.status)]; });
+}
+
+void Faults::Transfer(const PlannedFault& fault, Random& random) {
+  if (!cluster_.node(fault.machine).started()) return;
   const std::string target = "/v1/admin/shards/" +
-                             std::to_string(world_.random().Below(cluster_.options().shards)) +
+                             std::to_string(random.Below(cluster_.options().shards)) +
                              ":transfer-leader";
-  cluster_.StartAdmin(at, {"POST", target, "{\"to\":" + std::to_string(AnyMachine()) + "}"},
-                      [](AdminResponse) {});
+  const std::string body = "{\"to\":" + std::to_string(AnyMachine(random)) + "}";
+  cluster_.StartAdmin(fault.machine, {"POST", target, body}, [](AdminResponse) {});
 }
 
 void Faults::HealAll() {
   cluster_.network().HealAll();
-  calm_network_.loss = 0;
-  calm_network_.spike = 0;
-  calm_network_.duplicate = 0;
-  cluster_.network().options() = calm_network_;
+  NetworkOptions& network = cluster_.network().options();
+  network = calm_network_;
+  network.loss = network.spike = network.duplicate = 0;
   for (MachineId id = 1; id <= cluster_.size(); ++id) {
     cluster_.node(id).disk_times().slow = 0;
     if (cluster_.node(id).paused()) cluster_.node(id).Pause(0);

@@ -1,70 +1,43 @@
-// What goes wrong while clients work: faults drawn one after another from the kinds that the seed
-// has switched on, each healed after a while.
+// Lets the planned faults happen, and heals each when its time is over. Faults overlap: each takes
+// back only what it did itself.
 #pragma once
 
 #include <cstdint>
 #include <map>
 #include <string>
-#include <vector>
 
 #include "tests/sim/cluster.h"
+#include "tests/sim/fault_plan.h"
 
 namespace decree::sim {
 
-enum class Fault : std::uint8_t {
-  kCrash,        // power loss of one machine
-  kCrashAll,     // power loss of all
-  kStopCleanly,  // SIGTERM, then a new start
-  kPause,        // SIGSTOP, SIGCONT
-  kSplit,        // the network falls in two
-  kIsolate,      // one machine hears nobody, nobody hears it, or both
-  kCutLink,      // one direction of one pair
-  kSlowNetwork,  // losses and long delays everywhere
-  kSlowDisk,     // one machine's disk takes its time
-  kWallJump,     // one wall clock jumps
-  kMove,         // an operator asks for a move
-  kTransfer,     // an operator asks for another leader
-  kJoin,         // a new machine
-};
-inline constexpr std::size_t kFaultKinds = 13;
-std::string FaultName(Fault fault);
-
-struct FaultOptions {
-  std::vector<Fault> kinds;  // the seed's choice; twice is twice as often
-  Nanos min_gap = 200 * kMillis;
-  Nanos max_gap = 3 * kSeconds;
-  Nanos max_outage = 4 * kSeconds;
-  MachineId max_machines = 5;
-};
-
 class Faults {
  public:
-  Faults(Cluster& cluster, FaultOptions options);
+  explicit Faults(Cluster& cluster);
 
-  void Start();
+  void Start(const FaultPlan& plan);
   void Stop();  // nothing new; HealAll mends what is broken
   void HealAll();
   const std::map<std::string, std::uint64_t>& counts() const { return counts_; }
 
  private:
-  void Next();
-  void Inject(Fault fault);
-  void InjectNetwork(Fault fault);
-  void Crash(MachineId id);
-  void CrashAll();
-  void StopCleanly(MachineId id);
-  void Split();
-  void SlowNetwork();
-  void SlowDisk(MachineId id);
-  void Move(MachineId at);
-  void Transfer(MachineId at);
-  Nanos Outage() { return world_.Between(20 * kMillis, options_.max_outage); }
-  MachineId AnyMachine();
+  void Inject(const PlannedFault& fault);
+  void InjectNetwork(const PlannedFault& fault, Random& random);
+  void CrashAll(const PlannedFault& fault, Random& random);
+  void StopCleanly(const PlannedFault& fault, Random& random);
+  void Split(const PlannedFault& fault, Random& random);
+  void SlowNetwork(const PlannedFault& fault, Random& random);
+  void SlowDisk(const PlannedFault& fault);
+  void Move(const PlannedFault& fault, Random& random);
+  void Transfer(const PlannedFault& fault, Random& random);
+  void BootAfter(Nanos delay, MachineId id);
+  void HealAfter(Nanos delay, Links cuts);
+  MachineId AnyMachine(Random& random);
 
   Cluster& cluster_;
   World& world_;
-  FaultOptions options_;
-  NetworkOptions calm_network_;
+  const NetworkOptions calm_network_;
+  int slow_networks_ = 0;
   bool on_ = false;
   std::map<std::string, std::uint64_t> counts_;
 };

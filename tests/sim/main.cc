@@ -82,10 +82,10 @@ void PrintTotals(const Totals& totals) {
 }
 
 bool RunOne(const Arguments& arguments, std::uint64_t seed, Totals& totals) {
-  SeedReport report = RunSeed(seed, arguments.trace);
+  SeedReport report = RunSeed({seed, arguments.trace, {}});
   // One seed of fifty is run again: nothing outside the seed may have a say.
   if (arguments.twice || seed % 50 == 0) {
-    if (const SeedReport again = RunSeed(seed); again.digest != report.digest) {
+    if (const SeedReport again = RunSeed({seed, false, {}}); again.digest != report.digest) {
       report.failures.push_back("the second run of the seed went another way");
     }
   }

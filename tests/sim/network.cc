@@ -65,21 +65,33 @@ void Network::Deliver(MachineId to, const Frame& frame) {
   endpoint.OnFrame(frame);
 }
 
-void Network::CutBothWays(const std::vector<MachineId>& left, const std::vector<MachineId>& right) {
-  for (const MachineId a : left) {
-    for (const MachineId b : right) {
-      Cut(a, b);
-      Cut(b, a);
-    }
+void Network::Cut(const Links& links) {
+  for (const auto& [from, to] : links) Cut(from, to);
+}
+
+void Network::Heal(const Links& links) {
+  for (const Link& link : links) {
+    const auto found = cut_.find(link);
+    if (found != cut_.end() && --found->second == 0) cut_.erase(found);
   }
 }
 
-void Network::Isolate(MachineId machine, bool incoming, bool outgoing, MachineId machines) {
+Links LinksBetween(const std::vector<MachineId>& left, const std::vector<MachineId>& right) {
+  Links links;
+  for (const MachineId a : left) {
+    for (const MachineId b : right) links.insert(links.end(), {{a, b}, {b, a}});
+  }
+  return links;
+}
+
+Links LinksOf(MachineId machine, bool incoming, bool outgoing, MachineId machines) {
+  Links links;
   for (MachineId other = 1; other <= machines; ++other) {
     if (other == machine) continue;
-    if (incoming) Cut(other, machine);
-    if (outgoing) Cut(machine, other);
+    if (incoming) links.emplace_back(other, machine);
+    if (outgoing) links.emplace_back(machine, other);
   }
+  return links;
 }
 
 }  // namespace decree::sim

@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <map>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -38,6 +37,13 @@ struct NetworkOptions {
   Nanos nanos_per_kib = 1 * kMicros;
 };
 
+// One direction of a pair of machines: from, to.
+using Link = std::pair<MachineId, MachineId>;
+using Links = std::vector<Link>;
+// Both directions between every machine of the one side and every one of the other.
+Links LinksBetween(const std::vector<MachineId>& left, const std::vector<MachineId>& right);
+Links LinksOf(MachineId machine, bool incoming, bool outgoing, MachineId machines);
+
 class Endpoint {
  public:
   virtual ~Endpoint() = default;
@@ -64,9 +70,16 @@ class Network {
   Nanos Delay();
   bool Reachable(MachineId from, MachineId to) const { return !cut_.contains({from, to}); }
 
-  void Cut(MachineId from, MachineId to) { cut_.insert({from, to}); }
-  void CutBothWays(const std::vector<MachineId>& left, const std::vector<MachineId>& right);
-  void Isolate(MachineId machine, bool incoming, bool outgoing, MachineId machines);
+  // Cuts add up: a link cut twice works again when both cuts are healed.
+  void Cut(MachineId from, MachineId to) { ++cut_[{from, to}]; }
+  void Cut(const Links& links);
+  void Heal(const Links& links);
+  void CutBothWays(const std::vector<MachineId>& left, const std::vector<MachineId>& right) {
+    Cut(LinksBetween(left, right));
+  }
+  void Isolate(MachineId machine, bool incoming, bool outgoing, MachineId machines) {
+    Cut(LinksOf(machine, incoming, outgoing, machines));
+  }
   void HealAll() { cut_.clear(); }
   bool healthy() const { return cut_.empty(); }
 
@@ -78,8 +91,8 @@ class Network {
   WireChecker checker_;
   CoreChecker core_checker_;
   std::map<MachineId, Endpoint*> endpoints_;
-  std::set<std::pair<MachineId, MachineId>> cut_;
-  std::map<std::pair<MachineId, MachineId>, Nanos> last_;  // ordered links
+  std::map<Link, int> cut_;     // how many cuts lie on it
+  std::map<Link, Nanos> last_;  // ordered links
 };
 
 // "n3:1" for machine 3, and back (0: no such name).

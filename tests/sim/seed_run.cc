@@ -49,36 +49,41 @@ LoadOptions DrawLoad(Random& random) {
   return load;
 }
 
-FaultOptions DrawFaults(Random& random) {
-  FaultOptions faults;
+FaultPlan DrawFaults(Random& random, MachineId machines, Nanos length) {
+  PlanOptions options;
+  options.length = length;
+  options.machines = machines;
   for (std::size_t kind = 0; kind < kFaultKinds; ++kind) {
     const Fault fault = static_cast<Fault>(kind);
     const bool on = random.Chance(fault == Fault::kMove ? 0.7 : 0.4);
-    if (on) faults.kinds.push_back(fault);
-    if (on && fault == Fault::kMove) faults.kinds.insert(faults.kinds.end(), 2, fault);
+    if (on) options.kinds.push_back(fault);
+    if (on && fault == Fault::kMove) options.kinds.insert(options.kinds.end(), 2, fault);
   }
-  faults.max_gap = static_cast<Nanos>(random.Between(400, 3'000)) * kMillis;
-  faults.max_outage = static_cast<Nanos>(random.Between(200, 4'000)) * kMillis;
-  return faults;
+  options.max_gap = static_cast<Nanos>(random.Between(400, 3'000)) * kMillis;
+  options.max_outage = static_cast<Nanos>(random.Between(200, 4'000)) * kMillis;
+  return DrawPlan(random, options);
 }
 
 class Run {
  public:
-  Run(std::uint64_t seed, bool trace)
-      : seed_(seed),
-        world_(seed * 2 + 1, trace),
-        draw_(seed),
+  explicit Run(const RunOptions& options)
+      : seed_(options.seed),
+        world_(options.seed * 2 + 1, options.trace),
+        draw_(options.seed),
         cluster_(world_, DrawCluster(draw_)),
         history_(world_),
         load_(cluster_, history_, DrawLoad(draw_)),
-        faults_(cluster_, DrawFaults(draw_)) {}
+        faults_(cluster_),
+        machines_(static_cast<MachineId>(draw_.Between(1, 4))),
+        length_(static_cast<Nanos>(draw_.Between(4, 12)) * kSeconds),
+        plan_(Subset(DrawFaults(draw_, machines_, length_), options.faults)) {}
 
   SeedReport Go() {
     if (Form()) {
       if (draw_.Chance(0.4)) GiveUpMovesSoon();
       load_.Start();
-      faults_.Start();
-      world_.RunFor(static_cast<Nanos>(draw_.Between(4, 12)) * kSeconds);
+      faults_.Start(plan_);
+      world_.RunFor(length_);
       faults_.Stop();
       faults_.HealAll();
       // Load goes on for a while over the healing.
@@ -93,10 +98,9 @@ class Run {
 
  private:
   bool Form() {
-    const auto machines = static_cast<MachineId>(draw_.Between(1, 4));
     cluster_.Add();
     if (!cluster_.WaitReady(5 * kSeconds)) world_.Fail("the first node does not come up");
-    for (MachineId i = 1; i < machines; ++i) cluster_.Add();
+    for (MachineId i = 1; i < machines_; ++i) cluster_.Add();
     if (!cluster_.WaitReady(20 * kSeconds)) world_.Fail("the cluster does not form");
     std::string problem;
     // Half of the seeds let faults loose on the growing cluster.
@@ -124,6 +128,7 @@ class Run {
     report.shards = cluster_.options().shards;
     report.chosen_seen = cluster_.network().checker().chosen_seen();
     report.operations = history_.counts();
+    report.plan = plan_;
     report.faults = faults_.counts();
     report.failures = world_.failures();
     return report;
@@ -136,10 +141,13 @@ class Run {
   History history_;
   Load load_;
   Faults faults_;
+  const MachineId machines_;
+  const Nanos length_;
+  const FaultPlan plan_;
 };
 
 }  // namespace
 
-SeedReport RunSeed(std::uint64_t seed, bool trace) { return Run(seed, trace).Go(); }
+SeedReport RunSeed(const RunOptions& options) { return Run(options).Go(); }
 
 }  // namespace decree::sim

@@ -16,7 +16,7 @@ std::string Replay(const SeedReport& report) {
 void RunSeeds(std::uint64_t first, std::uint64_t last) {
   std::uint64_t answered = 0;
   for (std::uint64_t seed = first; seed <= last; ++seed) {
-    const SeedReport report = RunSeed(seed);
+    const SeedReport report = RunSeed({.seed = seed});
     EXPECT_TRUE(report.ok()) << Replay(report);
     answered += report.operations.ok;
   }
@@ -31,15 +31,15 @@ TEST(SeedsTest, Seeds226To300KeepEveryRule) { RunSeeds(226, 300); }
 
 TEST(SeedsTest, TheSameSeedGivesTheSameRun) {
   for (std::uint64_t seed = 1001; seed <= 1008; ++seed) {
-    const SeedReport once = RunSeed(seed);
-    const SeedReport again = RunSeed(seed);
+    const SeedReport once = RunSeed({.seed = seed});
+    const SeedReport again = RunSeed({.seed = seed});
     EXPECT_EQ(once.digest, again.digest) << "seed " << seed;
     EXPECT_EQ(once.events, again.events) << "seed " << seed;
   }
 }
 
 TEST(SeedsTest, AnotherSeedGivesAnotherRun) {
-  EXPECT_NE(RunSeed(1009).digest, RunSeed(1010).digest);
+  EXPECT_NE(RunSeed({.seed = 1009}).digest, RunSeed({.seed = 1010}).digest);
 }
 
 }  // namespace

@@ -1,0 +1,61 @@
+// What will go wrong in a seed, drawn before anything runs: faults as data. Each planned fault
+// makes its choices from dice of its own, so that a run with some of them left out (that is how a
+// failing schedule is shortened) leaves the choices of the others as they were.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "kv/base/random.h"
+#include "tests/sim/world.h"
+
+namespace decree::sim {
+
+enum class Fault : std::uint8_t {
+  kCrash,        // power loss of one machine
+  kCrashAll,     // power loss of all
+  kStopCleanly,  // SIGTERM, then a new start
+  kPause,        // SIGSTOP, SIGCONT
+  kSplit,        // the network falls in two
+  kIsolate,      // one machine hears nobody, nobody hears it, or both
+  kCutLink,      // one direction of one pair
+  kSlowNetwork,  // losses and long delays everywhere
+  kSlowDisk,     // one machine's disk takes its time
+  kWallJump,     // one wall clock jumps
+  kMove,         // an operator asks for a move
+  kTransfer,     // an operator asks for another leader
+  kJoin,         // a new machine
+};
+inline constexpr std::size_t kFaultKinds = 13;
+std::string FaultName(Fault fault);
+
+struct PlannedFault {
+  std::uint32_t number = 0;  // 1, 2, 3...: its name in a subset
+  Nanos at = 0;              // after the faults are let loose
+  Fault kind = Fault::kCrash;
+  MachineId machine = 0;   // whom it hits; if that one is not there, nothing happens
+  Nanos outage = 0;        // how long it lasts, where it lasts
+  std::uint64_t dice = 0;  // seeds everything else it has to choose
+};
+
+struct PlanOptions {
+  std::vector<Fault> kinds;  // the seed's choice; twice is twice as often
+  Nanos length = 10 * kSeconds;
+  Nanos min_gap = 200 * kMillis;
+  Nanos max_gap = 3 * kSeconds;
+  Nanos max_outage = 4 * kSeconds;
+  MachineId machines = 1;  // at the beginning; joins of the plan add to them
+  MachineId max_machines = 5;
+};
+
+using FaultPlan = std::vector<PlannedFault>;
+FaultPlan DrawPlan(Random& random, const PlanOptions& options);
+// "7 at 12.345 s: crash of node 2 for 0.500 s"
+std::string Describe(const PlannedFault& fault);
+// The faults with these numbers; no set: all.
+FaultPlan Subset(const FaultPlan& plan, const std::optional<std::set<std::uint32_t>>& numbers);
+
+}  // namespace decree::sim
