@@ -24,6 +24,11 @@ void Replica::Core::OnPrepare(const Member& from, const Prepare& m) {
     return;
   }
   if (m.ballot > promised_) {
+    ReleaseGrant(m.released);
+    if (BoundByGrant()) {
+      SOMETIMES(consensus_prepare_refused_for_a_lease);
+      return;  // the candidate asks again
+    }
     BecomeFollower();
     RaisePromise(m.ballot);
     leader_.reset();  // the old one is deposed, the new one not yet elected

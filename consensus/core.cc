@@ -37,6 +37,7 @@ Replica::Core::Core(ReplicaId self, Recovered recovered, const Options& options,
   durable_ = DurableState{promised_, voted_to_, chosen_};
   learn_.progress_at = now;
   // A restart ends leadership: whatever this replica led, it begins as a follower (P2).
+  RememberGrant();
   ResetElectionTimer();
   if (SelfVotes() && Alone()) election_deadline_ = now;
   out_ = Output{};

@@ -59,6 +59,7 @@ class Replica::Core {
   std::optional<Slot> DurableChosenOf(ReplicaId member) const;
   std::optional<Instant> HeardAt(ReplicaId member) const;
   bool HandingOver() const { return role_ == Role::kLeader && lead_.transfer.has_value(); }
+  std::optional<Instant> LeaseUntil() const;
   std::optional<ChosenDecree> ChosenAt(Slot slot) const;
   const Vote* VoteAt(Slot slot) const;
   std::uint64_t StateHash() const;
@@ -123,7 +124,7 @@ class Replica::Core {
   void AskAround();
   void StartPreVote();
   void SendPreVotes();
-  void Campaign();
+  void Campaign(const Ballot& released = {});
   void BecomeFollower();
   void HeardLeader(const Member& from);
   bool LiveLeader() const;
@@ -175,6 +176,16 @@ class Replica::Core {
   void FailReads();
   void PostponeReads();
 
+  // ---- lease.cc ----
+  bool LeasesOn() const { return options_.leases && options_.lease < options_.election_min; }
+  bool GrantLease(const Heartbeat& m);
+  bool BoundByGrant() const;
+  void RememberGrant();
+  void ReleaseGrant(const Ballot& ballot);
+  std::uint64_t LeaseToAskFor() const;
+  void StampLeaseRound();
+  void RenewLease();
+
   // ---- transfer.cc ----
   void OnTransferNow(const Member& from, const TransferNow& m);
   void TransferTick();
@@ -189,6 +200,7 @@ class Replica::Core {
   Ballot promised_;
   SlotLog log_;
   Slot voted_to_;  // every slot <= it is chosen here or voted in promised_
+  LeaseGrant grant_;
 
   // The learner.
   Config config_;  // as of chosen_
@@ -220,6 +232,7 @@ class Replica::Core {
   ReadState reads_;
   std::uint64_t heartbeat_round_ = 0;
   std::vector<Slot> count_scratch_;
+  std::vector<std::uint64_t> lease_scratch_;
 
   Output out_;
 };

@@ -29,10 +29,25 @@ struct Peer {
   bool reported = false;
   Slot parked_learn;  // it waits for this slot; 0: it does not
   std::uint64_t acked_round = 0;
-  Instant heard_at;     // last answer in this ballot
-  Instant progress_at;  // `voted` rose, or something was sent after nothing was open
+  std::uint64_t granted_round = 0;  // the last round for which it granted the lease
+  Instant heard_at;                 // last answer in this ballot
+  Instant progress_at;              // `voted` rose, or something was sent after nothing was open
   DECREE_FIELDS(member, voter, voted, next, durable_chosen, reported, parked_learn, acked_round,
-                heard_at.ns, progress_at.ns)
+                granted_round, heard_at.ns, progress_at.ns)
+};
+
+// An acceptor's word: until then it promises to nobody but this ballot's leader.
+struct LeaseGrant {
+  Ballot ballot;
+  Instant until;
+  DECREE_FIELDS(ballot, until.ns)
+};
+
+// When a leader sent the round that asked for a lease.
+struct LeaseRound {
+  std::uint64_t round = 0;
+  Instant sent_at;
+  DECREE_FIELDS(round, sent_at.ns)
 };
 
 struct Transfer {
@@ -54,8 +69,11 @@ struct Leading {
   std::vector<Peer> peers;
   Instant next_heartbeat;
   std::optional<Transfer> transfer;
+  std::vector<LeaseRound> lease_rounds;  // the heartbeats that may still yield a lease, in order
+  Instant lease_until;
+  bool lease_over = false;  // given up for the rest of this ballot (leader transfer)
   DECREE_FIELDS(ballot, base, next, barrier, membership, announced, sealing, holding, peers,
-                next_heartbeat.ns, transfer)
+                next_heartbeat.ns, transfer, lease_rounds, lease_until.ns, lease_over)
 };
 
 // The pages of one acceptor's promise.
@@ -72,6 +90,7 @@ struct PromiseSet {
 struct Campaigning {
   Ballot ballot;
   Slot from;
+  Ballot released;             // its leader handed over to this replica, and with it the lease
   bool self_promised = false;  // durably: only then is Prepare sent, so that a ballot is used once
   std::vector<PromiseSet> promises;
   bool takes_over = false;  // led the epoch before: reads wait for the end of the campaign
@@ -81,8 +100,8 @@ struct Campaigning {
   std::map<Slot, PromisedSlot> best;
   Instant deadline;
   Instant resend_at;
-  DECREE_FIELDS(ballot, from, self_promised, promises, takes_over, fixed, base, base_source, best,
-                deadline.ns, resend_at.ns)
+  DECREE_FIELDS(ballot, from, released, self_promised, promises, takes_over, fixed, base,
+                base_source, best, deadline.ns, resend_at.ns)
 };
 
 struct PreVoteState {

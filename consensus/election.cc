@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "consensus/core.h"
+#include "kv/base/check.h"
 #include "kv/base/mark.h"
 
 namespace decree::consensus {
@@ -100,6 +101,8 @@ void Replica::Core::ElectionTick() {
   // A replica whose disk hangs cannot lead, and cannot make a ballot durable either.
   if (DiskStuck(options_.election_min)) {
     ResetElectionTimer();
+  } else if (BoundByGrant()) {
+    election_deadline_ = grant_.until;
   } else if (SelfVotes()) {
     StartPreVote();
   } else {
@@ -134,7 +137,7 @@ void Replica::Core::OnPreVote(const Member& from, const PreVote& m) {
     return;
   }
   if (!SelfVotes() || !FromLeaderOf(m.ballot, from)) return;
-  const bool grant = m.ballot > promised_ && !LiveLeader();
+  const bool grant = m.ballot > promised_ && !LiveLeader() && !BoundByGrant();
   Reply(from, PreVoteReply{m.ballot, grant, promised_, chosen_});
 }
 
@@ -152,8 +155,10 @@ void Replica::Core::OnPreVoteReply(const Member& from, const PreVoteReply& m) {
   if (granted.size() >= config_.QuorumSize()) Campaign();
 }
 
-// A real campaign. Its ballot must be durable before anybody hears of it (scenario 12).
-void Replica::Core::Campaign() {
+// A real campaign. Its ballot must be durable before anybody hears of it (scenario 12). `released`
+// is the ballot whose leader asked for it.
+void Replica::Core::Campaign(const Ballot& released) {
+  DECREE_CHECK(!BoundByGrant());  // it is its own first acceptor
   const Ballot ballot = NextBallot();
   leader_.reset();
   role_ = Role::kCandidate;
@@ -161,6 +166,7 @@ void Replica::Core::Campaign() {
   campaign_ = Campaigning{};
   campaign_.ballot = ballot;
   campaign_.from = chosen_.Next();
+  campaign_.released = released;
   campaign_.deadline = now_ + RandomElection();
   campaign_.resend_at = now_ + options_.heartbeat;
   election_deadline_ = campaign_.deadline;

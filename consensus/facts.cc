@@ -43,7 +43,7 @@ std::uint64_t Replica::Core::StateHash() const {
   std::string bytes;
   Writer w(bytes);
   const auto put = [&w](const auto&... part) { (Put(w, part), ...); };
-  put(self_, random_.state(), promised_, voted_to_, config_, chosen_, applied_, emitted_);
+  put(self_, random_.state(), promised_, voted_to_, grant_, config_, chosen_, applied_, emitted_);
   put(learn_, deferred_, pending_, last_persist_, durable_, role_, leader_, leader_heard_.ns);
   put(election_deadline_.ns, seen_round_, pre_vote_, campaign_, lead_, reads_, heartbeat_round_);
   put(log_.trimmed());

@@ -131,7 +131,28 @@ void Invariants::CheckVote(ReplicaId replica, const Vote& vote) {
   if (next != configs_.end() && vote.slot >= next->second.start) {
     Violate(replica, "INV-7 chosen after the Seal of its epoch: " + where);
   }
+  CheckLease(replica, vote.ballot);
   Decide(replica, vote.slot, vote.decree);
+}
+
+// Lower ballots may still complete a majority: the holder's recovery has seen what they chose.
+void Invariants::CheckLease(ReplicaId replica, const Ballot& chose) {
+  if (lease_.until <= now_ || chose <= lease_.ballot) return;
+  Violate(replica, "INV-11 " + ToString(chose) + " chooses under the lease of " +
+                       ToString(lease_.ballot) + ", held by replica " + ToString(lease_.holder));
+}
+
+void Invariants::Lease(const Replica& replica, std::optional<Instant> until) {
+  const bool own = lease_.holder == replica.self();
+  if (!until) {
+    if (own) lease_ = HeldLease{};
+    return;
+  }
+  if (!own && lease_.until > now_) {
+    Violate(replica.self(), "INV-11 a second lease: replica " + ToString(lease_.holder) +
+                                " holds one of " + ToString(lease_.ballot));
+  }
+  lease_ = HeldLease{replica.self(), replica.promised(), *until};
 }
 
 void Invariants::Sent(ReplicaId from, const Message& message) {
@@ -175,6 +196,7 @@ void Invariants::KnowChosen(Seen& seen, Slot upto) {
 void Invariants::Restarted(const Replica& replica) {
   const ReplicaId self = replica.self();
   Seen& seen = seen_[self];
+  if (lease_.holder == self) lease_ = HeldLease{};
   if (replica.promised() < seen.durable_promised) {
     Violate(self, "INV-3 a durable promise was forgotten");
   }

@@ -14,10 +14,12 @@
 //   INV-8  chosen never falls within a life; decrees are handed out in slot order, without gaps.
 //   INV-9  replicas agree on the voters and the first slot of an epoch.
 //   INV-10 what is handed out as chosen has a majority of durable votes in one ballot (P4).
+//   INV-11 at most one valid lease: while one is held no other is, and no other ballot chooses.
 #pragma once
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -37,6 +39,11 @@ class Invariants {
   void Durable(ReplicaId replica, const Persist& record);
   // `message` leaves `from`.
   void Sent(ReplicaId from, const Message& message);
+  // The watcher's own time, the one clock that is right; only leases need it.
+  void At(Instant now) { now_ = now; }
+  // After each event of a replica: until when it may serve reads by its lease, on the watcher's
+  // clock; empty: it holds none.
+  void Lease(const Replica& replica, std::optional<Instant> until);
   // A new life of a replica, made from what its disk kept; call before its first output is taken.
   void Restarted(const Replica& replica);
 
@@ -71,6 +78,7 @@ class Invariants {
   void CheckSealNeighbours(ReplicaId replica, Slot slot);
   void CheckConfig(const Replica& replica);
   void CheckVote(ReplicaId replica, const Vote& vote);
+  void CheckLease(ReplicaId replica, const Ballot& chose);
   void CheckPromised(ReplicaId from, const Ballot& promised);
   void CheckVoted(ReplicaId from, const Ballot& ballot, Slot voted);
   static void KnowChosen(Seen& seen, Slot upto);
@@ -81,6 +89,13 @@ class Invariants {
   Slot decided_to_;  // everything <= it is decided
   std::map<std::pair<Slot, Ballot>, BallotSlot> votes_;
   std::map<ReplicaId, Seen> seen_;
+  struct HeldLease {
+    ReplicaId holder;
+    Ballot ballot;
+    Instant until;
+  };
+  HeldLease lease_;  // the one known to be held; once `until` is over: none
+  Instant now_;
   std::vector<std::string> violations_;
 };
 

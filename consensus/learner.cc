@@ -161,6 +161,7 @@ void Replica::Core::BeginEpoch(Config next) {
     ServeParkedLearns();
   }
   config_ = std::move(next);
+  grant_ = LeaseGrant{};  // a known Seal voids the grants of its epoch
   seen_round_ = 0;
   const bool goes_on = led && SelfVotes();
   PostponeReads();

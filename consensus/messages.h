@@ -29,7 +29,8 @@ struct PreVoteReply {
 struct Prepare {
   Ballot ballot;
   Slot from;
-  DECREE_FIELDS(ballot, from)
+  Ballot released;  // whoever led it gave up its lease for good: grants to it are over; 0: nobody
+  DECREE_FIELDS(ballot, from, released)
 };
 // One slot of a promise: a chosen value, or the vote.
 struct PromisedSlot {
@@ -77,15 +78,17 @@ struct Heartbeat {
   Slot chosen;
   std::uint64_t round = 0;  // fresh number of a read-index / check-quorum round
   WallMs time_ms = 0;       // the leader's replicated time; for hosts, consensus never looks at it
-  DECREE_FIELDS(ballot, chosen, round, time_ms)
+  std::uint64_t lease_ns = 0;  // the lease it asks for, on the receiver's clock; 0: none
+  DECREE_FIELDS(ballot, chosen, round, time_ms, lease_ns)
 };
 struct HeartbeatReply {
   Ballot ballot;
   Ballot promised;  // counts for reads only if equal to ballot
   std::uint64_t round = 0;
-  Slot voted;   // as in Accepted
-  Slot chosen;  // durable contiguous watermark
-  DECREE_FIELDS(ballot, promised, round, voted, chosen)
+  Slot voted;            // as in Accepted
+  Slot chosen;           // durable contiguous watermark
+  bool granted = false;  // the lease that `round` asked for
+  DECREE_FIELDS(ballot, promised, round, voted, chosen, granted)
 };
 
 // P11: pull chosen slots from any member.

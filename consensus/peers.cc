@@ -55,7 +55,8 @@ void Replica::Core::LeaderTick() {
     return;
   }
   lead_.next_heartbeat = now_ + options_.heartbeat;
-  SendToMembers(Heartbeat{lead_.ballot, chosen_, ++heartbeat_round_});
+  SendToMembers(Heartbeat{lead_.ballot, chosen_, ++heartbeat_round_, 0, LeaseToAskFor()});
+  StampLeaseRound();
   lead_.announced = chosen_;
 }
 
@@ -98,7 +99,8 @@ void Replica::Core::OnHeartbeat(const Member& from, const Heartbeat& m) {
   }
   NoteLeaderChosen(from, m.ballot, m.chosen, false);
   if (config_.epoch != m.ballot.epoch || m.round == 0) return;
-  const HeartbeatReply reply{m.ballot, promised_, m.round, DurableVoted(), durable_.chosen};
+  const HeartbeatReply reply{m.ballot,       promised_,       m.round,
+                             DurableVoted(), durable_.chosen, SelfVotes() && GrantLease(m)};
   // What it says is durable already: it need not wait for the votes that are under way.
   if (durable_.promised == promised_) {
     Send(from, reply);
@@ -122,7 +124,12 @@ void Replica::Core::OnHeartbeatReply(const Member& from, const HeartbeatReply& m
   }
   if (m.promised != m.ballot) return;
   NotePeer(*peer, m.voted, m.chosen);
-  peer->acked_round = std::max(peer->acked_round, std::min(m.round, heartbeat_round_));
+  const std::uint64_t round = std::min(m.round, heartbeat_round_);
+  peer->acked_round = std::max(peer->acked_round, round);
+  if (m.granted) {
+    peer->granted_round = std::max(peer->granted_round, round);
+    RenewLease();
+  }
   ResendIfStalled(*peer);
   CountVotes();
   CheckReadRound();

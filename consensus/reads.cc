@@ -1,5 +1,6 @@
-// Read index: own barrier chosen; capture chosen; a round that begins after the request came, with
-// a fresh number, counting only acceptors whose promise is this ballot; then wait until applied.
+// By lease if one is held (lease.cc): what is chosen here is all there is. Else read index: own
+// barrier chosen; capture chosen; a round that begins after the request came, with a fresh number,
+// counting only acceptors whose promise is this ballot; then wait until applied.
 #include <algorithm>
 #include <utility>
 
@@ -16,6 +17,12 @@ void Replica::Core::RequestRead(Instant now, ReadId id) {
     out_.reads.push_back(ReadReady{id, false});
     return;
   }
+  if (LeaseUntil()) {
+    SOMETIMES(consensus_read_by_lease);
+    reads_.confirmed.push_back(ConfirmedRead{id, chosen_});
+    ReleaseReads();
+    return;
+  }
   reads_.waiting.push_back(id);
   StartReadRound();
 }
@@ -27,7 +34,9 @@ void Replica::Core::StartReadRound() {
   reads_.in_round = std::exchange(reads_.waiting, {});
   reads_.round = ++heartbeat_round_;
   reads_.index = chosen_;
-  if (!Alone()) SendToVoters(Heartbeat{lead_.ballot, chosen_, reads_.round});
+  if (!Alone()) {
+    SendToVoters(Heartbeat{lead_.ballot, chosen_, reads_.round, 0, LeaseToAskFor()});
+  }
   CheckReadRound();
 }
 

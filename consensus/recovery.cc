@@ -44,7 +44,7 @@ void Replica::Core::SendPrepares() {
     };
     const auto& sets = campaign_.promises;
     if (std::any_of(sets.begin(), sets.end(), complete)) continue;
-    Reply(voter, Prepare{campaign_.ballot, campaign_.from});
+    Reply(voter, Prepare{campaign_.ballot, campaign_.from, campaign_.released});
   }
 }
 
@@ -130,7 +130,7 @@ void Replica::Core::CandidateTick() {
     if (campaign_.fixed && !DiskStuck(options_.election_min)) {
       SOMETIMES(consensus_base_not_fetched_in_time);
       const bool takes_over = campaign_.takes_over;
-      Campaign();
+      Campaign(Ballot{campaign_.released});
       campaign_.takes_over = takes_over;
     } else {
       ElectionTimedOut();

@@ -59,6 +59,7 @@ std::optional<Slot> Replica::DurableChosenOf(ReplicaId member) const {
 }
 std::optional<Instant> Replica::HeardAt(ReplicaId member) const { return core_->HeardAt(member); }
 bool Replica::HandingOver() const { return core_->HandingOver(); }
+std::optional<Instant> Replica::LeaseUntil() const { return core_->LeaseUntil(); }
 std::optional<ChosenDecree> Replica::ChosenAt(Slot slot) const { return core_->ChosenAt(slot); }
 const Vote* Replica::VoteAt(Slot slot) const { return core_->VoteAt(slot); }
 std::uint64_t Replica::StateHash() const { return core_->StateHash(); }

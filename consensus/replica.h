@@ -19,8 +19,16 @@ struct Options {
   Duration heartbeat = 50ms;
   Duration election_min = 250ms;  // randomised per attempt in [min, max]
   Duration election_max = 500ms;
-  std::size_t max_inflight = 64;          // slots proposed and not yet chosen
-  std::size_t max_page_bytes = 1u << 20;  // of a Promise, Accept or Learned message
+  // Leases (PROTOCOL.md says what they assume of clocks). Off: this replica asks for none and
+  // grants none. `lease` counts all the same: a restarted replica promises nothing before it is
+  // over, as it may have granted one in its life before. A lease not shorter than election_min is
+  // not used.
+  bool leases = true;
+  Duration lease = 200ms;
+  std::uint32_t lease_drift_ppm = 10'000;  // rho: by how much two clocks' rates may differ
+  Duration lease_margin = 1ms;             // epsilon: what else a holder takes off its lease
+  std::size_t max_inflight = 64;           // slots proposed and not yet chosen
+  std::size_t max_page_bytes = 1u << 20;   // of a Promise, Accept or Learned message
 };
 
 enum class Role : std::uint8_t { kFollower, kPreCandidate, kCandidate, kLeader };
@@ -85,8 +93,10 @@ class Replica {
       ReplicaId member) const;                             // leader only: last report of a member
   std::optional<Instant> HeardAt(ReplicaId member) const;  // leader only: of that report
   bool HandingOver() const;                                // leader with a transfer under way
-  std::optional<ChosenDecree> ChosenAt(Slot slot) const;   // above trimmed and <= chosen
-  const Vote* VoteAt(Slot slot) const;                     // for checkers
+  // A ready leader that may serve reads by itself, without a round: until then, on its clock.
+  std::optional<Instant> LeaseUntil() const;
+  std::optional<ChosenDecree> ChosenAt(Slot slot) const;  // above trimmed and <= chosen
+  const Vote* VoteAt(Slot slot) const;                    // for checkers
   std::uint64_t StateHash() const;
 
   Replica(const Replica&);

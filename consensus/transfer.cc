@@ -1,4 +1,5 @@
-// Leader transfer: stop proposals, bring the target to the tip, then tell it to campaign.
+// Leader transfer: stop proposals, bring the target to the tip, give up the lease, then tell it to
+// campaign.
 #include <algorithm>
 #include <utility>
 
@@ -26,6 +27,7 @@ void Replica::Core::ContinueTransfer() {
   if (transfer.told || !Ready() || inflight() != 0) return;
   if (peer == nullptr || peer->voted < chosen_) return;
   transfer.told = true;
+  lead_.lease_over = true;  // for good, and before the target hears of it: no read is served on it
   Send(transfer.target, TransferNow{lead_.ballot});
 }
 
@@ -47,7 +49,8 @@ void Replica::Core::OnTransferNow(const Member& from, const TransferNow& m) {
   if (m.ballot != promised_ || role_ == Role::kCandidate) return;
   SOMETIMES(consensus_transfer_taken);
   BecomeFollower();
-  Campaign();
+  ReleaseGrant(m.ballot);
+  Campaign(m.ballot);
 }
 
 }  // namespace decree::consensus

@@ -124,6 +124,13 @@ Status SetSwitch(const Settings& settings, const char* name, bool* flag) {
   return {};
 }
 
+Status SetOnOff(const Settings& settings, const char* name, bool* flag) {
+  const std::string& text = Text(settings, name);
+  *flag = text == "on";
+  if (!*flag && text != "off") return Wrong(settings, name, "on or off");
+  return {};
+}
+
 Status SetLog(const Settings& settings, DaemonConfig* config) {
   static const std::map<std::string, LogLevel> kLevels = {{"debug", LogLevel::kDebug},
                                                           {"info", LogLevel::kInfo},
@@ -160,11 +167,12 @@ Result<DaemonConfig> ToConfig(const Settings& settings) {
   server.name = Text(settings, "name");
   server.zone = Text(settings, "zone");
   config.ports_file = Text(settings, "ports-file");
-  for (const Status& status : {SetSwitch(settings, "insecure", &server.insecure),
-                               SetNumber(settings, "shards", &server.shards),
-                               SetNumber(settings, "replicas", &server.replicas),
-                               SetNumber(settings, "bootstrap-expect", &server.bootstrap_expect),
-                               SetLog(settings, &config)}) {
+  for (const Status& status :
+       {SetSwitch(settings, "insecure", &server.insecure),
+        SetOnOff(settings, "leases", &server.leases), SetNumber(settings, "shards", &server.shards),
+        SetNumber(settings, "replicas", &server.replicas),
+        SetNumber(settings, "bootstrap-expect", &server.bootstrap_expect),
+        SetLog(settings, &config)}) {
     if (!status) return status.error();
   }
   for (const char* name : {"shards", "replicas"}) {

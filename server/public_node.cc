@@ -20,6 +20,7 @@ net::ServerOptions ToServerOptions(NodeOptions options) {
   server.advertise = std::move(options.advertise);
   server.advertise_http = std::move(options.advertise_http);
   server.insecure = options.insecure;
+  server.leases = options.leases;
   server.join = std::move(options.join);
   server.shards = options.shards;
   server.replicas = options.replicas;

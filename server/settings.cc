@@ -73,6 +73,7 @@ const std::vector<Setting>& AllSettings() {
       {"tls-ca", kText, "", "FILE", "who signs the certificates of others"},
       {"auth-file", kText, "", "FILE", "tokens"},
       {"insecure", kSwitch, "false", "", "allow addresses other than loopback without TLS"},
+      {"leases", kText, "on", "on|off", "reads without a round; off where clocks may stop"},
       {"shards", kNumber, "64", "N", "new cluster only: a power of two, 1..4096"},
       {"replicas", kNumber, "3", "N", "new cluster only: target copies of a shard: 1, 3 or 5"},
       {"bootstrap-expect", kNumber, "0", "N", "with --join: N nodes form the new cluster together"},

@@ -232,6 +232,7 @@ Status Server::Impl::MakeCore() {
   config.advertise_http = advertise_http;
   config.join = options.join;
   config.bootstrap_expect = options.bootstrap_expect;
+  config.consensus.leases = options.leases;
   config.shards = options.shards;
   config.replicas = options.replicas;
   config.lost_disk = lost_disk;

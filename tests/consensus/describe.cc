@@ -15,7 +15,8 @@ std::string Of(const PreVoteReply& m) {
   return "PreVoteReply " + ToString(m.ballot) + (m.granted ? " granted" : " refused");
 }
 std::string Of(const Prepare& m) {
-  return "Prepare " + ToString(m.ballot) + " from " + ToString(m.from);
+  return "Prepare " + ToString(m.ballot) + " from " + ToString(m.from) +
+         (m.released ? " released " + ToString(m.released) : "");
 }
 std::string Of(const Promise& m) {
   if (m.promised != m.ballot) {
@@ -47,11 +48,12 @@ std::string Of(const Accepted& m) {
 }
 std::string Of(const Heartbeat& m) {
   return "Heartbeat " + ToString(m.ballot) + " chosen " + ToString(m.chosen) +
-         (m.round != 0 ? " round " + std::to_string(m.round) : "");
+         (m.round != 0 ? " round " + std::to_string(m.round) : "") +
+         (m.lease_ns != 0 ? " lease" : "");
 }
 std::string Of(const HeartbeatReply& m) {
   return "HeartbeatReply " + ToString(m.ballot) + " promised " + ToString(m.promised) + " round " +
-         std::to_string(m.round) + " up to " + ToString(m.voted);
+         std::to_string(m.round) + " up to " + ToString(m.voted) + (m.granted ? " granted" : "");
 }
 std::string Of(const Learn& m) { return "Learn from " + ToString(m.from); }
 std::string Of(const Learned& m) {

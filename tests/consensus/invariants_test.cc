@@ -50,6 +50,36 @@ TEST_F(InvariantsTest, Inv3AForgottenPromise) {
   EXPECT_TRUE(Reported("INV-3"));
 }
 
+TEST_F(InvariantsTest, Inv11AnotherBallotChoosesOrLeasesUnderALease) {
+  ManualCluster c(GenesisOf({1, 2, 3}));
+  c.Elect(1);
+  Invariants& watch = invariants;
+  watch.At(Instant{100});
+  watch.Lease(c[1].replica(), Instant{200});
+  for (std::uint64_t replica : {2, 3}) Vote(replica, B(1, 0, 3), 1, Command("a"));
+  EXPECT_TRUE(watch.ok()) << "a lower ballot's votes are known to the holder";
+  c.Elect(2);
+  watch.At(Instant{199});
+  watch.Lease(c[2].replica(), Instant{300});
+  EXPECT_TRUE(Reported("INV-11 a second lease"));
+  watch.Lease(c[1].replica(), Instant{200});
+  for (std::uint64_t replica : {2, 3}) Vote(replica, B(1, 9, 3), 2, Command("b"));
+  EXPECT_TRUE(Reported("INV-11 1.9.3 chooses"));
+}
+
+TEST_F(InvariantsTest, ALeaseThatIsOverOrGivenUpBindsNobody) {
+  ManualCluster c(GenesisOf({1, 2, 3}));
+  c.Elect(1);
+  invariants.At(Instant{100});
+  invariants.Lease(c[1].replica(), Instant{200});
+  invariants.At(Instant{200});
+  for (std::uint64_t replica : {2, 3}) Vote(replica, B(1, 8, 3), 1, Command("a"));
+  invariants.Lease(c[1].replica(), Instant{300});
+  invariants.Lease(c[1].replica(), std::nullopt);
+  for (std::uint64_t replica : {2, 3}) Vote(replica, B(1, 9, 3), 2, Command("b"));
+  EXPECT_TRUE(invariants.ok());
+}
+
 TEST_F(InvariantsTest, Inv4AVoteBelowAPromiseOrOfALearner) {
   Promised(1, B(1, 5, 2));
   Vote(1, B(1, 4, 3), 1, Command("a"));

@@ -23,6 +23,8 @@ ClusterOptions Draw(std::uint64_t seed) {
   if (random.Chance(0.5)) options.consensus.max_page_bytes = 200;
   if (random.Chance(0.5)) options.consensus.max_inflight = 4;
   if (random.Chance(0.3)) options.slow_apply = 20ms;
+  options.consensus.leases = random.Chance(0.7);
+  if (random.Chance(0.5)) options.drift_ppm = 4'900;  // two of them: rho, all but used up
   return options;
 }
 
@@ -48,12 +50,25 @@ RandomCluster::RandomCluster(std::uint64_t seed, ClusterOptions options)
 void RandomCluster::AddNode(std::uint64_t id, const Config& config) {
   next_id_ = std::max(next_id_, id);
   Node& node = nodes_[ReplicaId{id}];
+  const auto width = static_cast<std::uint64_t>(2 * options_.drift_ppm);
+  node.drift_ppm = static_cast<std::int64_t>(random_.Between(0, width)) - options_.drift_ppm;
+  node.clock_start = static_cast<std::int64_t>(random_.Below(std::uint64_t{1} << 40));
   node.host = std::make_unique<BareHost>(MemberOf(id), config, options_.consensus, random_.Next(),
                                          &invariants_);
   node.host->apply_at_once = options_.slow_apply == Duration{};
   node.life = 1;
-  node.host->Start(now_);
+  node.host->Start(Local(ReplicaId{id}));
   Drain(ReplicaId{id});
+}
+
+Instant RandomCluster::Local(ReplicaId id) const {
+  const Node& node = nodes_.at(id);
+  return Instant{node.clock_start + now_.ns + now_.ns / 1'000 * node.drift_ppm / 1'000};
+}
+
+Instant RandomCluster::World(ReplicaId id, Instant local) const {
+  const Node& node = nodes_.at(id);
+  return now_ + (local - Local(id)) * 1'000'000 / (1'000'000 + node.drift_ppm) + 2us;
 }
 
 void RandomCluster::Schedule(Duration in, Event event) {
@@ -69,6 +84,7 @@ void RandomCluster::RunUntil(Instant end) {
     const Event event = events_.top();
     events_.pop();
     now_ = event.at;
+    invariants_.At(now_);
     Step(event);
     if (!invariants_.ok()) Fail(invariants_.violations().front());
   }
@@ -83,22 +99,22 @@ void RandomCluster::Step(const Event& event) {
   Node& node = nodes_[event.host];
   if (node.destroyed || !node.host->up()) return;
   if (event.kind == Kind::kDeliver) {
-    node.host->Receive(now_, event.from, event.message);
+    node.host->Receive(Local(event.host), event.from, event.message);
   } else if (node.life != event.life) {
     return;
   } else if (event.kind == Kind::kWrite) {
     --node.writes_scheduled;
-    node.host->CompleteWrite(now_);
+    node.host->CompleteWrite(Local(event.host));
   } else if (event.kind == Kind::kTick) {
     if (node.wake != now_) return;  // another wake-up replaced it
     node.wake = kNever;
-    node.host->Tick(now_);
+    node.host->Tick(Local(event.host));
   } else if (event.kind == Kind::kSnapshot) {
     node.snapshot_scheduled = false;
     Snapshot(event.host);
   } else if (event.kind == Kind::kApply) {
     node.apply_scheduled = false;
-    node.host->Apply(now_);
+    node.host->Apply(Local(event.host));
   }
   Drain(event.host);
 }
@@ -109,6 +125,8 @@ void RandomCluster::Drain(ReplicaId id) {
   BareHost& host = *node.host;
   if (!host.up()) return;
   Mix(host.replica().chosen().value + 1000003 * host.replica().promised().round);
+  const std::optional<Instant> lease = host.replica().LeaseUntil();
+  invariants_.Lease(host.replica(), lease ? std::optional(World(id, *lease)) : std::nullopt);
   for (const Outgoing& out : host.outbox) ScheduleMessage(out, host.self());
   host.outbox.clear();
   for (; node.writes_scheduled < host.writes.size(); ++node.writes_scheduled) {
@@ -118,8 +136,9 @@ void RandomCluster::Drain(ReplicaId id) {
     }
     Schedule(delay, Event{.kind = Kind::kWrite, .host = id, .life = node.life});
   }
-  if (host.wake_at != kNever && host.wake_at != node.wake) {
-    node.wake = std::max(host.wake_at, now_);
+  const Instant wake = host.wake_at != kNever ? World(id, host.wake_at) : kNever;
+  if (wake != kNever && wake != node.wake) {
+    node.wake = std::max(wake, now_);
     Schedule(node.wake - now_, Event{.kind = Kind::kTick, .host = id, .life = node.life});
   }
   if (host.snapshot && !node.snapshot_scheduled) {
@@ -184,7 +203,7 @@ void RandomCluster::Chaos() {
         node.wake = kNever;
         node.snapshot_scheduled = false;
         node.apply_scheduled = false;
-        node.host->Start(now_);
+        node.host->Start(Local(id));
         Drain(id);
       }
     } else if (options_.trims && random_.Chance(0.2)) {
@@ -194,7 +213,8 @@ void RandomCluster::Chaos() {
   }
   if (healed_) return;
   if (random_.Chance(options_.crash)) CrashSomebody();
-  if (random_.Chance(options_.duel)) Duel();
+  // With leases such an order is a lie: whoever gives it has given up its lease.
+  if (random_.Chance(options_.duel) && !options_.consensus.leases) Duel();
   if (random_.Chance(options_.cut)) {
     cut_.clear();
     for (const auto& [a, node_a] : nodes_) {
@@ -224,7 +244,7 @@ void RandomCluster::Duel() {
   const Ballot ballot = node.host->replica().promised();
   const Member* leader = node.host->replica().config().Find(ballot.replica);
   if (leader == nullptr || leader->id == chosen->first) return;
-  node.host->Receive(now_, *leader, TransferNow{ballot});
+  node.host->Receive(Local(chosen->first), *leader, TransferNow{ballot});
   Drain(chosen->first);
 }
 
@@ -249,10 +269,12 @@ void RandomCluster::Client() {
       const ReadId read = ++next_read_;
       const Slot floor = acknowledged_.empty() ? Slot{} : acknowledged_.rbegin()->first;
       pending_reads_[read] = PendingRead{id, nodes_[id].life, floor};
-      leader->Read(now_, read);
+      const bool at_once = leader->replica().config().voters.size() > 1;
+      leader->Read(Local(id), read);
+      if (at_once && !leader->reads.empty() && leader->reads.back().ok) ++lease_reads_;
     } else {
       const Decree command = Command("command " + std::to_string(++next_command_));
-      const ProposeResult result = leader->Propose(now_, command);
+      const ProposeResult result = leader->Propose(Local(id), command);
       if (result.code == ProposeCode::kProposed) {
         proposals_.push_back(
             Proposal{id, nodes_[id].life, result.slot, Invariants::HashOf(command)});
@@ -262,7 +284,7 @@ void RandomCluster::Client() {
   }
   if (random_.Chance(0.01)) {
     const auto& voters = leader->replica().config().voters;
-    leader->Transfer(now_, voters[random_.Below(voters.size())].id);
+    leader->Transfer(Local(id), voters[random_.Below(voters.size())].id);
     Drain(id);
   }
 }
@@ -276,7 +298,7 @@ void RandomCluster::Snapshot(ReplicaId id) {
   if (source == nodes_.end() || source->second.destroyed || !source->second.host->up()) return;
   const BareHost& from = *source->second.host;
   if (from.applied() < need.at_least || from.applied_config().epoch == Epoch{}) return;
-  host.InstallSnapshot(now_, from.applied(), from.applied_config(), from.rows());
+  host.InstallSnapshot(Local(id), from.applied(), from.applied_config(), from.rows());
 }
 
 void RandomCluster::Mix(std::uint64_t word) {
@@ -329,7 +351,7 @@ void RandomCluster::HealAndSettle() {
 void RandomCluster::CheckNothingIsLost() {
   for (const Member& voter : Leader()->replica().config().voters) {
     BareHost& host = *nodes_[voter.id].host;
-    host.Apply(now_);
+    host.Apply(Local(voter.id));
     for (const auto& [slot, hash] : acknowledged_) {
       const auto held = host.rows().find(slot);
       if (held != host.rows().end() && held->second == hash) continue;

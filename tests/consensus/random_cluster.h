@@ -19,13 +19,14 @@ struct ClusterOptions {
   std::size_t voters = 3;
   double loss = 0;
   double duplicate = 0;
-  double crash = 0;       // chance a chaos step crashes a host
-  double cut = 0;         // chance a chaos step cuts links
-  double duel = 0;        // chance somebody campaigns against a live leader
-  bool moves = false;     // replace, add and remove members
-  bool trims = false;     // flush and trim, so that laggards need snapshots
-  Duration slow_disk{};   // now and then a write takes so long
-  Duration slow_apply{};  // decrees are applied up to so much later; 0: at once
+  double crash = 0;            // chance a chaos step crashes a host
+  double cut = 0;              // chance a chaos step cuts links
+  double duel = 0;             // chance somebody campaigns against a live leader
+  bool moves = false;          // replace, add and remove members
+  bool trims = false;          // flush and trim, so that laggards need snapshots
+  Duration slow_disk{};        // now and then a write takes so long
+  std::int64_t drift_ppm = 0;  // clocks run up to so much too fast or too slow
+  Duration slow_apply{};       // decrees are applied up to so much later; 0: at once
   Options consensus;
 };
 
@@ -43,6 +44,7 @@ class RandomCluster {
   std::uint64_t digest() const { return digest_; }
   std::size_t acknowledged() const { return acknowledged_.size(); }
   std::size_t reads_served() const { return reads_served_; }
+  std::size_t lease_reads() const { return lease_reads_; }  // at once, by a leader of several
   std::size_t moves_done() const { return moves_done_; }
   const ClusterOptions& options() const { return options_; }
 
@@ -63,6 +65,8 @@ class RandomCluster {
   struct Node {
     std::unique_ptr<BareHost> host;
     std::uint64_t life = 0;
+    std::int64_t clock_start = 0;  // what its clock showed at zero
+    std::int64_t drift_ppm = 0;
     std::size_t writes_scheduled = 0;
     Instant wake = kNever;
     bool snapshot_scheduled = false;
@@ -89,6 +93,9 @@ class RandomCluster {
     int held = 0;
   };
 
+  // Each host has a clock of its own.
+  Instant Local(ReplicaId id) const;
+  Instant World(ReplicaId id, Instant local) const;  // the first moment not before `local`
   void Step(const Event& event);
   void RunUntil(Instant end);
   void Schedule(Duration in, Event event);
@@ -134,6 +141,7 @@ class RandomCluster {
   std::map<ReadId, PendingRead> pending_reads_;
   std::uint64_t next_read_ = 0;
   std::size_t reads_served_ = 0;
+  std::size_t lease_reads_ = 0;
   std::size_t moves_done_ = 0;
   std::uint64_t digest_ = 0;
   std::string failure_;

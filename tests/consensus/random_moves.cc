@@ -55,7 +55,7 @@ void RandomCluster::ContinuePlan(BareHost& leader) {
   std::uint64_t move = plan_->move.value - (plan_->fresh.empty() ? 0 : plan_->fresh.size() - 1);
   for (const std::uint64_t id : plan_->fresh) {
     if (!config.IsLearner(ReplicaId{id})) {
-      leader.Propose(now_, AddLearnerOf(MoveId{move}, id));
+      leader.Propose(Local(leader.self().id), AddLearnerOf(MoveId{move}, id));
       return;
     }
     ++move;
@@ -68,12 +68,13 @@ void RandomCluster::SealPlan(BareHost& leader) {
   const ReplicaId self = leader.self().id;
   if (std::find(next.begin(), next.end(), self.value) == next.end() && random_.Chance(0.9)) {
     for (const std::uint64_t id : next) {
-      if (leader.replica().config().IsVoter(ReplicaId{id})) leader.Transfer(now_, ReplicaId{id});
+      if (leader.replica().config().IsVoter(ReplicaId{id}))
+        leader.Transfer(Local(leader.self().id), ReplicaId{id});
     }
     return;  // mostly; a leader that goes with its own Seal must be survived too
   }
   leader.replica().HoldProposals();
-  const ProposeResult result = leader.Propose(now_, SealOf(plan_->move, next));
+  const ProposeResult result = leader.Propose(Local(leader.self().id), SealOf(plan_->move, next));
   if (result.code != ProposeCode::kProposed && ++plan_->held % 8 == 0) {
     leader.replica().ResumeProposals();
   }
@@ -94,7 +95,7 @@ void RandomCluster::RollBack(BareHost& leader) {
   for (const std::uint64_t id : plan_->fresh) {
     const MoveId move{plan_->move.value - (id == plan_->fresh.back() ? 0 : 1)};
     if (move <= config.ended_move) continue;
-    leader.Propose(now_, RemoveLearnerOf(move, id));
+    leader.Propose(Local(leader.self().id), RemoveLearnerOf(move, id));
     return;
   }
 }

@@ -17,10 +17,13 @@ const char* const kMarks[] = {"consensus_accepts_resent",
                               "consensus_chosen_value_in_promise",
                               "consensus_deferred_message_handled",
                               "consensus_heard_sealed",
+                              "consensus_lease_released",
                               "consensus_leader_rejected",
                               "consensus_leader_stepped_down",
                               "consensus_learner_asked_around",
+                              "consensus_prepare_refused_for_a_lease",
                               "consensus_promise_in_pages",
+                              "consensus_read_by_lease",
                               "consensus_seal_recovered",
                               "consensus_snapshot_installed",
                               "consensus_transfer_taken",
@@ -41,7 +44,7 @@ TEST(RandomScheduleTest, InvariantsHoldAndHealedClustersSettle) {
   const char* count = std::getenv("DECREE_CONSENSUS_SEEDS");
   const std::uint64_t begin = first ? std::stoull(first) : 1;
   const std::uint64_t end = begin + (count ? std::stoull(count) : first ? 1 : kSeeds);
-  std::size_t acknowledged = 0, reads = 0, moves = 0;
+  std::size_t acknowledged = 0, reads = 0, lease_reads = 0, moves = 0;
   for (std::uint64_t seed = begin; seed < end; ++seed) {
     RandomCluster cluster(seed);
     cluster.Run(1500ms);
@@ -49,6 +52,7 @@ TEST(RandomScheduleTest, InvariantsHoldAndHealedClustersSettle) {
     ASSERT_EQ(cluster.Failure(), "") << "replay with DECREE_CONSENSUS_SEED=" << seed;
     acknowledged += cluster.acknowledged();
     reads += cluster.reads_served();
+    lease_reads += cluster.lease_reads();
     moves += cluster.moves_done();
   }
   RecordProperty("acknowledged", static_cast<int>(acknowledged));
@@ -57,6 +61,7 @@ TEST(RandomScheduleTest, InvariantsHoldAndHealedClustersSettle) {
   if (end - begin < 100) return;
   EXPECT_GT(acknowledged, 1000u);
   EXPECT_GT(reads, 1000u);
+  EXPECT_GT(lease_reads, 1000u);
   EXPECT_GT(moves, 50u);
   std::map<std::string, bool> marks = MarksReached();
   for (const char* mark : kMarks) EXPECT_TRUE(marks[mark]) << mark << " was never reached";

@@ -126,7 +126,8 @@ TEST_F(SealTest, Scenario53HearingSealedIsNotKnowing) {
   c[2].Receive(c.now(), MemberOf(1), Sealed{Epoch{1}, Slot{4}, c[1].replica().config().voters, {}});
   EXPECT_EQ(c[2].replica().config().epoch, Epoch{1});
   c.Crash(1);
-  c[2].Receive(c.now(), MemberOf(3), Prepare{B(1, 50, 3), Slot{1}});
+  // A lease later: what 2 granted to 1 binds it no more.
+  c[2].Receive(c.now() + Options{}.lease, MemberOf(3), Prepare{B(1, 50, 3), Slot{1}, {}});
   EXPECT_EQ(c[2].replica().promised(), B(1, 50, 3)) << "it still serves phase 1 of e";
   c.capture = nullptr;
   c.Advance(5s);

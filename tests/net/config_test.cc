@@ -59,6 +59,7 @@ TEST_F(ConfigTest, DataAloneIsEnough) {
   EXPECT_EQ(server.replicas, 3u);
   EXPECT_TRUE(server.join.empty());
   EXPECT_FALSE(server.insecure);
+  EXPECT_TRUE(server.leases);
   EXPECT_TRUE(outcome.config.for_new_cluster.empty());
 }
 
@@ -123,6 +124,7 @@ TEST_F(ConfigTest, AValueOfTheWrongKindIsAnErrorNamingItsSource) {
   environment = {{"DECREE_INSECURE", "maybe"}};
   EXPECT_TRUE(Has(Refusal({"--data", "/d"}), "insecure (environment DECREE_INSECURE)"));
   environment.clear();
+  EXPECT_TRUE(Has(Refusal({"--data", "/d", "--leases", "maybe"}), "leases (flag)"));
   EXPECT_TRUE(Has(Refusal({"--data", "/d", "--log-level", "loud"}), "log-level"));
   EXPECT_TRUE(Has(Refusal({"--config", File("listen = \n")}), "decreed.toml:1"));
   EXPECT_TRUE(Has(Refusal({"--config", "/no/such/file.toml"}), "/no/such/file.toml"));

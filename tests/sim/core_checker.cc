@@ -4,7 +4,9 @@ namespace decree::sim {
 
 consensus::Invariants& CoreChecker::Of(ShardId shard) {
   // Memberships are learned from the replicas; the first comes with the founder's genesis.
-  return shards_.try_emplace(shard, consensus::Config{}).first->second;
+  consensus::Invariants& invariants = shards_.try_emplace(shard, consensus::Config{}).first->second;
+  invariants.At(Instant{world_.now()});
+  return invariants;
 }
 
 void CoreChecker::Report(ShardId shard) {
@@ -21,6 +23,12 @@ void CoreChecker::Opened(ReplicaKey key, const consensus::Replica& replica) {
 void CoreChecker::Stepped(ReplicaKey key, const consensus::Replica& replica,
                           const consensus::Output& output) {
   Of(key.shard).Stepped(replica, output);
+  Report(key.shard);
+}
+
+void CoreChecker::Lease(ReplicaKey key, const consensus::Replica& replica,
+                        std::optional<Nanos> until) {
+  Of(key.shard).Lease(replica, until ? std::optional(Instant{*until}) : std::nullopt);
   Report(key.shard);
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 
 #include "consensus/invariants.h"
 #include "server/node/host_watch.h"
@@ -16,6 +17,8 @@ class CoreChecker : public node::HostWatch {
   void Opened(ReplicaKey key, const consensus::Replica& replica) override;
   void Stepped(ReplicaKey key, const consensus::Replica& replica,
                const consensus::Output& output) override;
+  // Until when the replica may serve reads by its lease, in the world's time.
+  void Lease(ReplicaKey key, const consensus::Replica& replica, std::optional<Nanos> until);
   void Durable(ReplicaKey key, const consensus::Persist& record);
   void OnSend(const consensus::Envelope& envelope);
 

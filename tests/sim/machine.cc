@@ -5,8 +5,18 @@
 
 namespace decree::sim {
 
+void MachineWatch::Stepped(ReplicaKey key, const consensus::Replica& replica,
+                           const consensus::Output& output) {
+  checker_.Stepped(key, replica, output);
+  const std::optional<Instant> until = replica.LeaseUntil();
+  checker_.Lease(key, replica, until ? std::optional(clock_.WorldTime(*until)) : std::nullopt);
+}
+
 Machine::Machine(World& world, Network& network, MachineOptions options)
-    : world_(world), network_(network), options_(std::move(options)) {
+    : world_(world),
+      network_(network),
+      options_(std::move(options)),
+      watch_(network.core_checker(), options_.clock) {
   const auto unborn = std::make_shared<Life>(Life{options_.id, 0, false, 0});
   for (std::size_t i = 0; i < options_.disks; ++i) {
     disks_.push_back(std::make_unique<store::MemDisk>(DiskOptions(i, unborn)));
@@ -39,7 +49,7 @@ store::MemDiskOptions Machine::DiskOptions(std::size_t i, std::shared_ptr<Life> 
 node::NodeConfig Machine::ConfigOfThisLife() {
   node::NodeConfig config = options_.config;
   config.advertise_rpc = AddressOf(options_.id);
-  config.watch = &network_.core_checker();
+  config.watch = &watch_;
   config.on_disks_lost = [this](const std::string& why) {
     world_.Fail("node " + std::to_string(options_.id) + " stopped for good: " + why);
   };

@@ -31,6 +31,21 @@ struct MachineOptions {
   node::NodeConfig config;  // advertise_rpc, log and on_disks_lost are filled in
 };
 
+// The checker as the node of one machine feeds it: a lease is told on that machine's clock.
+class MachineWatch : public node::HostWatch {
+ public:
+  MachineWatch(CoreChecker& checker, const Clock& clock) : checker_(checker), clock_(clock) {}
+  void Opened(ReplicaKey key, const consensus::Replica& replica) override {
+    checker_.Opened(key, replica);
+  }
+  void Stepped(ReplicaKey key, const consensus::Replica& replica,
+               const consensus::Output& output) override;
+
+ private:
+  CoreChecker& checker_;
+  const Clock& clock_;
+};
+
 class Machine {
  public:
   Machine(World& world, Network& network, MachineOptions options);
@@ -75,6 +90,7 @@ class Machine {
   World& world_;
   Network& network_;
   MachineOptions options_;
+  MachineWatch watch_;
   std::uint32_t generation_ = 0;
   std::vector<std::unique_ptr<store::MemDisk>> disks_;
   std::unique_ptr<Running> running_;

@@ -40,6 +40,11 @@ struct NodeOptions {
   std::string advertise_http;
   // Addresses other than loopback are refused unless this is set: there is no encryption here.
   bool insecure = false;
+  // Linearizable reads from the leader alone while a majority lets it. They stay linearizable as
+  // long as no two nodes' monotonic clocks differ in rate by more than 1 %, and none stops while
+  // the others run (a virtual machine that is frozen or restored): where that cannot be promised,
+  // turn it off, on every node; reads then ask a majority each time.
+  bool leases = true;
 
   // `listen` addresses of other nodes. Empty with empty directories: a new cluster of one node.
   std::vector<std::string> join;
