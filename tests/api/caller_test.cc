@@ -132,7 +132,7 @@ TEST_F(CallerTest, BusyUntilTheDeadlineSaysBusy) {
   EXPECT_EQ(Do(PutOperation("k")).code, Errc::kBusy);
 }
 
-TEST_F(CallerTest, StaleMapIsRefreshedThenTheNewHolderAsked) {
+TEST_F(CallerTest, Scenario48_StaleMapIsRefreshedThenTheNewHolderAsked) {
   caller_->OfferMap(map_);
   map_ = MapOf({4}, 2);
   courier_.on_call = [](const SeenCall& call) {
@@ -305,7 +305,7 @@ TEST_F(CallerTest, WindowBoundsHowFarSequencesRunAhead) {
 
 // ---- what an answer, or none, means ----
 
-TEST_F(CallerTest, UnansweredAttemptIsRepeatedElsewhereUnderTheSameSequence) {
+TEST_F(CallerTest, Scenario45_UnansweredAttemptIsRepeatedElsewhereUnderTheSameSequence) {
   int attempts = 0;
   courier_.on_call = [&](const SeenCall& call) -> std::optional<RpcResponse> {
     if (++attempts == 1) return std::nullopt;

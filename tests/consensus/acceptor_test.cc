@@ -84,7 +84,7 @@ TEST(AcceptorTest, P3NeverVotesAtOrBelowBase) {
   EXPECT_EQ(r.VoteAt(1), "none");
 }
 
-TEST(AcceptorTest, P3PromiseAndVoteAreOneRecord) {  // scenario 6
+TEST(AcceptorTest, Scenario06_P3PromiseAndVoteAreOneRecord) {
   OneReplica r;
   r.Get(2, r.AcceptOf(B(1, 1, 2), 0, 1, {Command("a")}));
   ASSERT_EQ(r->writes.size(), 1u);
@@ -102,7 +102,7 @@ TEST(AcceptorTest, P6NeverOverwritesAChosenSlot) {
   EXPECT_EQ(r.Last<Accepted>()->voted, Slot{1});  // the chosen state is the answer
 }
 
-TEST(AcceptorTest, P6ALateAcceptBelowTrimmedResurrectsNothing) {  // scenario 13
+TEST(AcceptorTest, Scenario13_P6ALateAcceptBelowTrimmedResurrectsNothing) {
   OneReplica r;
   r.Get(2, r.AcceptOf(B(1, 1, 2), 0, 1, {Command("a")}));
   r.Get(2, Heartbeat{B(1, 1, 2), Slot{1}, 0});
@@ -116,7 +116,7 @@ TEST(AcceptorTest, P6ALateAcceptBelowTrimmedResurrectsNothing) {  // scenario 13
   EXPECT_EQ(r.replica().chosen(), Slot{1});
 }
 
-TEST(AcceptorTest, P7AnswersWaitForTheirRecord) {  // scenario 5
+TEST(AcceptorTest, Scenario05_P7AnswersWaitForTheirRecord) {
   OneReplica r;
   r.Get(3, Prepare{B(1, 5, 3), Slot{1}});
   EXPECT_FALSE(r.Last<Promise>());
@@ -134,7 +134,7 @@ TEST(AcceptorTest, P7ARejectionWaitsForThePromiseItReveals) {
   EXPECT_TRUE(r.Last<Accepted>());
 }
 
-TEST(AcceptorTest, ADurablePromiseSurvivesARestartAnUnwrittenOneWasNeverSaid) {
+TEST(AcceptorTest, Scenario05_ADurablePromiseSurvivesARestartAnUnwrittenOneWasNeverSaid) {
   OneReplica r;
   r.Get(3, Prepare{B(1, 5, 3), Slot{1}});
   r.Restart();
@@ -145,7 +145,7 @@ TEST(AcceptorTest, ADurablePromiseSurvivesARestartAnUnwrittenOneWasNeverSaid) {
   EXPECT_EQ(r.replica().promised(), B(1, 5, 3));
 }
 
-TEST(AcceptorTest, RepeatedAcceptsAreOneVote) {  // scenario 10
+TEST(AcceptorTest, Scenario10_RepeatedAcceptsAreOneVote) {
   OneReplica r;
   for (int i = 0; i < 3; ++i) r.Get(2, r.AcceptOf(B(1, 1, 2), 0, 1, {Command("a")}));
   EXPECT_EQ(r->writes.size(), 1u);
@@ -173,7 +173,7 @@ TEST(AcceptorTest, APromiseComesInStablePages) {
   EXPECT_EQ(Encode(*r.Last<Promise>()), Encode(pages[1]));
 }
 
-TEST(AcceptorTest, ALearnerNeitherPromisesNorVotes) {  // scenario 58
+TEST(AcceptorTest, Scenario58_ALearnerNeitherPromisesNorVotes) {
   OneReplica r(GenesisOf({2, 3, 4}, {1}));
   r.Get(2, Prepare{B(1, 1, 2), Slot{1}});
   r.Get(2, r.AcceptOf(B(1, 1, 2), 0, 1, {Command("a")}));

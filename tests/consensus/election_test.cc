@@ -32,7 +32,7 @@ TEST(ElectionTest, ALeaderWithoutAQuorumOfAnswersStepsDown) {
   EXPECT_NE(c[1].replica().role(), Role::kLeader);
 }
 
-TEST(ElectionTest, ALeaderThatCannotSyncStepsDown) {
+TEST(ElectionTest, Scenario20_ALeaderThatCannotSyncStepsDown) {
   ManualCluster c(GenesisOf({1, 2, 3}));
   c.Elect(1);
   c.frozen_disks.insert(1);
@@ -43,7 +43,7 @@ TEST(ElectionTest, ALeaderThatCannotSyncStepsDown) {
   EXPECT_NE(c.Leaders().front(), 1u);
 }
 
-TEST(ElectionTest, Scenario4AnOldLeaderWithAStaleBallotIsRejectedAndStepsDown) {
+TEST(ElectionTest, Scenario04_AnOldLeaderWithAStaleBallotIsRejectedAndStepsDown) {
   ManualCluster c(GenesisOf({1, 2, 3}));
   c.Elect(1);
   c.Isolate(1);
@@ -57,7 +57,7 @@ TEST(ElectionTest, Scenario4AnOldLeaderWithAStaleBallotIsRejectedAndStepsDown) {
   EXPECT_EQ(c.LogOf(1).find("stale"), std::string::npos);
 }
 
-TEST(ElectionTest, Scenario2AChosenValueThatNobodyHeardOfIsChosenAgain) {
+TEST(ElectionTest, Scenario02_AChosenValueThatNobodyHeardOfIsChosenAgain) {
   ManualCluster c(GenesisOf({1, 2, 3}));
   c.Elect(1);
   c.Cut(1, 3);
@@ -71,7 +71,7 @@ TEST(ElectionTest, Scenario2AChosenValueThatNobodyHeardOfIsChosenAgain) {
   EXPECT_TRUE(c.invariants.ok());
 }
 
-TEST(ElectionTest, Scenario22QuorumLoss) {
+TEST(ElectionTest, Scenario22_QuorumLoss) {
   // 3 hears everybody; all others hear only 3. 1 leads at first and loses its quorum.
   ManualCluster c(GenesisOf({1, 2, 3, 4, 5}));
   c.Elect(1);
@@ -86,7 +86,7 @@ TEST(ElectionTest, Scenario22QuorumLoss) {
   EXPECT_NE(c.Put(3, "on"), Slot{});
 }
 
-TEST(ElectionTest, Scenario22ConstrainedElection) {
+TEST(ElectionTest, Scenario22_ConstrainedElection) {
   // Only 3 can win, and it has missed slots: nobody vetoes it for that.
   ManualCluster c(GenesisOf({1, 2, 3, 4, 5}));
   c.Elect(1);
@@ -105,7 +105,7 @@ TEST(ElectionTest, Scenario22ConstrainedElection) {
   EXPECT_TRUE(c.invariants.ok());
 }
 
-TEST(ElectionTest, Scenario22Chained) {
+TEST(ElectionTest, Scenario22_Chained) {
   // 1 - 2 - 3 in a chain: the ends do not depose each other for ever.
   ManualCluster c(GenesisOf({1, 2, 3}));
   c.Elect(1);
@@ -118,7 +118,7 @@ TEST(ElectionTest, Scenario22Chained) {
   EXPECT_NE(c.Put(c.Leaders().front(), "on"), Slot{});
 }
 
-TEST(ElectionTest, Scenario23ADeafReplicaDoesNotDeposeALeader) {
+TEST(ElectionTest, Scenario23_ADeafReplicaDoesNotDeposeALeader) {
   ManualCluster c(GenesisOf({1, 2, 3}));
   c.Elect(1);
   c.CutOneWay(1, 3);
@@ -128,7 +128,7 @@ TEST(ElectionTest, Scenario23ADeafReplicaDoesNotDeposeALeader) {
   EXPECT_EQ(c[1].replica().promised(), B(1, 1, 1));
 }
 
-TEST(ElectionTest, Scenario24ARejoiningReplicaInflatesNoBallots) {
+TEST(ElectionTest, Scenario24_ARejoiningReplicaInflatesNoBallots) {
   ManualCluster c(GenesisOf({1, 2, 3}));
   c.Elect(1);
   c.Isolate(3);
@@ -175,7 +175,7 @@ TEST(TransferTest, TheTargetIsBroughtToTheTipFirst) {
   EXPECT_TRUE(c[2].replica().ReadyLeader());
 }
 
-TEST(TransferTest, Scenario30TheOldLeaderGoesOnWhenTheTargetIsDead) {
+TEST(TransferTest, Scenario30_TheOldLeaderGoesOnWhenTheTargetIsDead) {
   ManualCluster c(GenesisOf({1, 2, 3}));
   c.Elect(1);
   c.Crash(2);

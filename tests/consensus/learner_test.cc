@@ -3,7 +3,7 @@
 namespace decree::consensus::testing {
 namespace {
 
-TEST(LearnerTest, P5AWatermarkOfANewBallotDoesNotChooseAnOldVote) {  // scenario 9
+TEST(LearnerTest, Scenario09_P5AWatermarkOfANewBallotDoesNotChooseAnOldVote) {
   OneReplica r;
   r.Get(2, r.AcceptOf(B(1, 1, 2), 0, 1, {Command("old")}));
   r.Get(3, Heartbeat{B(1, 2, 3), Slot{1}, 0});
@@ -50,7 +50,7 @@ TEST(LearnerTest, GapsAndStrangersTeachNothing) {
   EXPECT_EQ(r.replica().chosen(), Slot{0});
 }
 
-TEST(LearnerTest, Scenario14ASnapshotBehindWhatIsChosenIsIgnored) {
+TEST(LearnerTest, Scenario14_ASnapshotBehindWhatIsChosenIsIgnored) {
   OneReplica r;
   r.Get(2, r.AcceptOf(B(1, 1, 2), 0, 1, {Command("a"), Command("b")}));
   r.Get(2, Heartbeat{B(1, 1, 2), Slot{2}, 0});
@@ -59,7 +59,7 @@ TEST(LearnerTest, Scenario14ASnapshotBehindWhatIsChosenIsIgnored) {
   EXPECT_TRUE(r.replica().config().IsVoter(ReplicaId{1}));
 }
 
-TEST(LearnerTest, Scenario14PromiseAndVotesAboveSurviveASnapshot) {
+TEST(LearnerTest, Scenario14_PromiseAndVotesAboveSurviveASnapshot) {
   OneReplica r;
   r.Get(2, r.AcceptOf(B(1, 1, 2), 6, 7, {Command("above")}));
   r.Get(3, Prepare{B(1, 4, 3), Slot{1}});

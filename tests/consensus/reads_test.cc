@@ -3,7 +3,7 @@
 namespace decree::consensus::testing {
 namespace {
 
-TEST(ReadsTest, Scenario28ANewLeaderLetsReadsWaitForItsBarrier) {
+TEST(ReadsTest, Scenario28_ANewLeaderLetsReadsWaitForItsBarrier) {
   OneReplica r;
   r.Lead();
   ASSERT_FALSE(r.replica().ReadyLeader());
@@ -42,7 +42,7 @@ class ReadyLeaderTest : public ::testing::Test {
   OneReplica r;
 };
 
-TEST_F(ReadyLeaderTest, Scenario29AnswersToEarlierRoundsOrOtherBallotsDoNotCount) {
+TEST_F(ReadyLeaderTest, Scenario29_AnswersToEarlierRoundsOrOtherBallotsDoNotCount) {
   r->Read(r.now, 7);
   const std::uint64_t round = RoundSent();
   ASSERT_GT(round, 0u);
@@ -98,7 +98,7 @@ TEST_F(ReadyLeaderTest, SteppingDownFailsTheReadsThatWait) {
   EXPECT_FALSE(r->reads[0].ok);
 }
 
-TEST_F(ReadyLeaderTest, Scenario57ProposingTheSealEndsReadsOfTheBallot) {
+TEST_F(ReadyLeaderTest, Scenario57_ProposingTheSealEndsReadsOfTheBallot) {
   r.Get(2, HeartbeatReply{ballot, ballot, 1, Slot{1}, Slot{1}});
   r.Get(3, HeartbeatReply{ballot, ballot, 1, Slot{1}, Slot{1}});
   r->Read(r.now, 7);
@@ -113,7 +113,7 @@ TEST_F(ReadyLeaderTest, Scenario57ProposingTheSealEndsReadsOfTheBallot) {
   EXPECT_TRUE(r->reads.empty());
 }
 
-TEST(ReadsTest, Scenario57ARestartedLeaderDoesNotResumeItsBallot) {
+TEST(ReadsTest, Scenario57_ARestartedLeaderDoesNotResumeItsBallot) {
   OneReplica r;
   r.Lead();
   r.Get(2, Accepted{B(1, 1, 1), B(1, 1, 1), Slot{1}, {}});

@@ -29,7 +29,7 @@ class RecoveryTest : public ::testing::Test {
   OneReplica r;
 };
 
-TEST_F(RecoveryTest, Scenario1AnAcceptedValueIsProposedAgain) {
+TEST_F(RecoveryTest, Scenario01_AnAcceptedValueIsProposedAgain) {
   r.Get(2, Page({Voted(1, B(1, 0, 2), "a")}));
   EXPECT_EQ(r.replica().role(), Role::kCandidate);
   r.Get(3, Page({}));
@@ -38,20 +38,20 @@ TEST_F(RecoveryTest, Scenario1AnAcceptedValueIsProposedAgain) {
   EXPECT_EQ(r.VoteAt(2), "1.1.1 noop");  // the barrier
 }
 
-TEST_F(RecoveryTest, Scenario3TheHighestBallotWins) {
+TEST_F(RecoveryTest, Scenario03_TheHighestBallotWins) {
   r.Get(2, Page({Voted(1, B(1, 0, 2), "low")}));
   r.Get(3, Page({Voted(1, B(1, 0, 4), "high")}));
   EXPECT_EQ(r.VoteAt(1), "1.1.1 high");
 }
 
-TEST_F(RecoveryTest, Scenario7AHoleBelowAVoteBecomesANoOp) {
+TEST_F(RecoveryTest, Scenario07_AHoleBelowAVoteBecomesANoOp) {
   r.Get(2, Page({Voted(2, B(1, 0, 2), "b")}));
   r.Get(3, Page({}));
   EXPECT_EQ(r.VoteAt(1), "1.1.1 noop");
   EXPECT_EQ(r.VoteAt(2), "1.1.1 b");
 }
 
-TEST_F(RecoveryTest, Scenario8NoNoOpOverASlotThatAnotherChoseAndTrimmed) {
+TEST_F(RecoveryTest, Scenario08_NoNoOpOverASlotThatAnotherChoseAndTrimmed) {
   r.Get(2, Page({}, 7, 7));
   r.Get(3, Page({}));
   EXPECT_EQ(r.replica().role(), Role::kCandidate);  // slots up to base are learned, never proposed
@@ -65,7 +65,7 @@ TEST_F(RecoveryTest, Scenario8NoNoOpOverASlotThatAnotherChoseAndTrimmed) {
   EXPECT_EQ(r.VoteAt(8), "1.1.1 noop");
 }
 
-TEST_F(RecoveryTest, Scenario56AChosenValueComesWithThePromise) {
+TEST_F(RecoveryTest, Scenario56_AChosenValueComesWithThePromise) {
   r.Get(2, Page({ChosenSlot(1, "a")}, 1));
   r.Get(3, Page({Voted(1, B(1, 0, 9), "never")}));
   EXPECT_EQ(r.replica().role(), Role::kLeader);
@@ -74,7 +74,7 @@ TEST_F(RecoveryTest, Scenario56AChosenValueComesWithThePromise) {
   EXPECT_EQ(r.VoteAt(2), "1.1.1 noop");
 }
 
-TEST_F(RecoveryTest, Scenario56ALeaderThatCannotFetchUpToBasePreparesAHigherBallot) {
+TEST_F(RecoveryTest, Scenario56_ALeaderThatCannotFetchUpToBasePreparesAHigherBallot) {
   r.Get(2, Page({}, 7, 7));
   r.Get(3, Page({}));
   r.Wait(1s);
@@ -83,7 +83,7 @@ TEST_F(RecoveryTest, Scenario56ALeaderThatCannotFetchUpToBasePreparesAHigherBall
   EXPECT_EQ(r.replica().promised(), B(1, 2, 1));
 }
 
-TEST_F(RecoveryTest, Scenario10RepeatedAndReorderedPagesChangeNothing) {
+TEST_F(RecoveryTest, Scenario10_RepeatedAndReorderedPagesChangeNothing) {
   r.Get(2, Page({Voted(2, B(1, 0, 2), "b")}, 0, 0, 1, 2));
   r.Get(3, Page({}));
   r.Get(2, Page({Voted(2, B(1, 0, 2), "b")}, 0, 0, 1, 2));
@@ -105,7 +105,7 @@ TEST_F(RecoveryTest, PagesOfTwoRenderingsDoNotMix) {
   EXPECT_EQ(r.replica().role(), Role::kCandidate);
 }
 
-TEST_F(RecoveryTest, Scenario11PromisesOfOtherBallotsDoNotCount) {
+TEST_F(RecoveryTest, Scenario11_PromisesOfOtherBallotsDoNotCount) {
   Promise old = Page({});
   old.ballot = old.promised = B(1, 0, 1);
   r.Get(2, old);
@@ -121,7 +121,7 @@ TEST_F(RecoveryTest, ARejectionEndsTheCampaignAndTheNextBallotIsHigher) {
   EXPECT_EQ(r.Last<PreVote>()->ballot, B(1, 10, 1));
 }
 
-TEST_F(RecoveryTest, Scenario51ARecoveredSealEndsRecovery) {
+TEST_F(RecoveryTest, Scenario51_ARecoveredSealEndsRecovery) {
   r.Get(2, Page({PromisedSlot{Slot{1}, false, B(1, 0, 2), SealOf(MoveId{1}, {1, 2, 3})},
                  Voted(2, B(1, 0, 2), "above")}));
   r.Get(3, Page({}));
@@ -145,7 +145,7 @@ TEST_F(RecoveryTest, P4TheOwnVoteCountsOnlyWhenDurable) {
   EXPECT_EQ(r.replica().chosen(), Slot{1});
 }
 
-TEST_F(RecoveryTest, P4AcknowledgementsOfAnotherBallotOrRepeatedOnesDoNotCount) {
+TEST_F(RecoveryTest, Scenario10_P4AcknowledgementsOfAnotherBallotOrRepeatedOnesDoNotCount) {
   r.Get(2, Page({}));
   r.Get(3, Page({}));
   r.Durable();
@@ -157,7 +157,7 @@ TEST_F(RecoveryTest, P4AcknowledgementsOfAnotherBallotOrRepeatedOnesDoNotCount) 
   EXPECT_EQ(r.replica().chosen(), Slot{1});
 }
 
-TEST_F(RecoveryTest, Scenario12NoBallotIsUsedTwice) {
+TEST_F(RecoveryTest, Scenario12_NoBallotIsUsedTwice) {
   // It crashed while its next ballot was on the way to the disk: nobody may have heard of it.
   r.Get(2, Promise{ballot, B(1, 9, 5), {}, {}, 0, 1, {}});
   r.Forget();

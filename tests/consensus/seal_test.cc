@@ -34,7 +34,7 @@ TEST_F(SealTest, AMemberIsReplaced) {
   EXPECT_EQ(c[3].replica().chosen(), Slot{4}) << "who leaves knows the Seal, and no more";
 }
 
-TEST_F(SealTest, TheSealWaitsForADrainedPipeline) {  // scenario 54
+TEST_F(SealTest, Scenario54_TheSealWaitsForADrainedPipeline) {
   c.frozen_disks = {1, 2, 3};
   c.Propose(1, Command("open"));
   EXPECT_EQ(Seal(1, {1, 2, 4}), ProposeCode::kNotNow);
@@ -59,7 +59,7 @@ TEST_F(SealTest, ResumeTakesTheHoldBack) {
   EXPECT_NE(c.Put(1, "free"), Slot{});
 }
 
-TEST_F(SealTest, Scenario32ALearnerWithAGapIsNotPromoted) {
+TEST_F(SealTest, Scenario32_ALearnerWithAGapIsNotPromoted) {
   c.Isolate(4);
   for (int i = 0; i < 200; ++i) c.Put(1, "x");
   EXPECT_EQ(Seal(1, {1, 2, 4}), ProposeCode::kNotNow);
@@ -69,7 +69,7 @@ TEST_F(SealTest, Scenario32ALearnerWithAGapIsNotPromoted) {
   EXPECT_EQ(Seal(1, {1, 2, 4}), ProposeCode::kProposed);
 }
 
-TEST_F(SealTest, Scenario33APromotedMemberUnawareOfItStillHelps) {
+TEST_F(SealTest, Scenario33_APromotedMemberUnawareOfItStillHelps) {
   c.capture = [](const Packet& p) {  // 4 gets nothing of epoch 1's end but the Prepare
     return p.to.id == ReplicaId{4} && (As<Learned>(p) || As<Heartbeat>(p));
   };
@@ -85,7 +85,7 @@ TEST_F(SealTest, Scenario33APromotedMemberUnawareOfItStillHelps) {
   EXPECT_EQ(c[4].replica().config().epoch, Epoch{2});
 }
 
-TEST_F(SealTest, Scenario37ARemovedReplicaThatCampaignsHearsSealedAndCannotWin) {
+TEST_F(SealTest, Scenario37_ARemovedReplicaThatCampaignsHearsSealedAndCannotWin) {
   c.Isolate(3);
   Seal(1, {1, 2, 4});
   c.Mend();
@@ -97,7 +97,7 @@ TEST_F(SealTest, Scenario37ARemovedReplicaThatCampaignsHearsSealedAndCannotWin) 
   EXPECT_TRUE(c[1].replica().ReadyLeader());
 }
 
-TEST_F(SealTest, Scenario40TheOldMemberServesUntilEpochStartIsChosen) {
+TEST_F(SealTest, Scenario40_TheOldMemberServesUntilEpochStartIsChosen) {
   // 1 and 3 choose the Seal; 1 dies before it tells. 2, 3 finish e; 3 serves Learn to 2 and 4.
   c.Isolate(2);
   c.capture = [](const Packet& p) {
@@ -115,7 +115,7 @@ TEST_F(SealTest, Scenario40TheOldMemberServesUntilEpochStartIsChosen) {
   EXPECT_NE(c.Put(c.Leaders().front(), "on"), Slot{});
 }
 
-TEST_F(SealTest, Scenario53HearingSealedIsNotKnowing) {
+TEST_F(SealTest, Scenario53_HearingSealedIsNotKnowing) {
   // Only 1 knows that the Seal is chosen; 2 hears Sealed from it; 1 dies; 2, 3, 4 finish.
   c.capture = [](const Packet& p) {
     return p.from.id == ReplicaId{1} && (As<Heartbeat>(p) || As<Learned>(p) || As<Prepare>(p));
@@ -135,7 +135,7 @@ TEST_F(SealTest, Scenario53HearingSealedIsNotKnowing) {
   EXPECT_EQ(c[c.Leaders().front()].replica().config().epoch, Epoch{2});
 }
 
-TEST_F(SealTest, Scenario35ASealWithOneVoteIsNotRevived) {
+TEST_F(SealTest, Scenario35_ASealWithOneVoteIsNotRevived) {
   c.Isolate(1);
   Seal(1, {1, 2, 4});  // only its own vote
   c.Elect(2);
@@ -269,7 +269,7 @@ class AfterSealTest : public ::testing::Test {
   OneReplica r;
 };
 
-TEST_F(AfterSealTest, Scenario52VotesOfEarlierEpochsAboveTheSealAreVoid) {
+TEST_F(AfterSealTest, Scenario52_VotesOfEarlierEpochsAboveTheSealAreVoid) {
   r.Get(3, Prepare{B(2, 1, 3), Slot{2}});
   r.Durable();
   EXPECT_TRUE(r.Last<Promise>()->slots.empty()) << "not reported";
@@ -352,7 +352,7 @@ TEST_F(TakeOverTest, AHigherBallotOfItsOwnIsStillTheSameTakeOver) {
   EXPECT_FALSE(r->reads[0].ok);
 }
 
-TEST(SealRuleTest, Scenario55ALeaderThatLearnsItsSlotsGoesOn) {
+TEST(SealRuleTest, Scenario55_ALeaderThatLearnsItsSlotsGoesOn) {
   OneReplica r;
   r.Lead();
   r.Durable();
@@ -376,7 +376,7 @@ TEST(SealRuleTest, ALeaderThatLearnsAnotherValueStepsDown) {
   EXPECT_EQ(Describe(r.replica().ChosenAt(Slot{1})->decree), "another's");
 }
 
-TEST(SealRuleTest, Scenario58ALearnersVoteCountsForNothing) {
+TEST(SealRuleTest, Scenario58_ALearnersVoteCountsForNothing) {
   OneReplica r(GenesisOf({1, 2, 3}, {4}));
   r.Lead();
   r.Durable();

@@ -339,7 +339,7 @@ TEST_F(AdminServiceTest, CheckComparesTheDigestsAtOneSlot) {
   EXPECT_EQ(Ask("POST", "shards/placement:check").status, 200u);
 }
 
-TEST_F(AdminServiceTest, CheckTellsADifferenceAndASilentReplica) {
+TEST_F(AdminServiceTest, Scenario21_CheckTellsADifferenceAndASilentReplica) {
   mover_.Start();
   for (const std::uint32_t node : {2, 3}) {
     world_.Join(node);

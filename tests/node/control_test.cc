@@ -95,11 +95,11 @@ TEST_F(ControlTest, DestroyingATargetThatNeverCameLeavesTheLiveReplicaAlone) {
   ExpectTheSourceOutlivesItsTarget(false);
 }
 
-TEST_F(ControlTest, DestroyingATargetTwiceLeavesTheLiveReplicaAlone) {
+TEST_F(ControlTest, Scenario39_DestroyingATargetTwiceLeavesTheLiveReplicaAlone) {
   ExpectTheSourceOutlivesItsTarget(true);
 }
 
-TEST_F(ControlTest, ARemovedReplicaIsNeverCreatedAgain) {
+TEST_F(ControlTest, Scenario39_ARemovedReplicaIsNeverCreatedAgain) {
   WorldNode& node = Founder(2);
   const ReplicaKey target{ShardId{0}, ReplicaId{2}};
   ASSERT_EQ(Create(node, target, 1).code, Errc::kOk);

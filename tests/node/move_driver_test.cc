@@ -84,7 +84,7 @@ TEST_F(MoveDriverTest, ALeadingSourceHandsOverBeforeTheSeal) {
   EXPECT_EQ(world_.shard(kShard).config.voters.size(), 3u);
 }
 
-TEST_F(MoveDriverTest, DifferentDigestsRollTheMoveBack) {
+TEST_F(MoveDriverTest, Scenario21_DifferentDigestsRollTheMoveBack) {
   Grow();
   const MoveId id = world_.Start(kShard, ReplicaId{2}, NodeId{4});
   const ReplicaId target = world_.Move(id).target.replica;
@@ -224,7 +224,7 @@ TEST_F(MoveDriverTest, ACancelledMoveLeavesNoTrace) {
   EXPECT_FALSE(world_.shard(kShard).alive.contains(world_.Move(id).target.replica));
 }
 
-TEST_F(MoveDriverTest, AnotherLeaderResumesAtEveryStage) {
+TEST_F(MoveDriverTest, Scenario43_AnotherLeaderResumesAtEveryStage) {
   Grow();
   ReplicaId moving{2};
   NodeId from{2};

@@ -168,7 +168,7 @@ TEST_F(ReplacementTest, SealMovesTheShardAndKeepsEveryWrite) {
   EXPECT_EQ(ValueOf(cluster_.Get("after")), "the move");
 }
 
-TEST_F(ReplacementTest, RemovedReplicaRefusesReadsAndWrites) {
+TEST_F(ReplacementTest, Scenario48_RemovedReplicaRefusesReadsAndWrites) {
   AddLearner();
   const NodeId removed = Seal();
   ASSERT_TRUE(cluster_.executor().RunUntil(
@@ -274,8 +274,8 @@ TEST(ShardHostTest, ReadsThatNeverPauseDoNotPutAnExpiryOff) {
   EXPECT_EQ(last.code, Errc::kNotFound);
 }
 
-// Scenario 27: the next leader's wall clock is an hour fast.
-TEST(ShardHostTest, AFastWallClockExpiresNothingAtALeaderChange) {
+// The next leader's wall clock is an hour fast.
+TEST(ShardHostTest, Scenario27_AFastWallClockExpiresNothingAtALeaderChange) {
   HostCluster cluster(3);
   cluster.OpenVoters(3);
   Command put{CommandKind::kPut, {}, "k", "v", {}, 10'000};
@@ -322,7 +322,7 @@ TEST(ShardHostTest, AFlushThatMeetsTooManyOpenFilesIsMadeLater) {
   EXPECT_EQ(ValueOf(cluster.Get("k")), "v");
 }
 
-TEST(ShardHostTest, FailedSyncSilencesTheReplicaForGood) {
+TEST(ShardHostTest, Scenario17_FailedSyncSilencesTheReplicaForGood) {
   HostCluster cluster(3);
   cluster.OpenVoters(3);
   Verdict(cluster.Put("k", "v"));

@@ -266,7 +266,7 @@ TEST_F(MoveStagesTest, AChosenSealIsReadFromAnyReplica) {
   ExpectAdvance(Stage::kSeal, Stage::kActivate);
 }
 
-TEST_F(MoveStagesTest, ActivateWaitsForEpochStartAtALeaderOfTheNewEpoch) {
+TEST_F(MoveStagesTest, Scenario40_ActivateWaitsForEpochStartAtALeaderOfTheNewEpoch) {
   AddLearner();
   EXPECT_EQ(At(Stage::kActivate).kind, ActionKind::kWait) << "a leader of the old epoch";
   Seal();

@@ -50,7 +50,7 @@ TEST_F(PlacementMovesTest, OnlyOneActiveMoveAShard) {
   Expect(cluster_.Intent(kShard, ReplicaId{1}, three_), Errc::kConflict);
 }
 
-TEST_F(PlacementMovesTest, AStaleEpochIsAConflict) {
+TEST_F(PlacementMovesTest, Scenario42_AStaleEpochIsAConflict) {
   StartMove start = cluster_.Intent(kShard, ReplicaId{1}, two_);
   start.epoch = Epoch{7};
   Expect(start, Errc::kConflict);

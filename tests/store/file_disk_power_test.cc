@@ -97,7 +97,7 @@ TEST_P(FileDiskPowerTest, FurnishingThatWasCutOffStartsAgainOrIsWhole) {
   }
 }
 
-TEST_P(FileDiskPowerTest, ACommitThatWasCutOffLeavesOldOrNewRows) {
+TEST_P(FileDiskPowerTest, Scenario15_ACommitThatWasCutOffLeavesOldOrNewRows) {
   bool saw_old = false;
   bool saw_new = false;
   for (int calls = 0;; ++calls) {

@@ -256,7 +256,7 @@ TEST_F(FileDiskTest, RowsHeldByAViewAreNotReplacedUnderIt) {
 
 // ---- the mark of a disk that failed (P8) ----
 
-TEST_F(FileDiskTest, AFailedSyncIsRememberedByTheDirectory) {
+TEST_F(FileDiskTest, Scenario17_AFailedSyncIsRememberedByTheDirectory) {
   std::atomic<bool> failing{false};
   FileDiskOptions options = Options();
   options.fault_hook = [&](FileOp op, const std::string& path) {

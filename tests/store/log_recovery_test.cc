@@ -42,7 +42,7 @@ class FileLogRecoveryTest : public testing::Test {
   const ReplicaKey a_ = Key(1, 1);
 };
 
-TEST_F(FileLogRecoveryTest, CutsTheLastRecordTornAtAnyByte) {
+TEST_F(FileLogRecoveryTest, Scenario18_CutsTheLastRecordTornAtAnyByte) {
   std::vector<std::uint64_t> ends;
   const std::string bytes = MakeSegment(&ends, std::string(30, 'x'));
   const std::string path = files_.Files().front();
@@ -81,7 +81,7 @@ TEST_F(FileLogRecoveryTest, AppendsGoOnAfterACut) {
   EXPECT_EQ(Reopened(), "p9" + Three().substr(2));
 }
 
-TEST_F(FileLogRecoveryTest, RefusesAFlippedBitInAnyRecordBeforeTheLastWrite) {
+TEST_F(FileLogRecoveryTest, Scenario19_RefusesAFlippedBitInAnyRecordBeforeTheLastWrite) {
   std::vector<std::uint64_t> ends;
   const std::string bytes = MakeSegment(&ends, "x");
   const std::string path = files_.Files().front();

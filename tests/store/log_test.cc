@@ -41,7 +41,7 @@ TEST_P(LogTest, AcknowledgedRecordsSurviveACrash) {
   EXPECT_EQ(State(b_), "p0 w0 v1@7=other");
 }
 
-TEST_P(LogTest, OneRecordHoldsPromiseAndVotesTogether) {
+TEST_P(LogTest, Scenario06_OneRecordHoldsPromiseAndVotesTogether) {
   consensus::Persist record = VoteRecord(4, 9, "four");
   record.promised = MakeBallot(9);
   record.votes.push_back(VoteRecord(5, 9, std::string(100'000, 'x')).votes.front());

@@ -102,7 +102,7 @@ TEST_F(SessionsTest, SessionsSurviveAReopenWithTheirResults) {
   EXPECT_EQ(facts().session_bytes, before.session_bytes);
 }
 
-TEST_F(SessionsTest, IdleSessionExpiresByReplicatedTime) {
+TEST_F(SessionsTest, Scenario47_IdleSessionExpiresByReplicatedTime) {
   Do(OpenCommand(7));
   Do(InSession(PutCommand("k", "v"), 7, 1));
   EXPECT_EQ(machine().NextExpiry(), time_ms() + kTenMinutes);

@@ -146,7 +146,7 @@ TEST_F(FileLogTest, RecordsFillSegmentsToTheLastByte) {
   }
 }
 
-TEST_F(FileLogTest, AFailedSyncFailsItsBatchAndEverythingAfterForGood) {
+TEST_F(FileLogTest, Scenario17_AFailedSyncFailsItsBatchAndEverythingAfterForGood) {
   std::atomic<bool> failing{false};
   std::atomic<int> syncs{0};
   files_.SetHook([&](FileOp op, const std::string&) {
@@ -189,7 +189,7 @@ TEST_F(FileLogTest, EveryFailingCallAtARollFailsForGoodAndKeepsWhatWasAcknowledg
   }
 }
 
-TEST_F(FileLogTest, AFullDiskIsSaidSoAndNothingAcknowledgedIsLost) {
+TEST_F(FileLogTest, Scenario20_AFullDiskIsSaidSoAndNothingAcknowledgedIsLost) {
   std::atomic<bool> full{false};
   files_.SetHook(
       [&](FileOp op, const std::string&) { return full && op == FileOp::kAllocate ? ENOSPC : 0; });
@@ -244,7 +244,7 @@ TEST_F(FileLogTest, ALogThatWaitsForOpenFilesCanBeClosed) {
   EXPECT_GE(files_.Open()->Recover(hot_)->votes.size(), 10u);
 }
 
-TEST_F(FileLogTest, APowerLossAtAnyCallLosesNothingAcknowledged) {
+TEST_F(FileLogTest, Scenario05_APowerLossAtAnyCallLosesNothingAcknowledged) {
   // A short life with many rolls and recycled segments, cut off at its first call to the system, at
   // its second, and so on to its end.
   bool finished = false;
