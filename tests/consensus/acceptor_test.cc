@@ -90,6 +90,13 @@ TEST(AcceptorTest, Scenario06_P3PromiseAndVoteAreOneRecord) {
   ASSERT_EQ(r->writes.size(), 1u);
   EXPECT_EQ(r->writes[0].record.promised, B(1, 1, 2));
   EXPECT_EQ(r->writes[0].record.votes.size(), 1u);
+  r.Restart();  // before the write: neither
+  EXPECT_EQ(r.replica().promised(), Ballot{});
+  EXPECT_EQ(r.VoteAt(1), "none");
+  r.Get(2, r.AcceptOf(B(1, 1, 2), 0, 1, {Command("a")}));
+  r.Restart(1);  // after it: both
+  EXPECT_EQ(r.replica().promised(), B(1, 1, 2));
+  EXPECT_EQ(r.VoteAt(1), "1.1.2 a");
 }
 
 TEST(AcceptorTest, P6NeverOverwritesAChosenSlot) {
@@ -114,6 +121,22 @@ TEST(AcceptorTest, Scenario13_P6ALateAcceptBelowTrimmedResurrectsNothing) {
   r.Get(3, r.AcceptOf(B(1, 2, 3), 0, 1, {Command("b")}));
   EXPECT_EQ(r.VoteAt(1), "none");
   EXPECT_EQ(r.replica().chosen(), Slot{1});
+}
+
+TEST(AcceptorTest, Scenario13_ALateAcceptBelowAnInstalledSnapshotResurrectsNothing) {
+  OneReplica r;
+  r->InstallSnapshot(r.now, Slot{6}, GenesisOf({1, 2, 3}));
+  r.Get(2, r.AcceptOf(B(1, 1, 2), 2, 3, {Command("c"), Command("d"), Command("e"), Command("f")}));
+  for (std::uint64_t slot = 3; slot <= 6; ++slot) EXPECT_EQ(r.VoteAt(slot), "none") << slot;
+  r.Durable();
+  ASSERT_TRUE(r.Last<Accepted>());
+  EXPECT_EQ(r.Last<Accepted>()->voted, Slot{6}) << "answered with the chosen state";
+  r.Get(2, r.AcceptOf(B(1, 1, 2), 2, 6, {Command("f"), Command("g")}));
+  EXPECT_EQ(r.VoteAt(6), "none");
+  EXPECT_EQ(r.VoteAt(7), "1.1.2 g") << "what lies above the snapshot is taken";
+  r.Restart(1);
+  EXPECT_EQ(r.replica().chosen(), Slot{6});
+  EXPECT_EQ(r.VoteAt(3), "none");
 }
 
 TEST(AcceptorTest, Scenario05_P7AnswersWaitForTheirRecord) {

@@ -66,7 +66,7 @@ TEST_F(HolderTest, TheLeaseRunsFromTheSendingLessDriftAndMargin) {
 }
 
 // Nobody ticks it meanwhile: the process was stopped, and the clock is read after the request came.
-TEST_F(HolderTest, Scenario25AHolderStoppedPastItsLeaseAsksForARound) {
+TEST_F(HolderTest, Scenario25_AHolderStoppedPastItsLeaseAsksForARound) {
   Grant(2, Beat().round);
   ASSERT_TRUE(ReadsAtOnce());
   r.now = r.now + kHolds;
@@ -138,7 +138,7 @@ TEST_F(HolderTest, ProposingTheSealEndsTheLeaseAndItsRenewalForGood) {
 }
 
 // The lease goes before the order leaves: the target's ballot needs no grantor's patience.
-TEST_F(HolderTest, Scenario30AGivenUpTransferBringsTheLeaderBackWithoutItsLease) {
+TEST_F(HolderTest, Scenario30_AGivenUpTransferBringsTheLeaderBackWithoutItsLease) {
   const Heartbeat beat = Beat();
   Grant(2, beat.round);
   Grant(3, beat.round);
@@ -245,7 +245,7 @@ TEST_F(GrantorTest, TheTargetOfATransferCampaignsAtOnceAndTellsWhoReleasedIt) {
   EXPECT_EQ(prepare->released, leader);
 }
 
-TEST_F(GrantorTest, Scenario26ARestartedGrantorRefusesOtherBallotsForAWholeLease) {
+TEST_F(GrantorTest, Scenario26_ARestartedGrantorRefusesOtherBallotsForAWholeLease) {
   ASSERT_TRUE(Asked(leader));
   r.Restart();
   EXPECT_FALSE(GrantsPreVote(rival));

@@ -44,11 +44,32 @@ TEST_F(RecoveryTest, Scenario03_TheHighestBallotWins) {
   EXPECT_EQ(r.VoteAt(1), "1.1.1 high");
 }
 
+TEST(OwnVoteTest, Scenario03_TheOwnVoteWinsIfItsBallotIsTheHighest) {
+  for (const bool own_is_higher : {true, false}) {
+    OneReplica r;
+    r.Get(3, r.AcceptOf(B(1, 2, 3), 0, 1, {Command("own")}));
+    r.Durable();
+    r.Wait(1s);
+    r.Get(2, PreVoteReply{B(1, 3, 1), true, {}, {}});
+    r.Durable();
+    const Ballot other = own_is_higher ? B(1, 1, 2) : B(1, 2, 4);
+    r.Get(2, Promise{B(1, 3, 1), B(1, 3, 1), {}, {}, 0, 1, {Voted(1, other, "other")}});
+    ASSERT_EQ(r.replica().role(), Role::kLeader);
+    EXPECT_EQ(r.VoteAt(1), own_is_higher ? "1.3.1 own" : "1.3.1 other");
+  }
+}
+
 TEST_F(RecoveryTest, Scenario07_AHoleBelowAVoteBecomesANoOp) {
   r.Get(2, Page({Voted(2, B(1, 0, 2), "b")}));
   r.Get(3, Page({}));
   EXPECT_EQ(r.VoteAt(1), "1.1.1 noop");
   EXPECT_EQ(r.VoteAt(2), "1.1.1 b");
+  EXPECT_EQ(r.VoteAt(3), "1.1.1 noop") << "the barrier";
+  r.Durable();
+  for (const std::uint64_t voter : {2, 3}) r.Get(voter, Accepted{ballot, ballot, Slot{3}, {}});
+  std::string chosen;
+  for (const ChosenDecree& c : r->chosen) chosen += Describe(c.decree) + " ";
+  EXPECT_EQ(chosen, "noop b noop ") << "the command once, at its own slot";
 }
 
 TEST_F(RecoveryTest, Scenario08_NoNoOpOverASlotThatAnotherChoseAndTrimmed) {
@@ -111,6 +132,17 @@ TEST_F(RecoveryTest, Scenario11_PromisesOfOtherBallotsDoNotCount) {
   r.Get(2, old);
   r.Get(3, old);
   EXPECT_EQ(r.replica().role(), Role::kCandidate);
+  // One page of an earlier ballot and one of this one are no promise either.
+  Promise first = Page({Voted(1, B(1, 0, 2), "old")}, 0, 0, 0, 2);
+  first.ballot = first.promised = B(1, 0, 1);
+  r.Get(2, first);
+  r.Get(2, Page({Voted(2, B(1, 0, 3), "b")}, 0, 0, 1, 2));
+  r.Get(3, Page({}));
+  EXPECT_EQ(r.replica().role(), Role::kCandidate);
+  r.Get(2, Page({Voted(1, B(1, 0, 3), "a")}, 0, 0, 0, 2));
+  ASSERT_EQ(r.replica().role(), Role::kLeader);
+  EXPECT_EQ(r.VoteAt(1), "1.1.1 a");
+  EXPECT_EQ(r.VoteAt(2), "1.1.1 b");
 }
 
 TEST_F(RecoveryTest, ARejectionEndsTheCampaignAndTheNextBallotIsHigher) {
@@ -171,6 +203,31 @@ TEST_F(RecoveryTest, Scenario12_NoBallotIsUsedTwice) {
   r.Restart();
   r.Wait(1s);
   EXPECT_GT(r.Last<PreVote>()->ballot, B(1, 10, 1));
+}
+
+TEST(RestartedLeaderTest, Scenario12_NeverTwoValuesInOneBallotAndSlot) {
+  ManualCluster c(GenesisOf({1, 2, 3}));
+  c.Elect(1);
+  c.capture = [](const Packet& p) { return As<Accept>(p) != nullptr; };
+  c.frozen_disks = {1};
+  ASSERT_EQ(c.Put(1, "first"), Slot{2});
+  const std::vector<Packet> late = c.captured;
+  ASSERT_EQ(late.size(), 2u) << "sent in parallel with the own write";
+  c.capture = nullptr;
+  c.Crash(1);  // its own vote is forgotten, its promise is not
+  c.frozen_disks.clear();
+  c.Restart(1);
+  c.Elect(1);
+  ASSERT_TRUE(c[1].replica().ReadyLeader());
+  EXPECT_GT(c[1].replica().promised(), B(1, 1, 1));
+  const Slot second = c.Put(1, "second");
+  for (const Packet& packet : late) c.Deliver(packet);
+  c.Settle();
+  c.Advance(200ms);
+  EXPECT_EQ(c.LogOf(1), "1:noop 2:noop 3:second");
+  EXPECT_EQ(second, Slot{3});
+  for (const std::uint64_t id : {2, 3}) EXPECT_EQ(c.LogOf(id), c.LogOf(1));
+  EXPECT_TRUE(c.invariants.ok()) << c.invariants.violations().front();
 }
 
 }  // namespace

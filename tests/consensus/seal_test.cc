@@ -44,6 +44,25 @@ TEST_F(SealTest, Scenario54_TheSealWaitsForADrainedPipeline) {
   EXPECT_EQ(Seal(1, {1, 2, 4}), ProposeCode::kProposed);
 }
 
+TEST_F(SealTest, Scenario54_ARivalsRemoveLearnerIsNotFollowedByTheSeal) {
+  // 1 pipelines a command that only itself votes for; without r = chosen + 1 the Seal would follow.
+  c.Isolate(1);
+  ASSERT_EQ(c.Put(1, "open"), Slot{4});
+  ASSERT_EQ(Seal(1, {1, 2, 4}), ProposeCode::kNotNow);
+  c.Elect(2);
+  ASSERT_EQ(c.Propose(2, RemoveLearnerOf(MoveId{1}, 4)).code, ProposeCode::kProposed);
+  ASSERT_NE(c.LogOf(2).find("remove-learner(4)"), std::string::npos);
+  c.Crash(2);
+  c.Mend();
+  c.Advance(5s);
+  ASSERT_EQ(c.Leaders().size(), 1u);
+  const std::uint64_t leader = c.Leaders().front();
+  EXPECT_EQ(c.LogOf(leader).find("seal"), std::string::npos) << c.LogOf(leader);
+  EXPECT_EQ(c.LogOf(leader).find("open"), std::string::npos) << c.LogOf(leader);
+  EXPECT_FALSE(c[leader].replica().config().IsLearner(ReplicaId{4}));
+  EXPECT_NE(c.Put(leader, "on"), Slot{});
+}
+
 TEST_F(SealTest, NothingFollowsTheSealInItsEpoch) {
   c.Isolate(1);
   EXPECT_EQ(Seal(1, {1, 2, 4}), ProposeCode::kProposed);
@@ -67,6 +86,26 @@ TEST_F(SealTest, Scenario32_ALearnerWithAGapIsNotPromoted) {
   c.Mend();
   c.Advance(300ms);
   EXPECT_EQ(Seal(1, {1, 2, 4}), ProposeCode::kProposed);
+}
+
+TEST_F(SealTest, Scenario32_ALearnerWithAGapIsNeverCounted) {
+  // 2 and 3 are away: the leader and the learner alone choose nothing, whatever the learner says.
+  c.Isolate(2);
+  c.Isolate(3);
+  c.Isolate(4);
+  const Slot slot = c.Put(1, "b");
+  ASSERT_NE(slot, Slot{});
+  const Ballot ballot = c[1].replica().promised();
+  c[1].Receive(c.now(), MemberOf(4), Accepted{ballot, ballot, slot, slot});
+  c[1].Receive(c.now(), MemberOf(4), HeartbeatReply{ballot, ballot, 99, slot, slot});
+  EXPECT_LT(c[1].replica().chosen(), slot);
+  c.Advance(250ms);  // what 2 and 3 granted is over
+  c[1].Read(c.now(), 7);
+  c[1].Receive(c.now(), MemberOf(4), HeartbeatReply{ballot, ballot, 99, slot, slot, true});
+  EXPECT_TRUE(c[1].reads.empty());
+  c.Mend();
+  c.Advance(200ms);
+  EXPECT_GE(c[1].replica().chosen(), slot);
 }
 
 TEST_F(SealTest, Scenario33_APromotedMemberUnawareOfItStillHelps) {
