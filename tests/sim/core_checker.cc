@@ -24,6 +24,7 @@ void CoreChecker::Stepped(ReplicaKey key, const consensus::Replica& replica,
                           const consensus::Output& output) {
   Of(key.shard).Stepped(replica, output);
   Report(key.shard);
+  if (on_step) on_step(key, replica, output);
 }
 
 void CoreChecker::Lease(ReplicaKey key, const consensus::Replica& replica,

@@ -1,6 +1,7 @@
 // Holds all replicas of every shard to the invariants of consensus/invariants.h, at every event.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 
@@ -21,6 +22,10 @@ class CoreChecker : public node::HostWatch {
   void Lease(ReplicaKey key, const consensus::Replica& replica, std::optional<Nanos> until);
   void Durable(ReplicaKey key, const consensus::Persist& record);
   void OnSend(const consensus::Envelope& envelope);
+
+  // For scenarios: sees each step too. What it wants to do about one is done in an event of its
+  // own.
+  std::function<void(ReplicaKey, const consensus::Replica&, const consensus::Output&)> on_step;
 
  private:
   consensus::Invariants& Of(ShardId shard);

@@ -1,80 +1,10 @@
 // Stories with a known course: partition, request, expect.
-#include <gtest/gtest.h>
-
-#include <boost/json.hpp>
-#include <functional>
 #include <set>
 
-#include "tests/sim/cluster.h"
-#include "tests/sim/final_checks.h"
-#include "tests/sim/load.h"
+#include "tests/sim/scenario_fixture.h"
 
 namespace decree::sim {
 namespace {
-
-class ScenarioTest : public testing::Test {
- protected:
-  void Form(MachineId machines, ClusterOptions options = {}) {
-    cluster_ = std::make_unique<Cluster>(world_, options);
-    history_ = std::make_unique<History>(world_);
-    for (MachineId i = 0; i < machines; ++i) {
-      cluster_->Add();
-      ASSERT_TRUE(cluster_->WaitReady(10 * kSeconds)) << "machine " << i + 1;
-    }
-    std::string problem;
-    ASSERT_TRUE(cluster_->WaitSettled(60 * kSeconds, &problem)) << problem;
-  }
-
-  void StartLoad(LoadOptions options = {}) {
-    load_ = std::make_unique<Load>(*cluster_, *history_, options);
-    load_->Start();
-  }
-
-  void StopLoad() {
-    load_->Stop();
-    ASSERT_TRUE(world_.RunUntil([this] { return load_->Idle(); }, 30 * kSeconds));
-  }
-
-  void ExpectAllIsWell() {
-    CheckAtRest(*cluster_, *history_, load_ ? load_->Keys() : std::vector<std::string>{});
-    for (const std::string& failure : world_.failures()) ADD_FAILURE() << failure;
-  }
-
-  std::vector<MachineId> OthersThan(MachineId one) {
-    std::vector<MachineId> others;
-    for (MachineId id = 1; id <= cluster_->size(); ++id) {
-      if (id != one) others.push_back(id);
-    }
-    return others;
-  }
-
-  void Patch(const std::string& settings) {
-    const auto answer = cluster_->Admin(1, "PATCH", "/v1/admin/settings", settings);
-    ASSERT_TRUE(answer);
-    ASSERT_EQ(answer->status, 200u) << answer->body;
-  }
-
-  std::string StateOf(MachineId id) {
-    const auto answer = cluster_->Admin(1, "GET", "/v1/admin/nodes");
-    if (!answer || answer->status != 200) return "unknown";
-    const boost::json::value nodes = boost::json::parse(answer->body);
-    return nodes.at("nodes").at(id - 1).at("state").as_string().c_str();
-  }
-
-  // Asks every half second.
-  bool WaitUntil(const std::function<bool()>& condition, Nanos at_most) {
-    for (const Nanos end = world_.now() + at_most; world_.now() < end;) {
-      if (condition()) return true;
-      world_.RunFor(500 * kMillis);
-    }
-    return false;
-  }
-
-  World world_{42};
-  std::unique_ptr<Cluster> cluster_;
-  std::unique_ptr<History> history_;
-  std::unique_ptr<Load> load_;
-};
 
 TEST_F(ScenarioTest, ASingleNodeServesAtOnce) {
   Form(1);
@@ -102,7 +32,7 @@ TEST_F(ScenarioTest, ShardsGrowToThreeVotersWhenTwoNodesJoin) {
   ExpectAllIsWell();
 }
 
-TEST_F(ScenarioTest, ALeadersCrashUnderLoadLosesNothingAndWritesGoOnWithinTwoSeconds) {
+TEST_F(ScenarioTest, Scenario45_ALeadersCrashUnderLoadLosesNothingAndWritesGoOnWithinTwoSeconds) {
   Form(3);
   StartLoad();
   world_.RunFor(2 * kSeconds);
@@ -119,7 +49,7 @@ TEST_F(ScenarioTest, ALeadersCrashUnderLoadLosesNothingAndWritesGoOnWithinTwoSec
   ExpectAllIsWell();
 }
 
-TEST_F(ScenarioTest, PowerLossOfAllMachinesKeepsAcknowledgedWrites) {
+TEST_F(ScenarioTest, Scenario05_PowerLossOfAllMachinesKeepsAcknowledgedWrites) {
   Form(3);
   StartLoad();
   world_.RunFor(3 * kSeconds);
@@ -149,26 +79,16 @@ TEST_F(ScenarioTest, AMoveUnderLoadKeepsEverything) {
   Form(4);
   StartLoad();
   world_.RunFor(1 * kSeconds);
-  const auto leader = cluster_->LeaderOf(ShardId{1});
-  ASSERT_TRUE(leader);
-  std::optional<MachineId> without;
-  for (MachineId id = 1; id <= 4; ++id) {
-    const auto status = cluster_->Status(id, ShardId{1});
-    if (!status || !status->exists) without = id;
-  }
-  ASSERT_TRUE(without);
-  const auto answer = cluster_->Admin(*leader, "POST", "/v1/admin/moves",
-                                      "{\"shard\":1,\"from\":" + std::to_string(*leader) +
-                                          ",\"to\":" + std::to_string(*without) + "}");
-  ASSERT_TRUE(answer);
-  EXPECT_EQ(answer->status, 202u) << answer->body;
+  const MachineId leader = AwaitLeader(1);
+  const MachineId without = MachineWithout(1);
+  StartMove(1, leader, without);
   world_.RunFor(2 * kSeconds);
   std::string problem;
   ASSERT_TRUE(cluster_->WaitSettled(30 * kSeconds, &problem)) << problem;
-  const auto moved = cluster_->Status(*without, ShardId{1});
+  const auto moved = cluster_->Status(without, ShardId{1});
   ASSERT_TRUE(moved);
   EXPECT_TRUE(moved->exists);
-  const auto left = cluster_->Status(*leader, ShardId{1});
+  const auto left = cluster_->Status(leader, ShardId{1});
   EXPECT_TRUE(!left || !left->exists);
   StopLoad();
   ExpectAllIsWell();
@@ -235,30 +155,6 @@ TEST_F(ScenarioTest, APartitionedLeaderServesNoStaleRead) {
   const OperationResult fresh = cluster_->Get(*leader, key, 5s);
   EXPECT_EQ(fresh.code, Errc::kOk) << fresh.detail;
   EXPECT_EQ(fresh.read.value, "new");
-  ExpectAllIsWell();
-}
-
-// A machine that can send and not hear must not stop the others.
-TEST_F(ScenarioTest, ADeafMachineDoesNotStopTheOthers) {
-  Form(3);
-  cluster_->network().Isolate(3, true, false, 3);
-  world_.RunFor(3 * kSeconds);
-  for (std::uint32_t shard = 0; shard < cluster_->options().shards; ++shard) {
-    EXPECT_EQ(cluster_->Put(1, cluster_->KeyOf(ShardId{shard}), "v").code, Errc::kOk);
-  }
-  cluster_->network().HealAll();
-  ExpectAllIsWell();
-}
-
-// The chained partition of the OmniPaxos paper: 1 - 2 - 3, and 1 and 3 do not see each other.
-TEST_F(ScenarioTest, AChainOfThreeMakesProgress) {
-  Form(3);
-  cluster_->network().CutBothWays({1}, {3});
-  world_.RunFor(3 * kSeconds);
-  for (std::uint32_t shard = 0; shard < cluster_->options().shards; ++shard) {
-    EXPECT_EQ(cluster_->Put(2, cluster_->KeyOf(ShardId{shard}), "v", 5s).code, Errc::kOk);
-  }
-  cluster_->network().HealAll();
   ExpectAllIsWell();
 }
 

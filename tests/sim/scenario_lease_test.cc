@@ -1,0 +1,115 @@
+// Scenarios of leases (tests/README.md) with whole nodes: clocks that stop, jump and drift.
+#include <algorithm>
+#include <map>
+
+#include "tests/sim/scenario_fixture.h"
+
+namespace decree::sim {
+namespace {
+
+class LeaseScenarioTest : public ScenarioTest {
+ protected:
+  // Reads at a machine one after another, and remembers when each began.
+  void ReadOn(MachineId at, const std::string& key, Nanos until) {
+    if (world_.now() >= until || !cluster_->node(at).up()) return;
+    Operation get;
+    get.key = key;
+    get.timeout = 100ms;
+    const Nanos begun = world_.now();
+    cluster_->Start(at, get, [=, this](const OperationResult& result) {
+      if (result.code == Errc::kOk) reads_.emplace_back(begun, result.read.value);
+    });
+    world_.After(3 * kMillis, [=, this] { ReadOn(at, key, until); });
+  }
+  // From here on; the clock goes on where it is.
+  void SetDrift(MachineId id, std::int64_t ppm) {
+    Clock& clock = cluster_->node(id).clock();
+    clock.start += world_.now() / 1'000'000 * (clock.drift_ppm - ppm);
+    clock.drift_ppm = ppm;
+  }
+  // A lease is held by the shard's leader, and serves reads.
+  void ExpectLocalReads(std::uint32_t shard) {
+    const MachineId leader = AwaitLeader(shard);
+    const std::string key = cluster_->KeyOf(ShardId{shard}, "mine");
+    ASSERT_EQ(cluster_->Put(leader, key, "old").code, Errc::kOk);
+    cluster_->network().core_checker().on_step = [this, shard](ReplicaKey id,
+                                                               const consensus::Replica& replica,
+                                                               const consensus::Output& o) {
+      if (id.shard != ShardId{shard}) return;
+      if (!replica.LeaseUntil()) return;
+      by_lease_ += std::count_if(o.reads.begin(), o.reads.end(),
+                                 [](const consensus::ReadReady& r) { return r.ok; });
+    };
+    world_.RunFor(300 * kMillis);
+    EXPECT_EQ(cluster_->Get(leader, key).read.value, "old");
+    EXPECT_GT(by_lease_, 0) << "no lease";
+  }
+  std::vector<std::pair<Nanos, std::string>> reads_;
+  std::ptrdiff_t by_lease_ = 0;
+};
+
+TEST_F(LeaseScenarioTest, Scenario25_AHolderStoppedPastItsLeaseServesNoLaterRead) {
+  Form(3);
+  ExpectLocalReads(0);
+  const MachineId holder = AwaitLeader(0);
+  const std::string key = cluster_->KeyOf(ShardId{0}, "mine");
+  cluster_->node(holder).Pause(4 * kSeconds);
+  const auto put = cluster_->Put(OthersThan(holder).front(), key, "new", 3s);
+  ASSERT_EQ(put.code, Errc::kOk) << put.detail;
+  ASSERT_TRUE(cluster_->node(holder).paused());
+  // It arrives while the process stands still and is the first thing that it finds when it goes on.
+  const OperationResult later = cluster_->Get(holder, key, 10s);
+  EXPECT_EQ(later.code, Errc::kOk) << later.detail;
+  EXPECT_EQ(later.read.value, "new");
+  ExpectAllIsWell();
+}
+
+// The machines' clocks run as far apart as two may, and all wall clocks jump, while the holder is
+// cut off and read from.
+TEST_F(LeaseScenarioTest, Scenario27_JumpsOfAnHourAndDriftAtTheLimitGiveNoStaleRead) {
+  Form(3);
+  Patch(R"({"rebalance":"off"})");  // no leader is handed over for balance
+  StartLoad();
+  const std::string key = cluster_->KeyOf(ShardId{0}, "mine");
+  for (const bool holder_is_slow : {true, false}) {
+    ExpectLocalReads(0);
+    const MachineId holder = AwaitLeader(0);
+    const std::int64_t rho = cluster_->options().consensus.lease_drift_ppm;
+    for (MachineId id = 1; id <= 3; ++id) {
+      const bool slow = (id == holder) == holder_is_slow;
+      SetDrift(id, slow ? -rho / 2 : rho / 2);
+    }
+    world_.RunFor(1 * kSeconds);
+    const auto leaders = Leaders();
+    for (const std::int64_t jump : {3'600'000, -7'200'000, 3'600'000}) {
+      for (MachineId id = 1; id <= 3; ++id) cluster_->node(id).clock().wall_offset_ms += jump;
+      world_.RunFor(2 * kSeconds);
+      EXPECT_EQ(Leaders(), leaders) << "a jump of the wall clock has no effect";
+    }
+    const std::vector<MachineId> others = OthersThan(holder);
+    reads_.clear();
+    ReadOn(holder, key, world_.now() + 4 * kSeconds);
+    world_.RunFor(50 * kMillis);
+    cluster_->network().CutBothWays({holder}, others);
+    const auto put = cluster_->Put(others[0], key, "new", 5s);
+    EXPECT_EQ(put.code, Errc::kOk) << put.detail;
+    const Nanos written = world_.now();
+    world_.RunFor(4 * kSeconds);
+    std::size_t before = 0;
+    for (const auto& [begun, value] : reads_) {
+      if (begun <= written) {
+        ++before;
+      } else {
+        EXPECT_EQ(value, "new") << (begun - written) / kMicros << " us later";
+      }
+    }
+    EXPECT_GT(before, 10u) << "it served until its lease was over";
+    cluster_->network().HealAll();
+    world_.RunFor(2 * kSeconds);
+  }
+  StopLoad();
+  ExpectAllIsWell();
+}
+
+}  // namespace
+}  // namespace decree::sim
