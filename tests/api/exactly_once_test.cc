@@ -143,7 +143,7 @@ TEST(ExactlyOnceTest, CalmNetworkAnswersEverything) {
   EXPECT_EQ(codes.at(Errc::kOk), 5 * 150);
 }
 
-TEST(ExactlyOnceTest, LossRepetitionAndLeaderChanges) {
+TEST(ExactlyOnceTest, Scenario45_LossRepetitionAndLeaderChanges) {
   Weather weather;
   weather.lose = 0.1;
   weather.repeat = 0.2;

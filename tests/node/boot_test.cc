@@ -195,6 +195,90 @@ TEST_F(BootTest, NodesThatAllChangedTheirAddressesFindEachOther) {
   EXPECT_THAT(world_.Admin(*nodes[0], "GET", "nodes").body, HasSubstr("new:2"));
 }
 
+class ThreeNodesTest : public BootTest {
+ protected:
+  // The third one, with every shard in three copies and some values in them.
+  WorldNode& Form(std::size_t disks) {
+    founder_ = &Founder();
+    Joiner("b:1");
+    WorldNode& third = Joiner("c:1", disks);
+    EXPECT_TRUE(world_.clock().RunUntil([&] { return Settled(); }, 60s));
+    for (int i = 0; i < 8; ++i) {
+      EXPECT_EQ(world_.Put(*founder_, "k" + std::to_string(i), "v").code, Errc::kOk);
+    }
+    world_.Admin(*founder_, "PATCH", "settings", R"({"dead_node_delay_s":15})");
+    return third;
+  }
+  bool Settled() {
+    const std::string facts = world_.Admin(*founder_, "GET", "cluster").body;
+    return facts.find(R"("shards_under_replicated":0)") != std::string::npos &&
+           facts.find(R"("moves_active":0)") != std::string::npos;
+  }
+  // Neither the map nor a message brings a replica of these ids back.
+  void ExpectNoneAnswers(WorldNode& node, NodeId as, const std::vector<ReplicaKey>& replicas) {
+    for (const ReplicaKey& key : replicas) {
+      EXPECT_FALSE(HasReplica(node, key)) << "shard " << key.shard.value;
+      consensus::Envelope prepare;
+      prepare.shard = key.shard;
+      prepare.from = {ReplicaId{1}, NodeId{1}};
+      prepare.to = {key.replica, as};
+      prepare.message = consensus::Prepare{consensus::Ballot{Epoch{9}, 1, ReplicaId{1}}, Slot{1}};
+      node.core().OnEnvelopes({prepare});
+      EXPECT_FALSE(HasReplica(node, key)) << "shard " << key.shard.value;
+    }
+  }
+  // Every shard of `lost` has a copy on the disk again, under an id that was never used.
+  void ExpectFreshIds(WorldNode& node, std::size_t disk, const std::vector<ReplicaKey>& lost) {
+    const auto now = [&] { return *node.disk(disk).ListRows(); };
+    const auto is_fresh = [&](const ReplicaKey& old) {
+      const auto rows = now();
+      return std::any_of(rows.begin(), rows.end(), [&](const ReplicaKey& key) {
+        return key.shard == old.shard && key.replica > old.replica;
+      });
+    };
+    EXPECT_TRUE(world_.clock().RunUntil(
+        [&] { return std::all_of(lost.begin(), lost.end(), is_fresh) && Settled(); }, 120s));
+    for (const ReplicaKey& old : lost) {
+      EXPECT_TRUE(is_fresh(old)) << "shard " << old.shard.value;
+      EXPECT_THAT(now(), ::testing::Not(Contains(old)));
+    }
+    for (int i = 0; i < 8; ++i) {
+      EXPECT_EQ(world_.Get(node, "k" + std::to_string(i)).read.value, "v");
+    }
+  }
+  WorldNode* founder_ = nullptr;
+};
+
+// An empty disk at a known address is a new node: a vote under the old ids would be the second one
+// of a replica that may have voted already.
+TEST_F(ThreeNodesTest, Scenario41_AWipedNodeAtItsOldAddressIsNotReadmittedUnderItsOldIds) {
+  WorldNode& wiped = Form(1);
+  const NodeId old_id = wiped.core().id();
+  const std::vector<ReplicaKey> old_replicas = *wiped.disk(0).ListRows();
+  ASSERT_EQ(old_replicas.size(), 5u) << "four shards and the placement group";
+  wiped.Kill();
+  wiped.ReplaceDisk(0, world_.NextIncarnation());
+  wiped.Start();
+  ASSERT_TRUE(Ready(wiped));
+  EXPECT_NE(wiped.core().id(), old_id);
+  ExpectNoneAnswers(wiped, old_id, old_replicas);
+  ExpectFreshIds(wiped, 0, old_replicas);
+}
+
+// That the log refuses to open with a flipped bit is shown in tests/store/log_recovery_test.cc.
+TEST_F(ThreeNodesTest, Scenario19_ReplicasWhoseVotesDoNotReadAbstainAndComeBackUnderNewIds) {
+  WorldNode& node = Form(2);
+  const std::vector<ReplicaKey> damaged = *node.disk(1).ListRows();
+  ASSERT_FALSE(damaged.empty());
+  node.Kill();
+  node.unreadable = {1};
+  node.Start();
+  ASSERT_TRUE(Ready(node));
+  ExpectNoneAnswers(node, node.core().id(), damaged);
+  EXPECT_EQ(world_.Put(node, "k0", "v").code, Errc::kOk) << "the others are a quorum";
+  ExpectFreshIds(node, 0, damaged);
+}
+
 // ---- disks that are missing ----
 
 TEST_F(BootTest, ANewNodeDoesNotStartWithADiskThatDoesNotOpen) {

@@ -111,6 +111,42 @@ TEST_F(ControlTest, Scenario39_ARemovedReplicaIsNeverCreatedAgain) {
   EXPECT_EQ(Create(node, {ShardId{0}, ReplicaId{3}}, 1).code, Errc::kOk);
 }
 
+// Only a create makes a replica: what consensus still has to say to one that is gone reaches
+// nobody.
+TEST_F(ControlTest, Scenario38_AnOldPrepareDoesNotBringADestroyedShellBack) {
+  WorldNode& node = Founder(2);
+  const ReplicaKey target{ShardId{0}, ReplicaId{2}};
+  ASSERT_EQ(Create(node, target, 1).code, Errc::kOk);
+  EXPECT_TRUE(StatusOf(node, target).exists);
+  ASSERT_EQ(Destroy(node, target).code, Errc::kOk) << "nobody ever told it anything";
+  consensus::Envelope old;
+  old.shard = target.shard;
+  old.from = {ReplicaId{1}, NodeId{2}};
+  old.to = {target.replica, NodeId{1}};
+  const consensus::Ballot ballot{Epoch{1}, 9, ReplicaId{1}};
+  for (const bool restarted : {false, true}) {
+    if (restarted) {
+      node.Restart();
+      ASSERT_TRUE(world_.RunUntilReady());
+    }
+    world_.clock().RunFor(1s);
+    const std::uint64_t sent = node.transport().used;
+    const std::vector<consensus::Message> messages = {
+        consensus::Prepare{ballot, Slot{1}}, consensus::Heartbeat{ballot, Slot{1}, 1},
+        consensus::Accept{ballot, Slot{0}, Slot{1}, {consensus::Decree{}}, Slot{0}}};
+    for (const consensus::Message& message : messages) {
+      old.message = message;
+      node.core().OnEnvelopes({old});
+    }
+    world_.clock().RunFor(100ms);
+    EXPECT_EQ(node.transport().used, sent) << "it does not answer";
+    EXPECT_FALSE(StatusOf(node, target).exists);
+    EXPECT_EQ(StatusOf(node, target).tombstone, ReplicaId{2});
+    EXPECT_THAT(*node.disk(1).ListRows(), ::testing::Not(::testing::Contains(target)));
+  }
+  EXPECT_EQ(Create(node, {ShardId{0}, ReplicaId{3}}, 1).code, Errc::kOk) << "a later one may come";
+}
+
 // The mark is durable before anything is deleted: a crash in between is finished at the next start.
 TEST_F(ControlTest, ARemovalCutOffByACrashIsFinishedAtTheNextStart) {
   WorldNode& node = Founder(2);

@@ -89,6 +89,8 @@ class HostNode : public HostEnv {
   std::shared_ptr<ShardHost> host;
   std::unique_ptr<store::MemDisk> disk;
   NodeConfig config_;
+  MachineFactory factory =
+      MachineFactory(store::KvMachine::Open);  // of replicas opened from now on
   std::optional<Error> failure;
   bool cut_off = false;
   bool deaf = false;                // hears nothing, but is heard
@@ -174,6 +176,25 @@ class HostCluster {
     add.member = {ReplicaId{id}, NodeId{id}};
     EXPECT_EQ(Change(add).code, Errc::kOk);
   }
+  // The Seal by which the learner on node `id` takes the place of a voter that does not lead.
+  ChangeMembers SealFor(std::uint32_t id, NodeId* removed_node = nullptr) {
+    ChangeMembers seal;
+    seal.kind = ChangeKind::kSeal;
+    seal.move = MoveId{1};
+    seal.epoch = Epoch{1};
+    NodeId removed;
+    for (std::uint32_t i = 1; i <= 3; ++i) {
+      const bool leads = AwaitLeader()->key().replica == ReplicaId{i};
+      if (!leads && !removed) {
+        removed = NodeId{i};
+      } else {
+        seal.next_voters.push_back({ReplicaId{i}, NodeId{i}});
+      }
+    }
+    seal.next_voters.push_back({ReplicaId{id}, NodeId{id}});
+    if (removed_node) *removed_node = removed;
+    return seal;
+  }
   bool CaughtUp(std::uint32_t id) {
     return Leader() && node(id).host->facts().applied == Leader()->facts().applied;
   }
@@ -198,6 +219,17 @@ class HostCluster {
   VirtualExecutor executor_;
   std::map<NodeId, std::unique_ptr<HostNode>> nodes_;
 };
+
+inline CommandResult Verdict(const RpcResponse& response) {
+  EXPECT_EQ(response.code, Errc::kOk) << response.detail;
+  const auto result = Decode<CommandResult>(response.body);
+  return result ? *result : CommandResult{Errc::kCorruption, 0, false, 0, {}};
+}
+
+inline std::string ValueOf(const RpcResponse& response) {
+  if (response.code != Errc::kOk) return std::string(ErrcName(response.code));
+  return Decode<ReadResult>(response.body)->value;
+}
 
 inline HostNode::HostNode(HostCluster& cluster, NodeId id) : cluster_(&cluster), id_(id) {
   disk = std::make_unique<store::MemDisk>(DiskOptions());
@@ -262,8 +294,7 @@ inline void HostNode::Wake(ShardHost& woken, Instant when) {
 }
 
 inline void HostNode::OpenReplica(ReplicaId replica, const consensus::Config& genesis) {
-  auto opened = ShardHost::Open(*this, *disk, {HostCluster::kShard, replica}, genesis,
-                                MachineFactory(store::KvMachine::Open));
+  auto opened = ShardHost::Open(*this, *disk, {HostCluster::kShard, replica}, genesis, factory);
   ASSERT_TRUE(opened) << opened.error().ToString();
   host = *opened;
   host->Start();

@@ -247,6 +247,25 @@ TEST_F(MoveDriverTest, Scenario43_AnotherLeaderResumesAtEveryStage) {
   }
 }
 
+TEST_F(MoveDriverTest, Scenario43_ADeposedLeaderThatGoesOnDoesNoHarm) {
+  Grow();
+  MoveDriver deposed(world_);
+  deposed.Start();
+  world_.loss = 0.2;
+  const MoveId id = world_.Start(kShard, ReplicaId{2}, NodeId{4});
+  Run(id, 300s);
+  EXPECT_EQ(world_.Move(id).stage, Stage::kDone);
+  world_.loss = 0;
+  world_.clock().RunFor(30s);
+  deposed.Stop();
+  const ModelShard& shard = world_.shard(kShard);
+  EXPECT_EQ(shard.config.voters.size(), 3u);
+  EXPECT_TRUE(shard.config.learners.empty());
+  EXPECT_FALSE(shard.alive.contains(ReplicaId{2}));
+  EXPECT_TRUE(shard.alive.contains(world_.Move(id).target.replica));
+  EXPECT_EQ(world_.state()->Shard(kShard)->entry.epoch, shard.config.epoch);
+}
+
 TEST_F(MoveDriverTest, LostAnswersOnlyCostTime) {
   Grow();
   world_.loss = 0.25;

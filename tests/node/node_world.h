@@ -90,9 +90,10 @@ class WorldNode {
   std::size_t disks() const { return disks_.size(); }
 
   NodeConfig config;
-  std::optional<Status> started;  // what Start answered
-  bool silent = false;            // takes calls and never answers
-  Duration delay{};               // before it answers a call
+  std::set<std::size_t> unreadable;  // disks whose log is damaged: left out, as decreed does it
+  std::optional<Status> started;     // what Start answered
+  bool silent = false;               // takes calls and never answers
+  Duration delay{};                  // before it answers a call
   std::vector<std::string> log;
   std::vector<std::string> disks_lost;
   std::vector<Method> asked;  // calls that arrived
@@ -205,7 +206,11 @@ inline void WorldNode::Start() {
   with.log = [this](LogLevel, std::string_view line) { log.emplace_back(line); };
   with.on_disks_lost = [this](const std::string& why) { disks_lost.push_back(why); };
   std::vector<store::Disk*> disks;
-  for (const auto& disk : disks_) disks.push_back(disk.get());
+  for (std::size_t i = 0; i < disks_.size(); ++i) {
+    if (!unreadable.contains(i)) disks.push_back(disks_[i].get());
+  }
+  if (!unreadable.empty())
+    with.lost_disk = Error(Errc::kCorruption, "a record's checksum is wrong");
   core_ = std::make_unique<NodeCore>(std::move(with), std::vector<Executor*>{executor_.get()},
                                      *transport_, disks);
   started.reset();

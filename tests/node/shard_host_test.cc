@@ -7,17 +7,6 @@
 namespace decree::node {
 namespace {
 
-CommandResult Verdict(const RpcResponse& response) {
-  EXPECT_EQ(response.code, Errc::kOk) << response.detail;
-  const auto result = Decode<CommandResult>(response.body);
-  return result ? *result : CommandResult{Errc::kCorruption, 0, false, 0, {}};
-}
-
-std::string ValueOf(const RpcResponse& response) {
-  if (response.code != Errc::kOk) return std::string(ErrcName(response.code));
-  return Decode<ReadResult>(response.body)->value;
-}
-
 TEST(ShardHostTest, SingleVoterServesAtOnce) {
   HostCluster cluster(1);
   cluster.OpenVoters(1);
@@ -114,26 +103,8 @@ class ReplacementTest : public testing::Test {
   // Replaces a replica that does not lead; returns its node.
   NodeId Seal() {
     NodeId removed;
-    EXPECT_EQ(cluster_.Change(SealRequest(&removed)).code, Errc::kOk);
+    EXPECT_EQ(cluster_.Change(cluster_.SealFor(4, &removed)).code, Errc::kOk);
     return removed;
-  }
-  ChangeMembers SealRequest(NodeId* removed_node = nullptr) {
-    ChangeMembers seal;
-    seal.kind = ChangeKind::kSeal;
-    seal.move = MoveId{1};
-    seal.epoch = Epoch{1};
-    NodeId removed;
-    for (std::uint32_t i = 1; i <= 3; ++i) {
-      const bool leads = cluster_.AwaitLeader()->key().replica == ReplicaId{i};
-      if (!leads && !removed) {
-        removed = NodeId{i};
-      } else {
-        seal.next_voters.push_back({ReplicaId{i}, NodeId{i}});
-      }
-    }
-    seal.next_voters.push_back({ReplicaId{4}, NodeId{4}});
-    if (removed_node) *removed_node = removed;
-    return seal;
   }
   HostCluster cluster_{4};
 };
@@ -184,7 +155,7 @@ TEST_F(ReplacementTest, Scenario48_RemovedReplicaRefusesReadsAndWrites) {
 TEST_F(ReplacementTest, WritersAreToldWhenTheOldLeaderDoesNotGetTheNextEpoch) {
   AddLearner();
   ShardHost* old = cluster_.AwaitLeader();
-  old->Change(SealRequest(), [](const RpcResponse&) {});
+  old->Change(cluster_.SealFor(4), [](const RpcResponse&) {});
   ASSERT_TRUE(cluster_.executor().RunUntil(
       [&] { return old->replica().role() == consensus::Role::kCandidate; }));
   cluster_.NodeOf(*old).cut_off = true;
@@ -210,7 +181,7 @@ TEST_F(ReplacementTest, WhatAChangeProposesLeavesAtOnce) {
   for (int i = 0; i < 200; ++i) Verdict(cluster_.Put("k", "v"));
   cluster_.executor().RunFor(600ms);
   ShardHost* leader = cluster_.AwaitLeader();
-  ChangeMembers seal = SealRequest();
+  ChangeMembers seal = cluster_.SealFor(4);
   seal.wait_ms = 10'000;
   leader->Change(std::move(seal), [](const RpcResponse&) {});
   cluster_.executor().RunFor(100ms);

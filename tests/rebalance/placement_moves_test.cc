@@ -56,6 +56,48 @@ TEST_F(PlacementMovesTest, Scenario42_AStaleEpochIsAConflict) {
   Expect(start, Errc::kConflict);
 }
 
+TEST_F(PlacementMovesTest, Scenario42_OfTwoIntentsAtOnceOneWins) {
+  // Both were made of the same view of the shard.
+  const StartMove first = cluster_.Intent(kShard, ReplicaId{1}, two_);
+  const StartMove second = cluster_.Intent(kShard, ReplicaId{1}, three_);
+  const MoveId winner = Start(first);
+  Expect(second, Errc::kConflict);
+  EXPECT_EQ(cluster_.state.moves().size(), 1u);
+  cluster_.Finish(winner);
+  Expect(second, Errc::kConflict);  // late: the epoch it names is over
+  EXPECT_EQ(cluster_.state.Shard(kShard)->entry.epoch, Epoch{2});
+  EXPECT_EQ(cluster_.state.Shard(kShard)->entry.replicas[0].node, two_);
+  Start(cluster_.Intent(kShard, ReplicaId{2}, three_));  // made of the new view
+}
+
+TEST_F(PlacementMovesTest, Scenario43_RepeatedAndLateDecreesOfAMoveChangeNothing) {
+  const StartMove intent = cluster_.Intent(kShard, ReplicaId{1}, two_);
+  const MoveId id = Start(intent);
+  const std::vector<Stage> stages = {Stage::kAddLearner, Stage::kSnapshot, Stage::kCatchUp,
+                                     Stage::kVerify,     Stage::kSeal,     Stage::kActivate,
+                                     Stage::kPublish,    Stage::kCleanUp,  Stage::kDone};
+  consensus::Config next = cluster_.ConfigOf(kShard);
+  next.epoch = Epoch{2};
+  next.voters = {{cluster_.state.Move(id)->target.replica, two_}};
+  for (std::size_t reached = 0; reached < stages.size(); ++reached) {
+    const auto members = [&](Stage stage) {
+      return stage == Stage::kPublish ? std::optional(next) : std::nullopt;
+    };
+    ASSERT_EQ(cluster_.To(id, stages[reached], {}, members(stages[reached])).code, Errc::kOk);
+    const auto rows = cluster_.RowsWithoutDecrees();
+    // A leader that was deposed at any earlier point goes on with what it had in hand.
+    cluster_.Do(intent);
+    for (std::size_t late = 0; late <= reached; ++late) {
+      cluster_.To(id, stages[late], {}, members(stages[late]));
+      EXPECT_EQ(cluster_.RowsWithoutDecrees(), rows)
+          << StageName(stages[late]) << " at " << StageName(stages[reached]);
+    }
+  }
+  cluster_.Do(CancelMove{id, "late"});
+  EXPECT_EQ(cluster_.state.Move(id)->stage, Stage::kDone);
+  EXPECT_EQ(cluster_.state.Shard(kShard)->entry.epoch, Epoch{2});
+}
+
 TEST_F(PlacementMovesTest, ImpossibleMovesSayWhy) {
   Expect(StartMove{ShardId{99}, Epoch{1}, ReplicaId{1}, two_}, Errc::kImpossible);
   Expect(cluster_.Intent(kShard, ReplicaId{9}, two_), Errc::kImpossible);

@@ -82,7 +82,7 @@ TEST_F(SessionsTest, OpeningAnOpenSessionKeepsItsResults) {
   EXPECT_EQ(Do(OpenCommand(0)).code, Errc::kInvalidArgument);
 }
 
-TEST_F(SessionsTest, SessionBroughtBackByALateDuplicateRefusesCommandsOfItsFirstLife) {
+TEST_F(SessionsTest, Scenario47_SessionBroughtBackByALateDuplicateRefusesCommandsOfItsFirstLife) {
   Command put = InSession(PutCommand("k", "v"), 7, 1);
   put.session.opened = Do(OpenCommand(7)).version;
   EXPECT_EQ(Do(OpenCommand(7)).version, put.session.opened) << "open already: the same life";
@@ -112,8 +112,11 @@ TEST_F(SessionsTest, Scenario47_IdleSessionExpiresByReplicatedTime) {
   EXPECT_EQ(facts().sessions, 0u);
   EXPECT_EQ(facts().session_bytes, 0u);
   EXPECT_EQ(RowsWith("s") + RowsWith("r"), 0u);
+  // A retry of what was executed, and an original that was on its way all the time.
   EXPECT_EQ(Do(InSession(PutCommand("k", "again"), 7, 1)).code, Errc::kSessionExpired);
+  EXPECT_EQ(Do(InSession(PutCommand("delayed", "v"), 7, 2)).code, Errc::kSessionExpired);
   EXPECT_EQ(Read("k")->value, "v");
+  EXPECT_EQ(Read("delayed").error(), Errc::kNotFound);
 }
 
 TEST_F(SessionsTest, UseKeepsASessionAlive) {

@@ -244,7 +244,7 @@ TEST_F(FileLogTest, ALogThatWaitsForOpenFilesCanBeClosed) {
   EXPECT_GE(files_.Open()->Recover(hot_)->votes.size(), 10u);
 }
 
-TEST_F(FileLogTest, Scenario05_APowerLossAtAnyCallLosesNothingAcknowledged) {
+TEST_F(FileLogTest, Scenario18_APowerLossAtAnyCallLosesNothingAcknowledged) {
   // A short life with many rolls and recycled segments, cut off at its first call to the system, at
   // its second, and so on to its end.
   bool finished = false;
