@@ -5,6 +5,7 @@ from fnmatch import fnmatch
 
 import config
 import cxx
+from scenarios import scenarios_have_tests
 from tree import CXX, excepted, find_all, is_edge, layer_of
 
 
@@ -261,4 +262,4 @@ def _check_word(tree, lists, path, line, word):
 
 ALL = [include_edges, include_form, system_includes, edge_calls, program_calls, function_length,
        file_size, white_space, left_undone, dead_files, tests_mirror, config_is_true, honest_tests,
-       links, document_commands]
+       links, document_commands, scenarios_have_tests]

@@ -5,6 +5,13 @@ from tree import Tree
 _LONG = "void Long() {\n" + "  Step();\n" * 69 + "}\n"
 _FITS = "void Fits() {\n" + "  Step();\n" * 68 + "}\n"
 
+
+def _scenarios(cell):
+    numbers = [f"{number:02}" for number in range(1, 59)]
+    return {"tests/a_test.cc": "".join(f"TEST(A, Scenario{n}_Holds) {{}}\n" for n in numbers),
+            "tests/README.md": "".join(f"| {n} | Title | {cell} |\n" for n in numbers)}
+
+
 # (rule, files, part of the finding expected; None: nothing may be found)
 CASES = [
     (rules.include_edges, {"consensus/a.cc": '#include "server/node/b.h"\n', "server/node/b.h": ""},
@@ -70,6 +77,17 @@ CASES = [
     (rules.links, {"README.md": "[a](gone.md)\n"}, "leads nowhere"),
     (rules.links, {"README.md": "[a](b.md#no)\n", "b.md": "# Yes\n"}, "no such heading"),
     (rules.links, {"README.md": "[a](b.md#yes-it-is)\n", "b.md": "# Yes, it is\n"}, None),
+    (rules.scenarios_have_tests, {}, "scenario 07 has no test named Scenario07_"),
+    (rules.scenarios_have_tests, {"tests/a_test.cc": "TEST(A, Scenario7Holds) {}\n"},
+     "is named Scenario07_"),
+    (rules.scenarios_have_tests, {"tests/a_test.cc": "TEST(A, Scenario59_Holds) {}\n"},
+     "is named Scenario07_"),
+    (rules.scenarios_have_tests, {"tests/a_test.cc": "TEST(A, Scenario07_Holds) {}\n"},
+     "scenario 07 has no row"),
+    (rules.scenarios_have_tests, {"tests/a_test.cc": "TEST(A,\n     Scenario07_Holds) {}\n",
+                                  "tests/README.md": "| 07 | A hole | [B](b_test.cc) |\n"},
+     "scenario 07 is shown by [A](a_test.cc)"),
+    (rules.scenarios_have_tests, _scenarios("[A](a_test.cc)"), None),
     (rules.document_commands, {"README.md": "```sh\nscripts/gone.sh\n```\n"}, "scripts/gone.sh"),
     (rules.document_commands, {"README.md": "```sh\nbuild/gone --x\n```\n"}, "no target builds"),
 ]

@@ -5,6 +5,7 @@ import os
 import sys
 
 import rules
+import scenarios
 import self_test
 from tree import read_tree
 
@@ -29,7 +30,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--root", default=os.path.dirname(os.path.dirname(here)))
     parser.add_argument("--build", help="build folder, to see which sources its targets use")
+    parser.add_argument("--write-scenarios", action="store_true",
+                        help="write the table of scenarios in tests/README.md anew, and end")
     options = parser.parse_args()
+    if options.write_scenarios:
+        tree = read_tree(options.root)
+        with open(os.path.join(options.root, scenarios.DOCUMENT), "w", encoding="utf-8") as f:
+            f.write(scenarios.rewritten(tree))
+        return 0
     passed, failed = self_test.run()
     held, broken = check(read_tree(options.root, options.build))
     passed, failed = passed + held, failed + broken
