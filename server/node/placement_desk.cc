@@ -47,6 +47,11 @@ void PlacementDesk::Admin(AdminRequest request, std::function<void(AdminResponse
 
 Executor& PlacementDesk::executor() { return node_->workers[0]->executor(); }
 NodeId PlacementDesk::self() const { return node_->node(); }
+WallMs PlacementDesk::Time() {
+  const auto host = node_->workers[0]->FindShard(kPlacementShard);
+  return host && host->leading() ? host->Time() : executor().WallNow();
+}
+
 const NodeConfig& PlacementDesk::config() const { return node_->config; }
 
 const rebalance::PlacementState* PlacementDesk::state() {

@@ -31,6 +31,7 @@ class PlacementDesk : public PlacementPort {
   // ---- PlacementPort ----
   Executor& executor() override;
   NodeId self() const override;
+  WallMs Time() override;
   const NodeConfig& config() const override;
   const rebalance::PlacementState* state() override;
   void Propose(rebalance::PlacementChange change, std::function<void(CommandResult)> done) override;

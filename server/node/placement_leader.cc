@@ -175,10 +175,10 @@ void PlacementLeader::FinishDrains() {
 // ---- what to move ----
 
 // Whether so much time has gone by since the moment that a decree noted: by what this leader saw
-// itself, or by the wall clock, which a new leader has in common with the old one.
+// itself, or by replicated time, which a new leader has in common with the old one.
 bool PlacementLeader::Passed(WallMs since, Duration seen, Duration delay) const {
   const auto delay_ms = static_cast<WallMs>(delay / milliseconds(1));
-  return seen > delay || port_->executor().WallNow() > since + delay_ms;
+  return seen > delay || port_->Time() > since + delay_ms;
 }
 
 rebalance::ClusterView PlacementLeader::View() const {
@@ -253,7 +253,7 @@ bool PlacementLeader::Resting(ShardId shard) const {
     if (failures++ == 0) last = it->second.finished_ms;
   }
   const WallMs rest = failures ? WallMs{1000} << (failures - 1) : 0;
-  return port_->executor().WallNow() < last + rest;
+  return port_->Time() < last + rest;
 }
 
 void PlacementLeader::StartOne(const rebalance::PlannedMove& move) {

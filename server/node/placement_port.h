@@ -19,6 +19,9 @@ class PlacementPort {
   virtual ~PlacementPort() = default;
   virtual Executor& executor() = 0;
   virtual NodeId self() const = 0;
+  // The time that a decree proposed now would bear. What decrees noted is compared with this, never
+  // with a wall clock: the next leader's may be an hour off. Only while this node leads.
+  virtual WallMs Time() = 0;
   virtual const NodeConfig& config() const = 0;
   // The state of the placement replica on this node; null when it has none. Look again after each
   // event: it moves when a snapshot is installed.

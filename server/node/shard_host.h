@@ -71,6 +71,7 @@ class ShardHost : public std::enable_shared_from_this<ShardHost> {
   const store::MachineFacts& facts() const { return machine_->facts(); }
   store::StateMachine& machine() { return *machine_; }
   bool leading() const { return !closed_ && replica_->ReadyLeader(); }
+  WallMs Time() { return ReadClock(facts().time_ms); }  // replicated; leading only
   bool closed() const { return closed_; }
   std::uint64_t operations() const { return operations_; }
   rebalance::ReplicaStatus Describe() const;

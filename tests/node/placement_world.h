@@ -67,7 +67,7 @@ class PlacementWorld : public PlacementPort {
   }
   CommandResult Apply(rebalance::PlacementChange change) {
     slot_ = slot_.Next();
-    return state_.Apply(slot_, executor_.WallNow(), {NodeId{1}, std::move(change)});
+    return state_.Apply(slot_, Time(), {NodeId{1}, std::move(change)});
   }
   MoveId Start(ShardId shard, ReplicaId source, NodeId to, Incarnation to_disk = {}) {
     rebalance::StartMove start;
@@ -131,12 +131,13 @@ class PlacementWorld : public PlacementPort {
   }
 
   // ---- faults ----
-  std::set<NodeId> down;          // do not answer
-  std::set<ReplicaId> corrupted;  // digest something else
-  double loss = 0;                // this share of the calls is lost, half of them after they ran
-  std::set<Method> ignored;       // answered kOk, and nothing happens
-  std::set<ChangeKind> refused;   // changes of members that the shard's leader cannot begin
-  bool leading = true;            // else proposals are refused
+  std::set<NodeId> down;           // do not answer
+  std::set<ReplicaId> corrupted;   // digest something else
+  double loss = 0;                 // this share of the calls is lost, half of them after they ran
+  std::set<Method> ignored;        // answered kOk, and nothing happens
+  std::set<ChangeKind> refused;    // changes of members that the shard's leader cannot begin
+  bool leading = true;             // else proposals are refused
+  std::int64_t wall_ahead_ms = 0;  // of replicated time
 
   // A node answers no more, and what it led is led by another voter.
   void GoDown(NodeId node) {
@@ -166,6 +167,7 @@ class PlacementWorld : public PlacementPort {
   // ---- PlacementPort ----
   Executor& executor() override { return executor_; }
   NodeId self() const override { return NodeId{1}; }
+  WallMs Time() override { return executor_.WallNow() - static_cast<WallMs>(wall_ahead_ms); }
   const NodeConfig& config() const override { return config_; }
   const rebalance::PlacementState* state() override { return &state_; }
   void Propose(rebalance::PlacementChange change,
