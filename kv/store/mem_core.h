@@ -7,7 +7,9 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "kv/base/executor.h"
 #include "kv/base/ids.h"
@@ -26,12 +28,16 @@ struct MemLogEntry {
 struct MemReplicaLog {
   LogMerge merged;
   std::map<Slot, MemLogEntry> live;
+  // Let go of by a trim that is not durable yet: a power loss brings it back.
+  std::map<Slot, MemLogEntry> trimmed;
 };
 
 struct MemImage {
   std::map<ReplicaKey, MemReplicaLog> log;
   std::map<ReplicaKey, MemRows> rows;
   std::map<std::string, std::string, std::less<>> meta;
+  std::map<ReplicaKey, std::string> damaged_rows;  // a row of the replica that cannot be read
+  std::optional<Error> unusable;                   // why the disk does not open any more
 };
 
 // Lock order: a table's mutex before the core's; neither is held while foreign code runs.
@@ -45,6 +51,8 @@ struct MemCore {
   bool busy = false;
   bool stalled = false;
   bool syncs_fail = false;
+  bool damage_next_snapshot = false;
+  std::optional<Error> log_error;  // the log's life is over, until the disk is opened again
 
   // What a call on rows answers instead of doing something. Under the mutex.
   Status Refused() const {

@@ -25,6 +25,17 @@ struct MemDisk::Impl {
     if (!core->background) core->background = [](Task task) { task(); };
   }
 
+  using Tables = std::vector<std::pair<ReplicaKey, std::shared_ptr<MemTable>>>;
+  Tables OpenOnes() const {
+    const std::lock_guard lock(core->mutex);
+    Tables tables;
+    for (const auto& [key, weak] : *open) {
+      const std::shared_ptr<MemTable> table = weak.lock();
+      if (table && !table->closed()) tables.emplace_back(key, table);
+    }
+    return tables;
+  }
+
   const MemDiskOptions options;
   const std::shared_ptr<MemCore> core;
   std::unique_ptr<MemLog> log;
@@ -45,7 +56,10 @@ Status CheckClosed(const OpenTables& open, ReplicaKey key) {
 Result<std::unique_ptr<Engine>> OpenLocked(const std::shared_ptr<MemCore>& core, OpenTables& open,
                                            ReplicaKey key) {
   if (Status closed = CheckClosed(open, key); !closed) return closed.error();
-  const auto table = std::make_shared<MemTable>(core->image.rows[key]);
+  const auto damaged = core->image.damaged_rows.find(key);
+  const auto table = std::make_shared<MemTable>(
+      core->image.rows[key],
+      damaged == core->image.damaged_rows.end() ? std::string() : damaged->second);
   open[key] = table;
   return std::unique_ptr<Engine>(std::make_unique<MemEngine>(core, key, table));
 }
@@ -80,6 +94,7 @@ class MemStaging : public Staging {
     committed_ = true;
     files_.clear();
     core_->image.rows[key_] = *std::move(rows);
+    core_->image.damaged_rows.erase(key_);
     return OpenLocked(core_, *open_, key_);
   }
 
@@ -174,6 +189,7 @@ Status MemDisk::RemoveRows(ReplicaKey key) {
   const std::lock_guard lock(impl_->core->mutex);
   if (Status closed = CheckClosed(*impl_->open, key); !closed) return closed;
   impl_->core->image.rows.erase(key);
+  impl_->core->image.damaged_rows.erase(key);
   return {};
 }
 
@@ -190,6 +206,7 @@ std::string MemDisk::RowsPath(ReplicaKey key) const {
 
 std::unique_ptr<MemDisk> MemDisk::Crash(MemDiskOptions reborn) {
   MemImage image;
+  impl_->log->Close();
   {
     const std::lock_guard lock(impl_->core->mutex);
     impl_->core->dead = true;
@@ -207,6 +224,81 @@ std::unique_ptr<MemDisk> MemDisk::Crash(MemDiskOptions reborn) {
 void MemDisk::FailSyncs() {
   const std::lock_guard lock(impl_->core->mutex);
   impl_->core->syncs_fail = true;
+}
+
+void MemDisk::FailLogForSpace() {
+  const std::lock_guard lock(impl_->core->mutex);
+  if (!impl_->core->log_error) {
+    impl_->core->log_error = Error(Errc::kNoSpace, "injected: no space for the next segment");
+  }
+}
+
+void MemDisk::DamageLog() {
+  const std::lock_guard lock(impl_->core->mutex);
+  if (!impl_->core->image.unusable) {
+    impl_->core->image.unusable = Error(Errc::kCorruption, "injected: a log record is damaged");
+  }
+}
+
+bool MemDisk::DamageRows(Random& random) {
+  const auto tables = impl_->OpenOnes();
+  if (tables.empty()) return false;
+  const auto& [key, table] = tables[random.Below(tables.size())];
+  const std::string row = table->SomeRow(random.Next());
+  if (row.empty()) return false;
+  table->Damage(row);
+  const std::lock_guard lock(impl_->core->mutex);
+  impl_->core->image.damaged_rows[key] = row;
+  return true;
+}
+
+void MemDisk::DamageNextSnapshot() {
+  const std::lock_guard lock(impl_->core->mutex);
+  impl_->core->damage_next_snapshot = true;
+}
+
+void MemDisk::LosePower(Random& random) {
+  for (const auto& [key, table] : impl_->OpenOnes()) {
+    if (random.Chance(0.2)) (void)table->Flush(*impl_->core, key);
+  }
+  const std::size_t unsynced = impl_->log->unsynced();
+  impl_->log->LosePower(random.Chance(0.5) ? 0 : random.Below(unsynced + 1));
+}
+
+struct MemDisk::Backup {
+  std::map<ReplicaKey, MemRows> rows;
+  std::map<std::string, std::string, std::less<>> meta;
+};
+
+std::shared_ptr<const MemDisk::Backup> MemDisk::BackUp() const {
+  const std::lock_guard lock(impl_->core->mutex);
+  return std::make_shared<Backup>(Backup{impl_->core->image.rows, impl_->core->image.meta});
+}
+
+bool MemDisk::PutBackRows(const Backup& backup, std::uint64_t which) {
+  const std::lock_guard lock(impl_->core->mutex);
+  std::vector<ReplicaKey> both;
+  for (const auto& [key, rows] : backup.rows) {
+    if (impl_->core->image.rows.contains(key)) both.push_back(key);
+  }
+  if (both.empty()) return false;
+  const ReplicaKey key = both[which % both.size()];
+  impl_->core->image.rows[key] = backup.rows.at(key);
+  return true;
+}
+
+bool MemDisk::PutBackFact(const Backup& backup, const std::string& key) {
+  const std::lock_guard lock(impl_->core->mutex);
+  const auto old = backup.meta.find(key);
+  if (old == backup.meta.end()) return false;
+  impl_->core->image.meta.insert_or_assign(key, old->second);
+  return true;
+}
+
+Status MemDisk::Usable() const {
+  const std::lock_guard lock(impl_->core->mutex);
+  if (impl_->core->image.unusable) return *impl_->core->image.unusable;
+  return {};
 }
 
 void MemDisk::SetFull(bool full) {

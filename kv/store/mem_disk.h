@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "kv/base/executor.h"
+#include "kv/base/random.h"
 #include "kv/store/disk.h"
 
 namespace decree::store {
@@ -47,7 +48,24 @@ class MemDisk : public Disk {
   // What a power loss leaves: synced log records, flushed rows, durable facts. Pending background
   // work never reports. The engines and log handles handed out before must not be used again.
   std::unique_ptr<MemDisk> Crash(MemDiskOptions reborn);
-  void FailSyncs();               // from now on every log append fails (P8)
+  // Before Crash, with the engines still open: what the device had done of its own accord. Of the
+  // log records that no sync had covered, a prefix survives; rows may have been flushed, trims and
+  // forgets may be lost.
+  void LosePower(Random& random);
+  void FailSyncs();  // from now on every log append fails (P8), and the disk does not open again
+  void FailLogForSpace();  // every log append fails with kNoSpace, until the disk is opened again
+  void DamageLog();        // noticed when the disk is opened again (P9)
+  bool DamageRows(Random& random);  // some row of some open replica; false: there is none
+  void DamageNextSnapshot();
+  // Rows of a replica, or a fact, as they were: to be put back after later ones. Only while no node
+  // uses the disk.
+  struct Backup;
+  std::shared_ptr<const Backup> BackUp() const;
+  bool PutBackRows(const Backup& backup, std::uint64_t which);  // false: none that still exist
+  bool PutBackFact(const Backup& backup, const std::string& key);
+  // Whether the disk opens: what FailSyncs and DamageLog left.
+  Status Usable() const;
+
   void SetFull(bool full);        // rows, facts and staging answer kNoSpace
   void SetBusy(bool busy);        // rows answer kBusy
   void SetStalled(bool stalled);  // engines say so, and write all the same

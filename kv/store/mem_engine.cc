@@ -7,6 +7,8 @@
 namespace decree::store {
 namespace {
 
+Error DamagedRow() { return Error(Errc::kCorruption, "injected: a row is damaged"); }
+
 // Keeps the versions of one moment alive for a view and its cursors.
 class Pinned {
  public:
@@ -27,19 +29,26 @@ class MemCursor : public RowCursor {
  public:
   explicit MemCursor(std::shared_ptr<const Pinned> pinned) : pinned_(std::move(pinned)) {}
   void Seek(std::string_view key) override {
-    valid_ = pinned_->table().Find(key, false, pinned_->sequence(), &key_, &value_);
+    Settle(pinned_->table().Find(key, false, pinned_->sequence(), &key_, &value_));
   }
   bool Valid() const override { return valid_; }
   void Next() override {
     const std::string from = key_;
-    valid_ = pinned_->table().Find(from, true, pinned_->sequence(), &key_, &value_);
+    Settle(pinned_->table().Find(from, true, pinned_->sequence(), &key_, &value_));
   }
   std::string_view key() const override { return key_; }
   std::string_view value() const override { return *value_; }
-  Status status() const override { return {}; }
+  Status status() const override { return status_; }
 
  private:
+  void Settle(bool found) {
+    const bool damaged = found && pinned_->table().Damaged(key_);
+    if (damaged) status_ = DamagedRow();
+    valid_ = found && !damaged;
+  }
+
   const std::shared_ptr<const Pinned> pinned_;
+  Status status_;
   bool valid_ = false;
   std::string key_;
   MemValue value_;
@@ -55,6 +64,7 @@ class MemView : public RowView {
   explicit MemView(std::shared_ptr<MemTable> table)
       : pinned_(std::make_shared<Pinned>(std::move(table))) {}
   Result<std::optional<std::string>> Get(std::string_view key) const override {
+    if (pinned_->table().Damaged(key)) return DamagedRow();
     return Copy(pinned_->table().Get(key, pinned_->sequence()));
   }
   std::unique_ptr<RowCursor> NewCursor() const override {
@@ -70,14 +80,24 @@ bool Dead(MemCore& core) {
   return core.dead;
 }
 
+// A snapshot is made of links: what is damaged on the disk is damaged in it.
+void Damage(MemFiles& files) {
+  std::string& bytes = files.begin()->second;
+  if (!bytes.empty()) bytes[bytes.size() / 2] ^= 1;
+}
+
 Result<std::shared_ptr<SnapshotSource>> Freeze(MemCore& core, ReplicaKey key, MemTable& table) {
   if (Status flushed = table.Flush(core, key); !flushed) return flushed.error();
   MemRows rows;
+  bool damaged = table.Damaged();
   {
     const std::lock_guard lock(core.mutex);
     rows = core.image.rows[key];
+    damaged |= std::exchange(core.damage_next_snapshot, false);
   }
-  return MakeMemSnapshot(PackRows(rows));
+  MemFiles files = PackRows(rows);
+  if (damaged) Damage(files);
+  return MakeMemSnapshot(std::move(files));
 }
 
 }  // namespace
@@ -106,6 +126,7 @@ Result<std::optional<std::string>> MemEngine::Get(std::string_view key) const {
     const std::lock_guard lock(core_->mutex);
     if (core_->busy) return core_->Refused().error();
   }
+  if (table_->Damaged(key)) return DamagedRow();
   return Copy(table_->Get(key, UINT64_MAX));
 }
 

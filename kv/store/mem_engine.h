@@ -20,9 +20,14 @@ namespace decree::store {
 // A multi-version table. Thread-safe.
 class MemTable {
  public:
-  explicit MemTable(const MemRows& rows);
+  // `damaged`: a row that cannot be read; empty: none.
+  MemTable(const MemRows& rows, std::string damaged);
 
   void Write(const RowBatch& batch);
+  void Damage(std::string row);
+  bool Damaged() const { return !damaged_.empty(); }
+  bool Damaged(std::string_view row) const { return Damaged() && damaged_ == row; }
+  std::string SomeRow(std::uint64_t which);  // empty: there is none
   MemValue Get(std::string_view key, std::uint64_t sequence);
   // The first row >= key (> key if `after`) visible at the sequence.
   bool Find(std::string_view key, bool after, std::uint64_t sequence, std::string* found_key,
@@ -52,6 +57,7 @@ class MemTable {
   std::multiset<std::uint64_t> pins_;
   std::set<std::string> stale_;  // rows with more cells than the newest state needs
   std::set<std::string> dirty_;
+  std::string damaged_;
   std::uint64_t bytes_ = 0;
   std::uint64_t dirty_bytes_ = 0;
   std::atomic<bool> closed_{false};

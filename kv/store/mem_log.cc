@@ -1,6 +1,8 @@
 #include "kv/store/mem_log.h"
 
+#include <algorithm>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "consensus/output.h"
@@ -34,7 +36,7 @@ struct MemLog::Queue : std::enable_shared_from_this<MemLog::Queue> {
       {
         const std::lock_guard lock(core->mutex);
         if (core->dead) return;
-        if (core->syncs_fail) status = Error(Errc::kIo, "injected: the log no longer syncs");
+        if (core->log_error) status = *core->log_error;
       }
       if (status && core->on_durable) core->on_durable(queued.key, queued.record);
       if (queued.done) queued.done(status);
@@ -52,9 +54,25 @@ struct MemLog::Queue : std::enable_shared_from_this<MemLog::Queue> {
     const std::lock_guard lock(core->mutex);
     std::vector<Queued> batch = std::exchange(waiting, {});
     if (core->dead) return {};
-    if (core->syncs_fail) return batch;
+    if (core->syncs_fail && !core->log_error) {
+      core->log_error = Error(Errc::kIo, "injected: the log no longer syncs");
+      core->image.unusable = core->log_error;
+    }
+    if (core->log_error) return batch;
+    MakeTrimsDurable();
     for (const Queued& queued : batch) Store(queued);
     return batch;
+  }
+
+  // Trims and forgets cost no sync of their own: they travel with the next records.
+  void MakeTrimsDurable() {
+    for (const auto& [key, slot] : std::exchange(trims, {})) {
+      const auto it = core->image.log.find(key);
+      if (it == core->image.log.end()) continue;
+      it->second.merged.Trim(slot);
+      it->second.trimmed.clear();
+    }
+    for (const ReplicaKey& key : std::exchange(forgotten, {})) core->image.log.erase(key);
   }
 
   void Store(const Queued& queued) {
@@ -73,14 +91,17 @@ struct MemLog::Queue : std::enable_shared_from_this<MemLog::Queue> {
     it->second.bytes = bytes;
   }
 
-  void Drop(MemReplicaLog& log, std::map<Slot, MemLogEntry>::iterator end) {
+  void LetGo(MemReplicaLog& log, std::map<Slot, MemLogEntry>::iterator end) {
     for (auto it = log.live.begin(); it != end; it = log.live.erase(it)) {
       live_bytes -= it->second.bytes;
+      log.trimmed.insert(*it);
     }
   }
 
   const std::shared_ptr<MemCore> core;
   std::vector<Queued> waiting;
+  std::map<ReplicaKey, Slot> trims;
+  std::set<ReplicaKey> forgotten;
   bool sync_scheduled = false;
   std::uint64_t sequence = 0;
   std::uint64_t live_bytes = 0;
@@ -88,7 +109,9 @@ struct MemLog::Queue : std::enable_shared_from_this<MemLog::Queue> {
 
 MemLog::MemLog(std::shared_ptr<MemCore> core, std::uint64_t goal_bytes)
     : core_(std::move(core)), queue_(std::make_shared<Queue>(core_)), goal_bytes_(goal_bytes) {
-  for (const auto& [key, log] : core_->image.log) {
+  for (auto& [key, log] : core_->image.log) {
+    log.live.merge(log.trimmed);  // the power was lost before the trim was durable
+    log.trimmed.clear();
     for (const auto& [slot, entry] : log.live) queue_->live_bytes += entry.bytes;
   }
 }
@@ -117,30 +140,39 @@ void MemLog::Append(ReplicaKey key, consensus::Persist record, Done done) {
 
 void MemLog::Trim(ReplicaKey key, Slot slot) {
   const std::lock_guard lock(core_->mutex);
+  if (queue_->forgotten.contains(key)) return;
   MemReplicaLog& log = core_->image.log[key];
-  log.merged.Trim(slot);
-  queue_->Drop(log, log.live.upper_bound(slot));
+  queue_->LetGo(log, log.live.upper_bound(slot));
+  Slot& trim = queue_->trims[key];
+  trim = std::max(trim, slot);
 }
 
 void MemLog::Forget(ReplicaKey key) {
   const std::lock_guard lock(core_->mutex);
   const auto it = core_->image.log.find(key);
   if (it == core_->image.log.end()) return;
-  queue_->Drop(it->second, it->second.live.end());
-  core_->image.log.erase(it);
+  queue_->LetGo(it->second, it->second.live.end());
+  queue_->forgotten.insert(key);
 }
 
 Result<consensus::Recovered> MemLog::Recover(ReplicaKey key) {
   const std::lock_guard lock(core_->mutex);
   const auto it = core_->image.log.find(key);
-  if (it == core_->image.log.end()) return consensus::Recovered{};
-  return it->second.merged.ToRecovered();
+  if (it == core_->image.log.end() || queue_->forgotten.contains(key)) {
+    return consensus::Recovered{};
+  }
+  LogMerge merged = it->second.merged;
+  const auto trim = queue_->trims.find(key);
+  if (trim != queue_->trims.end()) merged.Trim(trim->second);
+  return merged.ToRecovered();
 }
 
 std::vector<ReplicaKey> MemLog::Replicas() {
   const std::lock_guard lock(core_->mutex);
   std::vector<ReplicaKey> keys;
-  for (const auto& [key, log] : core_->image.log) keys.push_back(key);
+  for (const auto& [key, log] : core_->image.log) {
+    if (!queue_->forgotten.contains(key)) keys.push_back(key);
+  }
   return keys;
 }
 
@@ -155,6 +187,36 @@ std::optional<ReplicaKey> MemLog::OldestPin() {
     pin = key;
   }
   return pin;
+}
+
+void MemLog::Close() {
+  const std::lock_guard lock(core_->mutex);
+  queue_->MakeTrimsDurable();
+}
+
+std::size_t MemLog::unsynced() const {
+  const std::lock_guard lock(core_->mutex);
+  return queue_->waiting.size();
+}
+
+// Reading stops at the first record that is torn, and only the last write can be concerned: what
+// survives of it is a prefix (FORMATS.md, "Torn or corrupt").
+void MemLog::LosePower(std::size_t records) {
+  std::vector<Queued> survivors;
+  {
+    const std::lock_guard lock(core_->mutex);
+    if (core_->dead || core_->log_error) return;
+    records = std::min(records, queue_->waiting.size());
+    if (records > 0) queue_->MakeTrimsDurable();
+    queue_->trims.clear();
+    queue_->forgotten.clear();
+    for (std::size_t i = 0; i < records; ++i) queue_->Store(queue_->waiting[i]);
+    survivors.assign(queue_->waiting.begin(),
+                     queue_->waiting.begin() + static_cast<std::ptrdiff_t>(records));
+    queue_->waiting.clear();
+  }
+  if (!core_->on_durable) return;
+  for (const Queued& queued : survivors) core_->on_durable(queued.key, queued.record);
 }
 
 }  // namespace decree::store

@@ -24,6 +24,12 @@ class MemLog : public Log {
   std::vector<ReplicaKey> Replicas() override;
   std::optional<ReplicaKey> OldestPin() override;
 
+  // A power loss: the first `records` of those that no sync has covered had reached the disk all
+  // the same. Without any, trims and forgets since the last sync are lost, too.
+  void LosePower(std::size_t records);
+  std::size_t unsynced() const;
+  void Close();  // trims and forgets become durable, as at a clean stop
+
  private:
   struct Queue;
   std::shared_ptr<MemCore> core_;

@@ -5,7 +5,7 @@
 
 namespace decree::store {
 
-MemTable::MemTable(const MemRows& rows) {
+MemTable::MemTable(const MemRows& rows, std::string damaged) : damaged_(std::move(damaged)) {
   for (const auto& [key, value] : rows) {
     rows_[key].push_back({0, value});
     bytes_ += key.size() + value->size();
@@ -82,6 +82,17 @@ bool MemTable::Find(std::string_view key, bool after, std::uint64_t sequence,
     return true;
   }
   return false;
+}
+
+void MemTable::Damage(std::string row) {
+  const std::lock_guard lock(mutex_);
+  damaged_ = std::move(row);
+}
+
+std::string MemTable::SomeRow(std::uint64_t which) {
+  const std::lock_guard lock(mutex_);
+  if (rows_.empty()) return {};
+  return std::next(rows_.begin(), static_cast<std::ptrdiff_t>(which % rows_.size()))->first;
 }
 
 std::uint64_t MemTable::Pin() {

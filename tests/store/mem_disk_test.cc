@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <deque>
+#include <set>
 
 #include "tests/store/test_disk.h"
 
@@ -131,6 +132,94 @@ TEST_F(MemDiskTest, TheReplicaWithTheOldestLiveRecordIsThePin) {
   EXPECT_EQ(disk.log().OldestPin(), Key(1, 1));
   disk.log().Trim(Key(1, 1), Slot{1});
   EXPECT_EQ(disk.log().OldestPin(), std::nullopt);
+}
+
+// Of a write that no sync covered, a prefix survives: never a later record without the earlier
+// ones.
+TEST_F(MemDiskTest, APowerLossLeavesAPrefixOfTheUnsyncedRecords) {
+  std::set<std::string> seen;
+  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+    tasks_.clear();
+    disk_ = std::make_unique<MemDisk>(Deferred());
+    for (std::uint64_t slot = 1; slot <= 3; ++slot) {
+      disk_->log().Append(Key(1, 1), VoteRecord(slot, 1, "v"), Note(1));
+    }
+    Random random(seed);
+    disk_->LosePower(random);
+    disk_ = disk_->Crash(Deferred());
+    seen.insert(DescribeLog(disk_->log(), Key(1, 1)));
+  }
+  EXPECT_EQ(seen, (std::set<std::string>{"p0 w0", "p0 w0 v1@1=v", "p0 w0 v1@1=v v2@1=v",
+                                         "p0 w0 v1@1=v v2@1=v v3@1=v"}));
+  EXPECT_TRUE(reports_.empty());
+}
+
+TEST_F(MemDiskTest, ATrimThatNoLaterRecordCarriedIsLostWithThePower) {
+  disk_->log().Append(Key(1, 1), VoteRecord(1, 1, "v"), Note(1));
+  RunOne();
+  disk_->log().Trim(Key(1, 1), Slot{1});
+  const std::string trimmed = DescribeLog(disk_->log(), Key(1, 1));
+  Random random(1);
+  disk_->LosePower(random);
+  disk_ = disk_->Crash(Deferred());
+  const std::string before = DescribeLog(disk_->log(), Key(1, 1));
+  EXPECT_NE(before, trimmed);
+  EXPECT_NE(before.find("v1@1=v"), std::string::npos) << before;
+}
+
+TEST_F(MemDiskTest, ADiskThatFailedToSyncDoesNotOpenAnyMore) {
+  EXPECT_TRUE(disk_->Usable());
+  disk_->FailSyncs();
+  disk_->log().Append(Key(1, 1), PromiseRecord(1), Note(1));
+  RunOne();
+  disk_ = disk_->Crash(Deferred());
+  EXPECT_EQ(disk_->Usable().error(), Errc::kIo);
+}
+
+TEST_F(MemDiskTest, ALogThatFoundNoSpaceEndsItsLifeAndOpensAgain) {
+  disk_->FailLogForSpace();
+  disk_->log().Append(Key(1, 1), PromiseRecord(1), Note(1));
+  RunOne();
+  EXPECT_EQ(reports_, (std::vector<int>{-1}));
+  disk_ = disk_->Crash(Deferred());
+  EXPECT_TRUE(disk_->Usable());
+}
+
+TEST_F(MemDiskTest, ADamagedRowIsRefusedByReadsCursorsAndWhoeverReceivesItsSnapshot) {
+  auto engine = *disk_->OpenRows(Key(1, 1));
+  ASSERT_TRUE(WriteRow(*engine, "a", "1"));
+  Random random(1);
+  ASSERT_TRUE(disk_->DamageRows(random));
+  EXPECT_EQ(engine->Get("a").error(), Errc::kCorruption);
+  const auto view = engine->View();
+  EXPECT_EQ(view->Get("a").error(), Errc::kCorruption);
+  const auto cursor = view->NewCursor();
+  cursor->Seek("");
+  EXPECT_FALSE(cursor->Valid());
+  EXPECT_EQ(cursor->status().error(), Errc::kCorruption);
+  std::shared_ptr<SnapshotSource> snapshot;
+  engine->Checkpoint([&](auto made) { snapshot = *made; });
+  RunOne();
+  auto staging = *disk_->Stage(Key(1, 2));
+  for (const SnapshotFile& file : snapshot->files()) {
+    ASSERT_TRUE(staging->Append(file.name, 0, *snapshot->Read(file.name, 0, file.bytes)));
+  }
+  EXPECT_EQ(staging->Prepare().error(), Errc::kCorruption);
+}
+
+TEST_F(MemDiskTest, OldRowsCanBePutBack) {
+  auto engine = *disk_->OpenRows(Key(1, 1));
+  ASSERT_TRUE(WriteRow(*engine, "a", "1"));
+  engine->Flush(Note(1));
+  RunOne();
+  const auto backup = disk_->BackUp();
+  ASSERT_TRUE(WriteRow(*engine, "a", "2"));
+  engine->Flush(Note(2));
+  RunOne();
+  disk_ = disk_->Crash(Deferred());
+  engine.reset();
+  EXPECT_TRUE(disk_->PutBackRows(*backup, 5));
+  EXPECT_EQ(Dump(*(*disk_->OpenRows(Key(1, 1)))->View()), "a=1");
 }
 
 }  // namespace
