@@ -22,6 +22,7 @@ Machine& Cluster::Add() {
   machine.clock.drift_ppm = world_.Between(0, 2 * options_.max_drift_ppm) - options_.max_drift_ppm;
   machine.clock.wall_offset_ms =
       world_.Between(0, 2 * options_.max_wall_skew_ms) - options_.max_wall_skew_ms;
+  machine.atlas = &atlas_;
   machine.config.shards = options_.shards;
   machine.config.replicas = options_.replicas;
   machine.config.consensus = options_.consensus;
@@ -42,10 +43,18 @@ std::vector<MachineId> Cluster::Up() {
   return up;
 }
 
-std::optional<MachineId> Cluster::AnyUp() {
+std::optional<MachineId> Cluster::AnyUp(Random& random) {
   const std::vector<MachineId> up = Up();
   if (up.empty()) return std::nullopt;
-  return up[world_.random().Below(up.size())];
+  return up[random.Below(up.size())];
+}
+
+std::vector<MachineId> Cluster::Members() {
+  std::vector<MachineId> members;
+  for (const auto& machine : machines_) {
+    if (!machine->retired()) members.push_back(machine->id());
+  }
+  return members;
 }
 
 void Cluster::BootAll() {
@@ -56,8 +65,7 @@ bool Cluster::WaitReady(Nanos at_most) {
   const Nanos end = world_.now() + at_most;
   for (;;) {
     bool all = true;
-    for (const auto& machine : machines_)
-      all = all && machine->started() && machine->core().ready();
+    for (const MachineId id : Members()) all = all && node(id).started() && node(id).core().ready();
     if (all) return true;
     if (world_.now() >= end) return false;
     world_.RunFor(20 * kMillis);
@@ -72,7 +80,7 @@ bool Cluster::WaitSettled(Nanos at_most, std::string* problem) {
       if (!facts) {
         *problem = "node " + std::to_string(*at) + " does not tell the state of the cluster";
       } else if (facts->moves_active + facts->under_replicated + facts->leaderless == 0 &&
-                 facts->nodes_up == size()) {
+                 facts->nodes_up == Members().size()) {
         return true;
       } else {
         *problem = std::to_string(facts->moves_active) + " moves active, " +

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "rebalance/move.h"
+#include "tests/sim/atlas.h"
 #include "tests/sim/machine.h"
 
 namespace decree::sim {
@@ -41,6 +42,7 @@ class Cluster {
 
   World& world() { return world_; }
   Network& network() { return network_; }
+  Atlas& atlas() { return atlas_; }
   const ClusterOptions& options() const { return options_; }
 
   // A new machine, booted: the first founds the cluster, the others join it.
@@ -48,10 +50,12 @@ class Cluster {
   MachineId size() const { return static_cast<MachineId>(machines_.size()); }
   Machine& node(MachineId id) { return *machines_.at(id - 1); }
   std::vector<MachineId> Up();  // started, not stopping, not paused
-  std::optional<MachineId> AnyUp();
+  std::optional<MachineId> AnyUp() { return AnyUp(world_.random()); }
+  std::optional<MachineId> AnyUp(Random& random);
+  std::vector<MachineId> Members();  // all that were not retired
   void BootAll();
 
-  bool WaitReady(Nanos at_most);  // all machines serve
+  bool WaitReady(Nanos at_most);  // all members serve
   // No move is under way and every shard has its copies; `problem` says what is missing.
   bool WaitSettled(Nanos at_most, std::string* problem);
 
@@ -81,6 +85,7 @@ class Cluster {
   World& world_;
   ClusterOptions options_;
   Network network_;
+  Atlas atlas_;
   std::vector<std::unique_ptr<Machine>> machines_;
 };
 

@@ -2,13 +2,19 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <iterator>
 
 namespace decree::sim {
 
 std::string FaultName(Fault fault) {
-  static constexpr const char* kNames[kFaultKinds] = {
-      "crash",        "crash_all", "stop",      "pause", "split",    "isolate", "cut_link",
-      "slow_network", "slow_disk", "wall_jump", "move",  "transfer", "join"};
+  static constexpr const char* kNames[] = {
+      "crash",     "crash_all",   "stop",         "pause",      "split",     "isolate",
+      "cut_link",  "quorum_loss", "constrained",  "chain",      "clog",      "slow_network",
+      "replay",    "slow_disk",   "no_space",     "busy_files", "stalled",   "fsync_fails",
+      "rot_log",   "rot_rows",    "rot_snapshot", "wipe",       "old_rows",  "old_map",
+      "wall_jump", "suspend",     "drift",        "move",       "disk_move", "transfer",
+      "cancel",    "settings",    "drain",        "join"};
+  static_assert(std::size(kNames) == kFaultKinds);
   return kNames[static_cast<std::size_t>(fault)];
 }
 

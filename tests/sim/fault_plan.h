@@ -15,21 +15,47 @@
 namespace decree::sim {
 
 enum class Fault : std::uint8_t {
-  kCrash,        // power loss of one machine
+  // ---- processes ----
+  kCrash,        // power loss of one machine; what was not synced is lost or torn
   kCrashAll,     // power loss of all
   kStopCleanly,  // SIGTERM, then a new start
   kPause,        // SIGSTOP, SIGCONT
-  kSplit,        // the network falls in two
+  // ---- the network ----
+  kSplit,        // falls in two
   kIsolate,      // one machine hears nobody, nobody hears it, or both
   kCutLink,      // one direction of one pair
+  kQuorumLoss,   // every machine sees one hub, and nobody else (OmniPaxos, figure 1a)
+  kConstrained,  // the same, and one machine sees nobody at all (figure 1b)
+  kChain,        // every machine sees its two neighbours (figure 1c)
+  kClog,         // a link delivers nothing, then everything
   kSlowNetwork,  // losses and long delays everywhere
-  kSlowDisk,     // one machine's disk takes its time
-  kWallJump,     // one wall clock jumps
-  kMove,         // an operator asks for a move
-  kTransfer,     // an operator asks for another leader
-  kJoin,         // a new machine
+  kReplay,       // consensus messages of long ago arrive again
+  // ---- disks ----
+  kSlowDisk,      // syncs take their time
+  kNoSpace,       // the disk is full for a while
+  kTooManyFiles,  // rows cannot be opened or read for a while
+  kStalled,       // the engine says that writes come too fast
+  kFsyncFails,    // once, and the disk is out for good (P8)
+  kRotLog,        // a record of the log is damaged, noticed at the next start (P9)
+  kRotRows,       // a row is damaged, noticed when it is read (P9)
+  kRotSnapshot,   // the next snapshot has a damaged file
+  kWipe,          // power loss, and empty disks at the next start
+  kOldRows,       // power loss, and old rows of a replica are put back
+  kOldMap,        // power loss, and an old shard map is put back
+  // ---- clocks ----
+  kWallJump,  // one wall clock jumps
+  kSuspend,   // one monotonic clock jumps ahead
+  kDrift,     // one clock goes at another speed
+  // ---- the operator ----
+  kMove,
+  kDiskMove,
+  kTransfer,
+  kCancel,  // of a move under way
+  kSettings,
+  kDrain,
+  kJoin,  // a new machine
 };
-inline constexpr std::size_t kFaultKinds = 13;
+inline constexpr std::size_t kFaultKinds = 34;
 std::string FaultName(Fault fault);
 
 struct PlannedFault {

@@ -50,16 +50,16 @@ TEST(FaultPlanTest, SaysWhatWhenAndToWhom) {
 }
 
 TEST(FaultPlanTest, ASubsetOfASeedsPlanHoldsThoseFaultsUnchangedAndOnlyThoseHappen) {
-  const SeedReport all = RunSeed({.seed = 3});
+  const SeedReport all = RunSeed({.seed = 3, .small = true});
   ASSERT_GE(all.plan.size(), 3u);
   const std::uint32_t one = all.plan[1].number;
   const std::uint32_t other = all.plan[2].number;
-  const SeedReport some = RunSeed({.seed = 3, .trace = false, .faults = {{one, other}}});
+  const SeedReport some = RunSeed({.seed = 3, .small = true, .faults = {{one, other}}});
   ASSERT_EQ(some.plan.size(), 2u);
   EXPECT_EQ(Describe(some.plan[0]), Describe(all.plan[1]));
   EXPECT_EQ(Describe(some.plan[1]), Describe(all.plan[2]));
   EXPECT_LE(some.faults.size(), 4u);
-  EXPECT_TRUE(RunSeed({.seed = 3, .trace = false, .faults = {{}}}).faults.empty());
+  EXPECT_TRUE(RunSeed({.seed = 3, .small = true, .faults = {{}}}).faults.empty());
 }
 
 }  // namespace

@@ -5,9 +5,11 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "tests/sim/cluster.h"
 #include "tests/sim/fault_plan.h"
+#include "tests/sim/operator.h"
 
 namespace decree::sim {
 
@@ -16,30 +18,44 @@ class Faults {
   explicit Faults(Cluster& cluster);
 
   void Start(const FaultPlan& plan);
-  void Stop();  // nothing new; HealAll mends what is broken
-  void HealAll();
+  void Stop();     // nothing new; HealAll mends what is broken
+  void HealAll();  // runs the world until the operator has put right what it had changed
   const std::map<std::string, std::uint64_t>& counts() const { return counts_; }
 
  private:
   void Inject(const PlannedFault& fault);
-  void InjectNetwork(const PlannedFault& fault, Random& random);
+  // ---- faults.cc: processes and clocks ----
+  bool InjectProcess(const PlannedFault& fault, Random& random);
+  bool InjectClock(const PlannedFault& fault, Random& random);
+  bool InjectOperator(const PlannedFault& fault, Random& random);
   void CrashAll(const PlannedFault& fault, Random& random);
   void StopCleanly(const PlannedFault& fault, Random& random);
-  void Split(const PlannedFault& fault, Random& random);
-  void SlowNetwork(const PlannedFault& fault, Random& random);
-  void SlowDisk(const PlannedFault& fault);
-  void Move(const PlannedFault& fault, Random& random);
-  void Transfer(const PlannedFault& fault, Random& random);
   void BootAfter(Nanos delay, MachineId id);
-  void HealAfter(Nanos delay, Links cuts);
+  // ---- faults_network.cc ----
+  bool InjectNetwork(const PlannedFault& fault, Random& random);
+  Links LinksToCut(const PlannedFault& fault, Random& random);
+  void Clog(const PlannedFault& fault, Random& random);
+  void SlowNetwork(const PlannedFault& fault, Random& random);
+  // ---- faults_disk.cc ----
+  bool InjectDisk(const PlannedFault& fault, Random& random);
+  bool InjectPassingDisk(const PlannedFault& fault, Random& random);
+  bool FillUp(MachineId id, std::size_t index, bool log_too, Nanos outage);
+  bool PutBackOldMap(MachineId id, std::size_t index, Nanos outage);
+  bool Damage(const PlannedFault& fault, Random& random);
+  bool DoDamage(const PlannedFault& fault, std::size_t index, Random& random);
+  void Repair(MachineId id, NodeId node, std::size_t index, bool all);
+  void Later(Nanos delay, Task task);
   MachineId AnyMachine(Random& random);
 
   Cluster& cluster_;
   World& world_;
   const NetworkOptions calm_network_;
   int slow_networks_ = 0;
+  int pending_ = 0;       // events of Later
+  bool damaged_ = false;  // a disk that is not replaced yet
   bool on_ = false;
   std::map<std::string, std::uint64_t> counts_;
+  Operator operator_;
 };
 
 }  // namespace decree::sim

@@ -11,7 +11,8 @@ using Statuses = std::map<MachineId, rebalance::ReplicaStatus>;
 void CheckEveryShardTakesAWrite(Cluster& cluster, Nanos at_most) {
   World& world = cluster.world();
   for (std::uint32_t shard = 0; shard < cluster.options().shards; ++shard) {
-    const MachineId at = 1 + shard % cluster.size();
+    const std::vector<MachineId> members = cluster.Members();
+    const MachineId at = members[shard % members.size()];
     const Nanos before = world.now();
     OperationResult result;
     do {
@@ -25,7 +26,7 @@ void CheckEveryShardTakesAWrite(Cluster& cluster, Nanos at_most) {
 
 void ReadEverywhere(Cluster& cluster, History& history, const std::vector<std::string>& keys) {
   for (const std::string& key : keys) {
-    for (MachineId at = 1; at <= cluster.size(); ++at) {
+    for (const MachineId at : cluster.Members()) {
       Operation get;
       get.key = key;
       get.timeout = 5s;
@@ -41,7 +42,7 @@ void ReadEverywhere(Cluster& cluster, History& history, const std::vector<std::s
 
 Statuses StatusesOf(Cluster& cluster, ShardId shard) {
   Statuses statuses;
-  for (MachineId at = 1; at <= cluster.size(); ++at) {
+  for (const MachineId at : cluster.Members()) {
     const auto status = cluster.Status(at, shard);
     if (status && status->exists) statuses[at] = *status;
   }
@@ -89,7 +90,7 @@ bool WriteMark(Cluster& cluster, ShardId shard, const std::string& name) {
   mark.kind = OperationKind::kMark;
   mark.shard = shard;
   mark.timeout = 5s;
-  const auto result = cluster.Do(1, mark);
+  const auto result = cluster.Do(cluster.Members().front(), mark);
   if (result.code == Errc::kOk) return true;
   cluster.world().Fail(name + " takes no mark: " + std::string(ErrcName(result.code)));
   return false;
@@ -137,7 +138,7 @@ void CheckAtRest(Cluster& cluster, History& history, const std::vector<std::stri
   World& world = cluster.world();
   if (!cluster.WaitReady(options.ready)) {
     std::string who;
-    for (MachineId id = 1; id <= cluster.size(); ++id) {
+    for (const MachineId id : cluster.Members()) {
       Machine& machine = cluster.node(id);
       if (!machine.started() || !machine.core().ready()) who += " " + std::to_string(id);
     }

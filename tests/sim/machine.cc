@@ -5,8 +5,16 @@
 
 namespace decree::sim {
 
+void MachineWatch::Opened(ReplicaKey key, const consensus::Replica& replica) {
+  if (atlas_) atlas_->Note(key.shard, replica);
+  checker_.Opened(key, replica);
+}
+
 void MachineWatch::Stepped(ReplicaKey key, const consensus::Replica& replica,
                            const consensus::Output& output) {
+  if (atlas_ && (output.leadership_changed || !output.chosen.empty())) {
+    atlas_->Note(key.shard, replica);
+  }
   checker_.Stepped(key, replica, output);
   const std::optional<Instant> until = replica.LeaseUntil();
   checker_.Lease(key, replica, until ? std::optional(clock_.WorldTime(*until)) : std::nullopt);
@@ -16,23 +24,21 @@ Machine::Machine(World& world, Network& network, MachineOptions options)
     : world_(world),
       network_(network),
       options_(std::move(options)),
-      watch_(network.core_checker(), options_.clock) {
-  const auto unborn = std::make_shared<Life>(Life{options_.id, 0, false, 0});
-  for (std::size_t i = 0; i < options_.disks; ++i) {
-    disks_.push_back(std::make_unique<store::MemDisk>(DiskOptions(i, unborn)));
-  }
+      watch_(network.core_checker(), options_.atlas, options_.clock) {
+  slots_.resize(options_.disks);
+  for (std::size_t i = 0; i < slots_.size(); ++i) ReplaceDisk(i);
 }
 
 Machine::~Machine() {
   if (up()) TurnOff();
   // A disk that ends in peace reports what its log still holds, to executors that are gone.
-  for (auto& disk : disks_) disk = disk->Crash({});
+  for (Slot& slot : slots_) slot.disk = slot.disk->Crash({});
 }
 
 store::MemDiskOptions Machine::DiskOptions(std::size_t i, std::shared_ptr<Life> life) {
   store::MemDiskOptions options;
   options.path = "n" + std::to_string(options_.id) + "/disk" + std::to_string(i);
-  options.incarnation = Incarnation{options_.id * 1000 + i + 1};
+  options.incarnation = Incarnation{options_.id * 1000 + slots_[i].replaced * 10 + i};
   options.log_goal_bytes = options_.log_goal_bytes;
   options.on_durable = [this](ReplicaKey key, const consensus::Persist& record) {
     network_.core_checker().Durable(key, record);
@@ -46,14 +52,34 @@ store::MemDiskOptions Machine::DiskOptions(std::size_t i, std::shared_ptr<Life> 
   return options;
 }
 
-node::NodeConfig Machine::ConfigOfThisLife() {
+node::NodeConfig Machine::ConfigOfThisLife(const std::shared_ptr<Life>& life) {
   node::NodeConfig config = options_.config;
   config.advertise_rpc = AddressOf(options_.id);
   config.watch = &watch_;
-  config.on_disks_lost = [this](const std::string& why) {
-    world_.Fail("node " + std::to_string(options_.id) + " stopped for good: " + why);
+  config.on_disks_lost = [this, life](const std::string& why) {
+    if (expected_losses_ == 0) {
+      world_.Fail("node " + std::to_string(options_.id) + " stopped for good: " + why);
+    }
+    Exit(life);
   };
   return config;
+}
+
+// As decreed does: a directory that does not open is left out, if another one does.
+std::vector<store::Disk*> Machine::OpenDisks(const std::shared_ptr<Life>& life,
+                                             node::NodeConfig& config) {
+  std::vector<store::Disk*> disks;
+  for (std::size_t i = 0; i < slots_.size(); ++i) {
+    Slot& slot = slots_[i];
+    slot.disk = slot.disk->Crash(DiskOptions(i, life));
+    slot.disk->SetFull(slot.full);
+    if (const Status usable = slot.disk->Usable(); !usable) {
+      config.lost_disk = usable.error();
+    } else {
+      disks.push_back(slot.disk.get());
+    }
+  }
+  return disks;
 }
 
 std::unique_ptr<Machine::Running> Machine::MakeRunning() {
@@ -67,21 +93,20 @@ std::unique_ptr<Machine::Running> Machine::MakeRunning() {
         std::make_unique<SimExecutor>(world_, running->life, options_.clock, options_.max_hop));
     workers.push_back(running->workers.back().get());
   }
-  std::vector<store::Disk*> disks;
-  for (std::size_t i = 0; i < disks_.size(); ++i) {
-    disks_[i] = disks_[i]->Crash(DiskOptions(i, running->life));
-    disks.push_back(disks_[i].get());
-  }
+  node::NodeConfig config = ConfigOfThisLife(running->life);
+  const std::vector<store::Disk*> disks = OpenDisks(running->life, config);
+  if (disks.empty()) return nullptr;
   running->transport = std::make_unique<SimTransport>(world_, network_, running->life);
   running->core =
-      std::make_unique<node::NodeCore>(ConfigOfThisLife(), workers, *running->transport, disks);
+      std::make_unique<node::NodeCore>(std::move(config), workers, *running->transport, disks);
   return running;
 }
 
 void Machine::Boot() {
-  if (up()) return;
+  if (up() || retired_) return;
   running_ = MakeRunning();
-  world_.Trace("boot", options_.id, generation_);
+  world_.Trace("boot", options_.id, generation_, up());
+  if (!up()) return;  // no disk opens: it takes a person to mend that
   node::NodeCore* core = running_->core.get();
   running_->transport->Listen(
       [core](std::vector<consensus::Envelope> envelopes) {
@@ -90,20 +115,29 @@ void Machine::Boot() {
       [core](NodeId from, RpcRequest request, RpcReply reply) {
         core->OnRequest(from, std::move(request), std::move(reply));
       });
-  core->Start([this, running = running_.get(), life = running_->life](Status status) {
+  core->Start([this, life = running_->life](const Status& status) {
+    if (life->alive) OnStarted(life, status);
+  });
+}
+
+void Machine::OnStarted(const std::shared_ptr<Life>& life, const Status& status) {
+  world_.Trace("started", life->machine, life->generation, status.has_value());
+  running_->started = status.has_value();
+  if (status || running_->stopping) return;
+  // kUnavailable: nobody to join was found.
+  if (status.error() != Errc::kUnavailable && expected_losses_ == 0) {
+    return world_.Fail("a node does not start: " + status.error().ToString());
+  }
+  Exit(life);
+}
+
+// The process ends with an error; a supervisor starts it again.
+void Machine::Exit(const std::shared_ptr<Life>& life) {
+  running_->started = false;
+  world_.After(500 * kMillis, [this, life] {
     if (!life->alive) return;
-    world_.Trace("started", life->machine, life->generation, status.has_value());
-    running->started = status.has_value();
-    if (status || running->stopping) return;
-    if (status.error() != Errc::kUnavailable) {
-      return world_.Fail("a node does not start: " + status.error().ToString());
-    }
-    // Nobody to join was found: a supervisor starts the daemon again.
-    world_.After(500 * kMillis, [this, life] {
-      if (!life->alive) return;
-      TurnOff();
-      Boot();
-    });
+    TurnOff();
+    Boot();
   });
 }
 
@@ -119,6 +153,30 @@ void Machine::Crash() {
   if (!up()) return;
   world_.Trace("crash", options_.id, generation_);
   TurnOff();
+}
+
+void Machine::Crash(Random& random) {
+  if (!up()) return;
+  for (Slot& slot : slots_) slot.disk->LosePower(random);
+  Crash();
+}
+
+void Machine::SetFull(std::size_t disk, bool full) {
+  slots_[disk].full = full;
+  slots_[disk].disk->SetFull(full);
+}
+
+void Machine::ReplaceDisk(std::size_t disk) {
+  Slot& slot = slots_[disk];
+  if (slot.disk) slot.disk = slot.disk->Crash({});
+  ++slot.replaced;
+  slot.full = false;
+  const auto unborn = std::make_shared<Life>(Life{options_.id, 0, false, 0});
+  slot.disk = std::make_unique<store::MemDisk>(DiskOptions(disk, unborn));
+}
+
+void Machine::SetJoin(std::vector<std::string> addresses) {
+  options_.config.join = std::move(addresses);
 }
 
 void Machine::StopCleanly(Nanos grace) {
@@ -138,6 +196,35 @@ void Machine::Pause(Nanos duration) {
   if (!up()) return;
   world_.Trace("pause", options_.id, static_cast<std::uint64_t>(duration));
   running_->life->paused_until = world_.now() + duration;
+}
+
+void Machine::JumpAhead(Nanos by) {
+  if (!up()) return;
+  world_.Trace("jump ahead", options_.id, static_cast<std::uint64_t>(by));
+  options_.clock.start += by;
+  world_.Hurry(*running_->life, by);
+}
+
+void Machine::SetDrift(std::int64_t ppm) {
+  Clock& clock = options_.clock;
+  clock.start += world_.now() / 1'000'000 * (clock.drift_ppm - ppm);  // goes on from where it is
+  clock.drift_ppm = ppm;
+}
+
+void Machine::Retire() {
+  retired_ = true;
+  StopCleanly(1 * kSeconds);
+}
+
+void Machine::Heal() {
+  options_.disk_times.slow = 0;
+  if (paused()) Pause(0);
+  for (Slot& slot : slots_) {
+    slot.full = false;
+    slot.disk->SetFull(false);
+    slot.disk->SetBusy(false);
+    slot.disk->SetStalled(false);
+  }
 }
 
 }  // namespace decree::sim

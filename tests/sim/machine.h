@@ -8,6 +8,7 @@
 
 #include "kv/store/mem_disk.h"
 #include "server/node/node_core.h"
+#include "tests/sim/atlas.h"
 #include "tests/sim/executor.h"
 #include "tests/sim/transport.h"
 
@@ -28,21 +29,22 @@ struct MachineOptions {
   Clock clock;
   Nanos max_hop = 20 * kMicros;
   std::uint64_t log_goal_bytes = std::uint64_t{256} << 20;
+  Atlas* atlas = nullptr;   // is told of the members of shards
   node::NodeConfig config;  // advertise_rpc, log and on_disks_lost are filled in
 };
 
 // The checker as the node of one machine feeds it: a lease is told on that machine's clock.
 class MachineWatch : public node::HostWatch {
  public:
-  MachineWatch(CoreChecker& checker, const Clock& clock) : checker_(checker), clock_(clock) {}
-  void Opened(ReplicaKey key, const consensus::Replica& replica) override {
-    checker_.Opened(key, replica);
-  }
+  MachineWatch(CoreChecker& checker, Atlas* atlas, const Clock& clock)
+      : checker_(checker), atlas_(atlas), clock_(clock) {}
+  void Opened(ReplicaKey key, const consensus::Replica& replica) override;
   void Stepped(ReplicaKey key, const consensus::Replica& replica,
                const consensus::Output& output) override;
 
  private:
   CoreChecker& checker_;
+  Atlas* const atlas_;
   const Clock& clock_;
 };
 
@@ -61,16 +63,36 @@ class Machine {
   node::NodeCore& core() { return *running_->core; }
   SimExecutor& worker(std::size_t i) { return *running_->workers[i]; }
   std::size_t workers() const { return options_.workers; }
-  store::MemDisk& disk(std::size_t i) { return *disks_[i]; }
-  Clock& clock() { return options_.clock; }
+  store::MemDisk& disk(std::size_t i) { return *slots_[i].disk; }
   DiskTimes& disk_times() { return options_.disk_times; }
 
   void Boot();
-  // Power loss: the node is gone at once, and what its disks had not synced.
+  // Power loss: the node is gone at once, and what its disks had not synced. With dice, some of the
+  // last writes had reached the disks all the same.
   void Crash();
+  void Crash(Random& random);
   // The node stops as on SIGTERM; when it is done, the machine is off.
   void StopCleanly(Nanos grace);
   void Pause(Nanos duration);
+  void JumpWall(std::int64_t by_ms) { options_.clock.wall_offset_ms += by_ms; }
+  // The monotonic clock of this machine alone counts a time that did not pass.
+  void JumpAhead(Nanos by);
+  void SetDrift(std::int64_t ppm);
+  // ---- disks that fail for good, or for a while ----
+  // How many faults are at work that may cost the node its disks, and its process.
+  void ExpectLoss(int more) { expected_losses_ += more; }
+  void SetFull(std::size_t disk, bool full);
+  // A new, empty disk in the place of an old one. Only while the machine is off.
+  void ReplaceDisk(std::size_t disk);
+  // Whom to join, should this machine start with empty disks.
+  void SetJoin(std::vector<std::string> addresses);
+  std::size_t disks() const { return slots_.size(); }
+
+  // Out of the cluster: stops, and does not boot any more.
+  void Retire();
+  bool retired() const { return retired_; }
+  // Ends what lasts and can be ended: pauses, slow disks.
+  void Heal();
 
  private:
   struct Running {
@@ -82,8 +104,18 @@ class Machine {
     bool stopping = false;
   };
 
+  // Where a disk is plugged in. The one place that makes disks.
+  struct Slot {
+    std::unique_ptr<store::MemDisk> disk;
+    std::uint32_t replaced = 0;
+    bool full = false;
+  };
+
   store::MemDiskOptions DiskOptions(std::size_t i, std::shared_ptr<Life> life);
-  node::NodeConfig ConfigOfThisLife();
+  std::vector<store::Disk*> OpenDisks(const std::shared_ptr<Life>& life, node::NodeConfig& config);
+  node::NodeConfig ConfigOfThisLife(const std::shared_ptr<Life>& life);
+  void OnStarted(const std::shared_ptr<Life>& life, const Status& status);
+  void Exit(const std::shared_ptr<Life>& life);
   std::unique_ptr<Running> MakeRunning();
   void TurnOff();
 
@@ -92,7 +124,9 @@ class Machine {
   MachineOptions options_;
   MachineWatch watch_;
   std::uint32_t generation_ = 0;
-  std::vector<std::unique_ptr<store::MemDisk>> disks_;
+  bool retired_ = false;
+  int expected_losses_ = 0;
+  std::vector<Slot> slots_;
   std::unique_ptr<Running> running_;
 };
 

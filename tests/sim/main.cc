@@ -18,11 +18,13 @@ struct Arguments {
   std::uint64_t minutes = 0;
   bool trace = false;
   bool twice = false;
+  bool small = false;
 };
 
 struct Totals {
   std::uint64_t seeds = 0;
   std::uint64_t failed = 0;
+  std::uint64_t counted = 0;
   std::uint64_t events = 0;
   Nanos simulated = 0;
   HistoryCounts operations;
@@ -52,6 +54,7 @@ void PrintSeed(const SeedReport& report) {
       Wide(report.operations.unknown), Listed(report.moves).c_str(), Listed(report.faults).c_str(),
       Wide(report.digest));
   for (const std::string& failure : report.failures) std::printf("     %s\n", failure.c_str());
+  if (!report.counts()) std::printf("     does not count: %s\n", report.Shortfall().c_str());
   if (!report.ok()) std::printf("     replay: decree-sim --seed %llu --trace\n", Wide(report.seed));
   std::fflush(stdout);
 }
@@ -59,6 +62,7 @@ void PrintSeed(const SeedReport& report) {
 void Add(Totals& totals, const SeedReport& report) {
   ++totals.seeds;
   totals.failed += !report.ok();
+  totals.counted += report.counts();
   totals.events += report.events;
   totals.simulated += report.simulated;
   totals.operations.called += report.operations.called;
@@ -69,9 +73,9 @@ void Add(Totals& totals, const SeedReport& report) {
 }
 
 void PrintTotals(const Totals& totals) {
-  std::printf("\nseeds %llu, failed %llu, simulated %.0f s, events %llu\n", Wide(totals.seeds),
-              Wide(totals.failed), static_cast<double>(totals.simulated) / kSeconds,
-              Wide(totals.events));
+  std::printf("\nseeds %llu, failed %llu, counted %llu, simulated %.0f s, events %llu\n",
+              Wide(totals.seeds), Wide(totals.failed), Wide(totals.counted),
+              static_cast<double>(totals.simulated) / kSeconds, Wide(totals.events));
   std::printf("operations %llu (ok %llu, unknown %llu)\n", Wide(totals.operations.called),
               Wide(totals.operations.ok), Wide(totals.operations.unknown));
   std::printf("moves: %s\nfaults: %s\nmarks:\n", Listed(totals.moves).c_str(),
@@ -82,10 +86,11 @@ void PrintTotals(const Totals& totals) {
 }
 
 bool RunOne(const Arguments& arguments, std::uint64_t seed, Totals& totals) {
-  SeedReport report = RunSeed({seed, arguments.trace, {}});
+  SeedReport report = RunSeed({.seed = seed, .trace = arguments.trace, .small = arguments.small});
   // One seed of fifty is run again: nothing outside the seed may have a say.
   if (arguments.twice || seed % 50 == 0) {
-    if (const SeedReport again = RunSeed({seed, false, {}}); again.digest != report.digest) {
+    if (const SeedReport again = RunSeed({.seed = seed, .small = arguments.small});
+        again.digest != report.digest) {
       report.failures.push_back("the second run of the seed went another way");
     }
   }
@@ -135,6 +140,7 @@ int main(int argc, char** argv) {
   app.add_option("--minutes", arguments.minutes,
                  "run seeds for this many minutes of processor time");
   app.add_flag("--trace", arguments.trace, "print every event");
+  app.add_flag("--small", arguments.small, "seconds instead of a minute: such seeds do not count");
   app.add_flag("--twice", arguments.twice, "run every seed twice and compare");
   try {
     app.parse(argc, argv);

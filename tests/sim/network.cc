@@ -39,6 +39,7 @@ void Network::Send(MachineId to, Frame frame) {
   world_.Trace("send", frame.from, Hash64(frame.bytes),
                (std::uint64_t{to} << 8) | static_cast<std::uint64_t>(frame.kind));
   const bool local = to == frame.from;
+  if (!local && frame.kind == FrameKind::kEnvelopes) Remember(to, frame);
   if (!local && (!Reachable(frame.from, to) || world_.random().Chance(options_.loss))) return;
   const int copies = !local && world_.random().Chance(options_.duplicate) ? 2 : 1;
   const auto size = static_cast<Nanos>(frame.bytes.size() / 1024);
@@ -48,8 +49,13 @@ void Network::Send(MachineId to, Frame frame) {
       Nanos& last = last_[{frame.from, to}];
       when = last = std::max(last, when);
     }
-    world_.At(when, EventKind::kNetwork, nullptr, 0, [this, to, frame] { Deliver(to, frame); });
+    Arrive(when, to, frame);
   }
+}
+
+void Network::Arrive(Nanos when, MachineId to, Frame frame) {
+  world_.At(when, EventKind::kNetwork, nullptr, 0,
+            [this, to, frame = std::move(frame)] { Deliver(to, frame); });
 }
 
 void Network::Deliver(MachineId to, const Frame& frame) {
@@ -57,9 +63,12 @@ void Network::Deliver(MachineId to, const Frame& frame) {
   // A cut takes what is under way, too.
   if (found == endpoints_.end() || !Reachable(frame.from, to)) return;
   Endpoint& endpoint = *found->second;
-  if (const Nanos until = endpoint.life().paused_until; until > world_.now()) {
-    world_.At(until, EventKind::kNetwork, nullptr, 0, [this, to, frame] { Deliver(to, frame); });
+  if (const auto clogged = clogged_.find({frame.from, to}); clogged != clogged_.end()) {
+    clogged->second.held.push_back({endpoint.life().generation, frame});
     return;
+  }
+  if (const Nanos until = endpoint.life().paused_until; until > world_.now()) {
+    return Arrive(until, to, frame);
   }
   world_.Trace("deliver", to, Hash64(frame.bytes), frame.from);
   endpoint.OnFrame(frame);
@@ -76,6 +85,50 @@ void Network::Heal(const Links& links) {
   }
 }
 
+void Network::Clog(const Links& links) {
+  for (const Link& link : links) ++clogged_[link].times;
+}
+
+void Network::Unclog(const Links& links) {
+  for (const Link& link : links) {
+    const auto found = clogged_.find(link);
+    if (found == clogged_.end() || --found->second.times > 0) continue;
+    const std::vector<Held> held = std::move(found->second.held);
+    clogged_.erase(found);
+    const auto endpoint = endpoints_.find(link.second);
+    if (endpoint == endpoints_.end()) continue;
+    for (const Held& one : held) {
+      // The connection of a call ends with the process; envelopes may come from anywhere.
+      const bool same = one.generation == endpoint->second->life().generation;
+      if (same || one.frame.kind == FrameKind::kEnvelopes) {
+        Arrive(world_.now(), link.second, one.frame);
+      }
+    }
+  }
+}
+
+void Network::HealAll() {
+  cut_.clear();
+  while (!clogged_.empty()) Unclog({clogged_.begin()->first});
+}
+
+void Network::Remember(MachineId to, const Frame& frame) {
+  constexpr std::size_t kKept = 64;
+  constexpr std::uint64_t kEvery = 37;  // what is kept comes from some minutes
+  if (envelopes_sent_++ % kEvery != 0) return;
+  if (past_.size() < kKept) past_.emplace_back();
+  past_[envelopes_sent_ / kEvery % past_.size()] = {to, frame};
+}
+
+std::size_t Network::Replay(Random& random, std::size_t most) {
+  if (past_.empty()) return 0;
+  for (std::size_t i = 0; i < most; ++i) {
+    const auto& [to, frame] = past_[random.Below(past_.size())];
+    Arrive(world_.now() + static_cast<Nanos>(random.Below(1 * kSeconds)), to, frame);
+  }
+  return most;
+}
+
 Links LinksBetween(const std::vector<MachineId>& left, const std::vector<MachineId>& right) {
   Links links;
   for (const MachineId a : left) {
@@ -90,6 +143,27 @@ Links LinksOf(MachineId machine, bool incoming, bool outgoing, MachineId machine
     if (other == machine) continue;
     if (incoming) links.emplace_back(other, machine);
     if (outgoing) links.emplace_back(machine, other);
+  }
+  return links;
+}
+
+Links LinksButStar(MachineId hub, MachineId machines) {
+  Links links;
+  for (MachineId a = 1; a <= machines; ++a) {
+    for (MachineId b = 1; b <= machines; ++b) {
+      if (a != b && a != hub && b != hub) links.emplace_back(a, b);
+    }
+  }
+  return links;
+}
+
+Links LinksButChain(MachineId first, MachineId machines) {
+  const auto place = [&](MachineId id) { return (id + machines - first) % machines; };
+  Links links;
+  for (MachineId a = 1; a <= machines; ++a) {
+    for (MachineId b = 1; b <= machines; ++b) {
+      if (place(a) + 1 < place(b) || place(b) + 1 < place(a)) links.emplace_back(a, b);
+    }
   }
   return links;
 }

@@ -21,6 +21,7 @@ struct Frame {
   FrameKind kind = FrameKind::kEnvelopes;
   MachineId from = 0;
   NodeId from_node;
+  NodeId to_node;  // whom the link was made for; 0: whoever is there
   std::uint64_t call = 0;
   bool bulk = false;
   std::string bytes;
@@ -43,6 +44,10 @@ using Links = std::vector<Link>;
 // Both directions between every machine of the one side and every one of the other.
 Links LinksBetween(const std::vector<MachineId>& left, const std::vector<MachineId>& right);
 Links LinksOf(MachineId machine, bool incoming, bool outgoing, MachineId machines);
+// All but those to and from the hub.
+Links LinksButStar(MachineId hub, MachineId machines);
+// All but those between neighbours in a chain that begins with `first` and goes round.
+Links LinksButChain(MachineId first, MachineId machines);
 
 class Endpoint {
  public:
@@ -80,10 +85,27 @@ class Network {
   void Isolate(MachineId machine, bool incoming, bool outgoing, MachineId machines) {
     Cut(LinksOf(machine, incoming, outgoing, machines));
   }
-  void HealAll() { cut_.clear(); }
-  bool healthy() const { return cut_.empty(); }
+  // A clogged link keeps what arrives, and lets go of all of it in order when it is unclogged: what
+  // TCP does over a route that is down for a while.
+  void Clog(const Links& links);
+  void Unclog(const Links& links);
+  void HealAll();
+  bool healthy() const { return cut_.empty() && clogged_.empty(); }
+  // Lets up to `most` envelopes of long ago arrive once more. How many there were.
+  std::size_t Replay(Random& random, std::size_t most);
 
  private:
+  struct Held {
+    std::uint32_t generation = 0;  // of the receiver
+    Frame frame;
+  };
+  struct Clogged {
+    int times = 0;
+    std::vector<Held> held;
+  };
+
+  void Remember(MachineId to, const Frame& frame);
+  void Arrive(Nanos when, MachineId to, Frame frame);
   void Deliver(MachineId to, const Frame& frame);
 
   World& world_;
@@ -93,6 +115,9 @@ class Network {
   std::map<MachineId, Endpoint*> endpoints_;
   std::map<Link, int> cut_;     // how many cuts lie on it
   std::map<Link, Nanos> last_;  // ordered links
+  std::map<Link, Clogged> clogged_;
+  std::uint64_t envelopes_sent_ = 0;
+  std::vector<std::pair<MachineId, Frame>> past_;  // a sample of the envelopes sent, for Replay
 };
 
 // "n3:1" for machine 3, and back (0: no such name).

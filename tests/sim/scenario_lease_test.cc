@@ -21,12 +21,6 @@ class LeaseScenarioTest : public ScenarioTest {
     });
     world_.After(3 * kMillis, [=, this] { ReadOn(at, key, until); });
   }
-  // From here on; the clock goes on where it is.
-  void SetDrift(MachineId id, std::int64_t ppm) {
-    Clock& clock = cluster_->node(id).clock();
-    clock.start += world_.now() / 1'000'000 * (clock.drift_ppm - ppm);
-    clock.drift_ppm = ppm;
-  }
   // A lease is held by the shard's leader, and serves reads.
   void ExpectLocalReads(std::uint32_t shard) {
     const MachineId leader = AwaitLeader(shard);
@@ -77,12 +71,12 @@ TEST_F(LeaseScenarioTest, Scenario27_JumpsOfAnHourAndDriftAtTheLimitGiveNoStaleR
     const std::int64_t rho = cluster_->options().consensus.lease_drift_ppm;
     for (MachineId id = 1; id <= 3; ++id) {
       const bool slow = (id == holder) == holder_is_slow;
-      SetDrift(id, slow ? -rho / 2 : rho / 2);
+      cluster_->node(id).SetDrift(slow ? -rho / 2 : rho / 2);
     }
     world_.RunFor(1 * kSeconds);
     const auto leaders = Leaders();
     for (const std::int64_t jump : {3'600'000, -7'200'000, 3'600'000}) {
-      for (MachineId id = 1; id <= 3; ++id) cluster_->node(id).clock().wall_offset_ms += jump;
+      for (MachineId id = 1; id <= 3; ++id) cluster_->node(id).JumpWall(jump);
       world_.RunFor(2 * kSeconds);
       EXPECT_EQ(Leaders(), leaders) << "a jump of the wall clock has no effect";
     }

@@ -1,6 +1,9 @@
 // One seed, one run: the seed draws the cluster, its network and disks, the load and the kinds of
 // faults (swarm fashion: a subset, so that rare combinations get their turn), then everything is
 // judged.
+//
+// A seed counts if it covers at least 60 simulated seconds under load, 1,000 client operations and
+// 2 moves that ended, completed or rolled back, while clients worked.
 #pragma once
 
 #include <cstdint>
@@ -19,6 +22,8 @@ namespace decree::sim {
 struct RunOptions {
   std::uint64_t seed = 0;
   bool trace = false;
+  // Seconds instead of a minute: enough for a test of the simulator, but it does not count.
+  bool small = false;
   // Numbers of the faults that happen; none given: all that the seed plans.
   std::optional<std::set<std::uint32_t>> faults;
 };
@@ -28,6 +33,8 @@ struct SeedReport {
   std::uint64_t digest = 0;
   std::uint64_t events = 0;
   Nanos simulated = 0;
+  Nanos loaded = 0;               // of it under load
+  std::uint64_t moves_ended = 0;  // under load
   std::uint32_t machines = 0;
   std::uint32_t shards = 0;
   std::uint64_t chosen_seen = 0;  // values that the wire checker compared
@@ -37,6 +44,8 @@ struct SeedReport {
   std::map<std::string, std::uint64_t> moves;  // by last stage
   std::vector<std::string> failures;
   bool ok() const { return failures.empty(); }
+  bool counts() const { return Shortfall().empty(); }
+  std::string Shortfall() const;  // why the seed does not count; empty: it does
 };
 
 SeedReport RunSeed(const RunOptions& options);

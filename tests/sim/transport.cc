@@ -47,7 +47,8 @@ void SimTransport::Send(std::vector<consensus::Envelope> envelopes) {
     if (to == 0) continue;
     std::string bytes = Encode(batch);
     if (bytes.size() > kMaxFramePayload) CheckThatEachFits(batch);
-    network_.Send(to, {FrameKind::kEnvelopes, life_->machine, self_, 0, false, std::move(bytes)});
+    network_.Send(to,
+                  {FrameKind::kEnvelopes, life_->machine, self_, node, 0, false, std::move(bytes)});
   }
 }
 
@@ -62,13 +63,13 @@ void SimTransport::CheckThatEachFits(const std::vector<consensus::Envelope>& bat
 
 void SimTransport::Call(Executor& on, NodeId to, node::Channel channel, RpcRequest request,
                         RpcReply reply) {
-  SendCall(on, MachineOf(to), channel == node::Channel::kBulk, std::move(request),
+  SendCall(on, MachineOf(to), to, channel == node::Channel::kBulk, std::move(request),
            std::move(reply));
 }
 
 void SimTransport::CallAddress(Executor& on, const std::string& rpc_address, RpcRequest request,
                                RpcReply reply) {
-  SendCall(on, MachineAt(rpc_address), false, std::move(request), std::move(reply));
+  SendCall(on, MachineAt(rpc_address), NodeId{}, false, std::move(request), std::move(reply));
 }
 
 void SimTransport::SetAddresses(std::map<NodeId, std::string> rpc_addresses) {
@@ -80,8 +81,8 @@ void SimTransport::SetIdentity(ClusterId cluster, NodeId node) {
   self_ = node;
 }
 
-void SimTransport::SendCall(Executor& on, MachineId to, bool bulk, RpcRequest request,
-                            RpcReply reply) {
+void SimTransport::SendCall(Executor& on, MachineId to, NodeId to_node, bool bulk,
+                            RpcRequest request, RpcReply reply) {
   if (!life_->alive) return;
   const std::uint64_t call = ++last_call_;
   pending_[call] = {to, &on, std::move(reply)};
@@ -97,7 +98,8 @@ void SimTransport::SendCall(Executor& on, MachineId to, bool bulk, RpcRequest re
   }
   const auto timeout = std::min<std::uint64_t>(request.timeout_ms, 3'600'000);
   AnswerAfter(static_cast<Nanos>(timeout) * kMillis, call, Errc::kOutcomeUnknown, "no answer");
-  network_.Send(to, {FrameKind::kRequest, life_->machine, self_, call, bulk, Encode(request)});
+  network_.Send(to,
+                {FrameKind::kRequest, life_->machine, self_, to_node, call, bulk, Encode(request)});
 }
 
 void SimTransport::AnswerAfter(Nanos delay, std::uint64_t call, Errc code, const char* detail) {
@@ -124,7 +126,19 @@ void SimTransport::OnReset(MachineId peer) {
   }
 }
 
+// Another node answers at the address than the link was made for: Hello says so before anything is
+// sent.
+void SimTransport::OnStrayFrame(const Frame& frame) {
+  if (frame.kind != FrameKind::kRequest) return;
+  RpcResponse response;
+  response.code = Errc::kUnavailable;
+  response.detail = "another node answers there";
+  network_.Send(frame.from, {FrameKind::kResponse, life_->machine, self_, NodeId{}, frame.call,
+                             frame.bulk, Encode(response)});
+}
+
 void SimTransport::OnFrame(const Frame& frame) {
+  if (frame.to_node && frame.to_node != self_) return OnStrayFrame(frame);
   switch (frame.kind) {
     case FrameKind::kEnvelopes: {
       auto envelopes = Decode<std::vector<consensus::Envelope>>(frame.bytes);
@@ -153,7 +167,8 @@ void SimTransport::OnRequestFrame(const Frame& frame) {
     if (!life->alive) return;
     if (*answered) world.Fail("method " + std::to_string(method) + " was answered twice");
     *answered = true;
-    network.Send(to, {FrameKind::kResponse, life->machine, self, call, bulk, Encode(response)});
+    network.Send(
+        to, {FrameKind::kResponse, life->machine, self, NodeId{}, call, bulk, Encode(response)});
   };
   on_request_(frame.from_node, std::move(*request), std::move(reply));
 }

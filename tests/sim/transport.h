@@ -48,9 +48,11 @@ class SimTransport : public node::Transport, public Endpoint {
 
   MachineId MachineOf(NodeId node) const;
   void CheckThatEachFits(const std::vector<consensus::Envelope>& batch);
-  void SendCall(Executor& on, MachineId to, bool bulk, RpcRequest request, RpcReply reply);
+  void SendCall(Executor& on, MachineId to, NodeId to_node, bool bulk, RpcRequest request,
+                RpcReply reply);
   void Answer(std::uint64_t call, RpcResponse response);
   void AnswerAfter(Nanos delay, std::uint64_t call, Errc code, const char* detail);
+  void OnStrayFrame(const Frame& frame);
   void OnRequestFrame(const Frame& frame);
 
   World& world_;

@@ -54,6 +54,14 @@ void World::End(Life& life) {
   Trace("end of life", life.machine, life.generation, dead.size());
 }
 
+void World::Hurry(const Life& life, Nanos by) {
+  for (Event& event : heap_) {
+    if (event.life.get() != &life || event.kind != EventKind::kTimer) continue;
+    event.when = std::max(now_, event.when - by);
+  }
+  std::make_heap(heap_.begin(), heap_.end(), Later);
+}
+
 bool World::Step() {
   if (heap_.empty()) return false;
   Event event = Pop();

@@ -56,6 +56,9 @@ class World {
   // Ends a life: its pending events are destroyed, unrun.
   void End(Life& life);
 
+  // The life's own clock has jumped ahead: its timers are due so much earlier.
+  void Hurry(const Life& life, Nanos by);
+
   bool Step();  // runs the next event; false: none is left
   void RunFor(Nanos duration);
   // Runs until the predicate holds, looking after each event; false: the time is over.

@@ -99,6 +99,21 @@ TEST(ExecutorTest, TimersDoNotRunEarlyOnADriftingClock) {
   }
 }
 
+TEST(ExecutorTest, TimersOfAClockThatJumpedAheadAreDueSoMuchEarlier) {
+  World world(1);
+  const auto life = NewLife(1);
+  Clock clock;
+  SimExecutor executor(world, life, clock, 1);
+  Nanos ran = 0;
+  executor.RunAt(executor.Now() + Duration(5s), [&] { ran = world.now(); });
+  world.RunFor(1 * kSeconds);
+  clock.start += 3 * kSeconds;
+  world.Hurry(*life, 3 * kSeconds);
+  world.RunFor(10 * kSeconds);
+  EXPECT_GE(ran, 2 * kSeconds);
+  EXPECT_LT(ran, 2 * kSeconds + 1 * kMillis);
+}
+
 class TransportTest : public testing::Test {
  protected:
   struct Side {
@@ -166,6 +181,8 @@ TEST_F(TransportTest, ACutIsOneWay) {
   Echo(two_);
   one_.transport->SetAddresses({{NodeId{2}, "n2:1"}});
   two_.transport->SetAddresses({{NodeId{1}, "n1:1"}});
+  one_.transport->SetIdentity(ClusterId{1}, NodeId{1});
+  two_.transport->SetIdentity(ClusterId{1}, NodeId{2});
   network_.Cut(1, 2);
   const auto envelope = [](std::uint32_t node) {
     consensus::Envelope envelope;
@@ -178,6 +195,24 @@ TEST_F(TransportTest, ACutIsOneWay) {
   two_.transport->Send(envelope(1));
   world_.RunFor(1 * kSeconds);
   EXPECT_EQ(received_, 1u);
+}
+
+// Two nodes may have had one address: what was meant for the former does not reach the latter.
+TEST_F(TransportTest, ANodeGetsNothingThatWasMeantForAnotherAtItsAddress) {
+  Echo(two_);
+  one_.transport->SetAddresses({{NodeId{2}, "n2:1"}});
+  two_.transport->SetIdentity(ClusterId{1}, NodeId{3});
+  consensus::Envelope envelope;
+  envelope.to.node = NodeId{2};
+  one_.transport->Send({envelope});
+  one_.transport->Call(one_.executor, NodeId{2}, node::Channel::kControl,
+                       {Method::kGetMap, ShardId{}, 1'000, "hello"},
+                       [this](RpcResponse response) { answers_.push_back(response); });
+  world_.RunFor(1 * kSeconds);
+  EXPECT_EQ(received_, 0u);
+  EXPECT_EQ(served_, 0u);
+  ASSERT_EQ(answers_.size(), 1u);
+  EXPECT_EQ(answers_[0].code, Errc::kUnavailable);
 }
 
 TEST_F(TransportTest, ACallerThatDiedHearsNothing) {

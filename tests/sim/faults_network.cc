@@ -1,0 +1,86 @@
+#include <utility>
+
+#include "tests/sim/faults.h"
+
+namespace decree::sim {
+
+bool Faults::InjectNetwork(const PlannedFault& fault, Random& random) {
+  switch (fault.kind) {
+    case Fault::kSplit:
+    case Fault::kIsolate:
+    case Fault::kCutLink:
+    case Fault::kQuorumLoss:
+    case Fault::kConstrained:
+    case Fault::kChain: {
+      Links cuts = LinksToCut(fault, random);
+      if (cuts.empty()) return false;
+      cluster_.network().Cut(cuts);
+      world_.After(fault.outage, [this, cuts = std::move(cuts)] { cluster_.network().Heal(cuts); });
+      return true;
+    }
+    case Fault::kClog:
+      if (cluster_.size() == 1) return false;
+      Clog(fault, random);
+      return true;
+    case Fault::kSlowNetwork:
+      SlowNetwork(fault, random);
+      return true;
+    case Fault::kReplay:
+      return cluster_.network().Replay(random, 1 + random.Below(20)) > 0;
+    default:
+      return false;
+  }
+}
+
+Links Faults::LinksToCut(const PlannedFault& fault, Random& random) {
+  const MachineId machines = cluster_.size();
+  const MachineId other = AnyMachine(random);
+  switch (fault.kind) {
+    case Fault::kSplit: {
+      std::vector<MachineId> sides[2];
+      for (MachineId id = 1; id <= machines; ++id) sides[random.Below(2)].push_back(id);
+      return LinksBetween(sides[0], sides[1]);
+    }
+    case Fault::kIsolate: {
+      const std::uint64_t way = random.Below(3);
+      return LinksOf(fault.machine, way != 0, way != 1, machines);
+    }
+    case Fault::kCutLink:
+      return other == fault.machine ? Links{} : Links{{fault.machine, other}};
+    case Fault::kQuorumLoss:
+      return LinksButStar(fault.machine, machines);
+    case Fault::kConstrained: {
+      Links links = LinksButStar(fault.machine, machines);
+      if (other != fault.machine)
+        links.insert(links.end(), {{fault.machine, other}, {other, fault.machine}});
+      return links;
+    }
+    default:
+      return LinksButChain(fault.machine, machines);
+  }
+}
+
+void Faults::Clog(const PlannedFault& fault, Random& random) {
+  Network& network = cluster_.network();
+  Links links;
+  if (random.Chance(0.5)) {
+    links = LinksOf(fault.machine, random.Chance(0.5), true, cluster_.size());
+  } else {
+    const MachineId other = AnyMachine(random);
+    links = {{fault.machine, other == fault.machine ? 1 + other % cluster_.size() : other}};
+  }
+  network.Clog(links);
+  world_.After(fault.outage, [&network, links] { network.Unclog(links); });
+}
+
+void Faults::SlowNetwork(const PlannedFault& fault, Random& random) {
+  NetworkOptions& options = cluster_.network().options();
+  options.loss = static_cast<double>(random.Below(30)) / 100;
+  options.spike = static_cast<double>(random.Below(30)) / 100;
+  ++slow_networks_;
+  world_.After(fault.outage, [this] {
+    if (--slow_networks_ == 0 && on_) cluster_.network().options() = calm_network_;
+  });
+}
+
+}  // namespace decree::sim

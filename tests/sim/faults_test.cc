@@ -1,0 +1,72 @@
+// Every kind of fault does something, and a cluster of four gets over it.
+#include "tests/sim/faults.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/sim/final_checks.h"
+#include "tests/sim/load.h"
+
+namespace decree::sim {
+namespace {
+
+class FaultsTest : public testing::TestWithParam<Fault> {
+ protected:
+  static ClusterOptions Options() {
+    ClusterOptions options;
+    options.disks = 2;
+    options.shards = 2;
+    options.max_drift_ppm = 4'000;
+    options.consensus.leases = false;  // some clocks do what leases do not allow
+    return options;
+  }
+
+  void Form() {
+    for (int i = 0; i < 4; ++i) {
+      cluster_.Add();
+      ASSERT_TRUE(cluster_.WaitReady(10 * kSeconds));
+    }
+    std::string problem;
+    ASSERT_TRUE(cluster_.WaitSettled(60 * kSeconds, &problem)) << problem;
+    cluster_.Admin(1, "PATCH", "/v1/admin/settings", R"({"dead_node_delay_s":3})");
+  }
+
+  static FaultPlan ThreeOf(Fault kind) {
+    FaultPlan plan;
+    for (std::uint32_t i = 1; i <= 3; ++i) {
+      plan.push_back({i, 4 * i * kSeconds, kind, 1 + i, 2 * kSeconds, 1'000 * i});
+    }
+    return plan;
+  }
+
+  World world_{17};
+  Cluster cluster_{world_, Options()};
+  History history_{world_};
+  Load load_{cluster_, history_, {}};
+  Faults faults_{cluster_};
+};
+
+TEST_P(FaultsTest, HappensAndIsGotOver) {
+  Form();
+  load_.Start();
+  faults_.Start(ThreeOf(GetParam()));
+  world_.RunFor(16 * kSeconds);
+  faults_.Stop();
+  faults_.HealAll();
+  load_.Stop();
+  ASSERT_TRUE(world_.RunUntil([this] { return load_.Idle(); }, 30 * kSeconds));
+  EXPECT_GT(faults_.counts().count(FaultName(GetParam())), 0u);
+  CheckAtRest(cluster_, history_, load_.Keys());
+  for (const std::string& failure : world_.failures()) ADD_FAILURE() << failure;
+}
+
+std::vector<Fault> AllKinds() {
+  std::vector<Fault> kinds;
+  for (std::size_t kind = 0; kind < kFaultKinds; ++kind) kinds.push_back(static_cast<Fault>(kind));
+  return kinds;
+}
+
+INSTANTIATE_TEST_SUITE_P(Every, FaultsTest, testing::ValuesIn(AllKinds()),
+                         [](const auto& kind) { return FaultName(kind.param); });
+
+}  // namespace
+}  // namespace decree::sim

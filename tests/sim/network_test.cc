@@ -1,0 +1,103 @@
+// What faults can do to links.
+#include "tests/sim/network.h"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+
+namespace decree::sim {
+namespace {
+
+class Listener : public Endpoint {
+ public:
+  Listener(Network& network, MachineId machine)
+      : network_(network), life_(std::make_shared<Life>(Life{machine, 1, true, 0})) {
+    network_.Attach(machine, *this);
+  }
+  ~Listener() override { network_.Detach(life_->machine); }
+  const Life& life() const override { return *life_; }
+  void OnFrame(const Frame& frame) override { heard += frame.bytes; }
+  void OnReset(MachineId) override {}
+  void Restart() { ++life_->generation; }
+
+  std::string heard;
+
+ private:
+  Network& network_;
+  std::shared_ptr<Life> life_;
+};
+
+class NetworkTest : public testing::Test {
+ protected:
+  void Send(MachineId from, MachineId to, std::string bytes,
+            FrameKind kind = FrameKind::kEnvelopes) {
+    Frame frame;
+    frame.kind = kind;
+    frame.from = from;
+    frame.bytes = std::move(bytes);
+    network_.Send(to, std::move(frame));
+    world_.RunFor(1 * kSeconds);
+  }
+
+  World world_{3};
+  Network network_{world_, {}};
+  Listener one_{network_, 1};
+  Listener two_{network_, 2};
+};
+
+TEST_F(NetworkTest, ACloggedLinkDeliversNothingThenEverythingInOrder) {
+  network_.Clog({{1, 2}});
+  for (const char* text : {"a", "b", "c", "d"}) Send(1, 2, text);
+  Send(2, 1, "x");
+  EXPECT_EQ(two_.heard, "");
+  EXPECT_EQ(one_.heard, "x") << "the other direction works";
+  network_.Unclog({{1, 2}});
+  world_.RunFor(1 * kSeconds);
+  EXPECT_EQ(two_.heard, "abcd");
+}
+
+TEST_F(NetworkTest, ACallThatWaitedInAClogDoesNotReachTheNextProcess) {
+  network_.Clog({{1, 2}});
+  Send(1, 2, "envelopes");
+  Send(1, 2, "request", FrameKind::kRequest);
+  two_.Restart();
+  network_.Unclog({{1, 2}});
+  world_.RunFor(1 * kSeconds);
+  EXPECT_EQ(two_.heard, "envelopes");
+}
+
+TEST_F(NetworkTest, ALinkCutTwiceWorksWhenBothCutsAreHealed) {
+  network_.Cut({{1, 2}});
+  network_.Cut({{1, 2}});
+  network_.Heal({{1, 2}});
+  Send(1, 2, "a");
+  network_.Heal({{1, 2}});
+  Send(1, 2, "b");
+  EXPECT_EQ(two_.heard, "b");
+}
+
+TEST_F(NetworkTest, AReplayBringsOldEnvelopesAgainAndNeverCalls) {
+  Random dice(1);
+  EXPECT_EQ(network_.Replay(dice, 5), 0u);
+  for (int i = 0; i < 100; ++i) Send(1, 2, "r", FrameKind::kRequest);
+  EXPECT_EQ(network_.Replay(dice, 5), 0u);
+  Send(1, 2, "E");
+  two_.heard.clear();
+  EXPECT_EQ(network_.Replay(dice, 3), 3u);
+  world_.RunFor(2 * kSeconds);
+  EXPECT_EQ(two_.heard, "EEE");
+}
+
+TEST(LinksTest, AStarKeepsTheHubsLinksOnly) {
+  const Links cut = LinksButStar(2, 3);
+  EXPECT_EQ(cut, (Links{{1, 3}, {3, 1}}));
+}
+
+TEST(LinksTest, AChainKeepsNeighboursOnly) {
+  EXPECT_EQ(LinksButChain(1, 3), (Links{{1, 3}, {3, 1}}));
+  EXPECT_EQ(LinksButChain(2, 3), (Links{{1, 2}, {2, 1}})) << "2 - 3 - 1";
+  EXPECT_EQ(LinksButChain(1, 5).size(), 20u - 8u);
+}
+
+}  // namespace
+}  // namespace decree::sim
