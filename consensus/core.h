@@ -65,6 +65,8 @@ class Replica::Core {
   std::uint64_t StateHash() const;
 
  private:
+  friend struct ModelAccess;
+
   // ---- core.cc ----
   void Dispatch(const Member& from, Message& message);
   void Settle();

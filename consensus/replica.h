@@ -47,6 +47,8 @@ struct ProposeResult {
   const char* detail = "";
 };
 
+struct ModelAccess;  // tests/model: takes clocks and counters out of a state, so that states repeat
+
 class Replica {
  public:
   // A replica that was never a member of anything (a learner shell) has an empty Config: it only
@@ -106,6 +108,7 @@ class Replica {
   ~Replica();
 
  private:
+  friend struct ModelAccess;
   class Core;
   std::unique_ptr<Core> core_;
 };

@@ -1,0 +1,41 @@
+// What a search may do: who takes part, how many ballots, proposals, crashes and reads there are. A
+// scope bounds the search; within it everything is tried in every order.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "consensus/decree.h"
+
+namespace decree::consensus::model {
+
+// Ways to break the disk under the real core, to see that the search finds what comes of it.
+enum class DiskFault : std::uint8_t { kNone, kForgetsPromise, kForgetsVotes, kAnswersEarly };
+
+struct Scope {
+  std::string name;
+  std::string about;
+  std::vector<std::uint64_t> voters{1, 2, 3};  // A, B, X
+  std::vector<std::uint64_t> learners;         // Y is 4
+  std::array<std::uint64_t, 4> rounds{};       // [epoch]: the highest round of a ballot
+  std::uint64_t slots = 2;                     // the last slot that a client's decree may take
+  unsigned commands = 0;                       // how many commands are proposed
+  std::vector<Decree> decrees;                 // membership decrees, each proposed at most once
+  unsigned crashes = 0;                        // each may hit any replica
+  unsigned reads = 0;
+  unsigned ticks = 0;  // how often time passes, each time by the length of a lease
+  unsigned beats = 0;  // heartbeats after the first of a leader
+  bool leases = false;
+  bool writes_take_time = false;  // a record becomes durable in an event of its own
+  bool leader_at_start = false;   // A leads and its barrier is chosen and known: round 1 is used
+  bool heartbeats = false;        // heartbeats that ask for an answer are sent and answered
+  DiskFault fault = DiskFault::kNone;
+  std::vector<std::uint64_t> alike;  // replicas that may be exchanged for one another
+};
+
+const std::vector<Scope>& Scopes();
+const Scope* FindScope(const std::string& name);
+
+}  // namespace decree::consensus::model
