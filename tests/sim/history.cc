@@ -28,8 +28,21 @@ Kind ToKind(OperationKind kind) {
 
 }  // namespace
 
-std::uint64_t History::Called(const Operation& operation, const std::string& who) {
+std::uint64_t History::Called(const Operation& operation, const std::string& who,
+                              const std::vector<std::string>& keys) {
   Entry entry;
+  for (const std::string& key : keys) {
+    Operation get;
+    get.key = key;
+    entry.page.push_back(Called(get, who + " page"));
+    entries_[entry.page.back()].dropped = true;  // until the page is there
+  }
+  counts_.called -= keys.size();
+  counts_.unknown -= keys.size();
+  const bool scan = operation.kind == OperationKind::kScan;
+  entry.scan = entry.dropped = scan;
+  entry.stale = !scan && operation.consistency == Consistency::kStale;
+  if (operation.kind == OperationKind::kPut) puts_[operation.value] = entries_.size();
   entry.key = operation.key;
   entry.operation.kind = ToKind(operation.kind);
   entry.operation.value = operation.value;
@@ -45,12 +58,47 @@ std::uint64_t History::Called(const Operation& operation, const std::string& who
   return entries_.size() - 1;
 }
 
+std::uint64_t History::Counted(const Operation& operation, const std::string& who) {
+  const std::uint64_t handle = Called(operation, who);
+  entries_[handle].counted_only = entries_[handle].dropped = true;
+  return handle;
+}
+
 void History::Answered(std::uint64_t handle, const OperationResult& result) {
   Entry& entry = entries_[handle];
   if (entry.settled) return world_.Fail("an operation on " + entry.key + " was answered twice");
   entry.settled = true;
   world_.Trace("answered", 0, handle, static_cast<std::uint64_t>(result.code));
+  if (!entry.page.empty()) SettlePage(entry, result);
   Settle(entry, result);
+}
+
+void History::SettlePage(const Entry& scan, const OperationResult& result) {
+  for (const std::uint64_t handle : scan.page) {
+    Entry& entry = entries_[handle];
+    entry.settled = true;
+    if (result.code != Errc::kOk) continue;
+    entry.dropped = !result.scan.complete;
+    entry.operation.answered = world_.Stamp();
+    for (const ScanRow& row : result.scan.rows) {
+      if (row.key != entry.key) continue;
+      entry.dropped = false;
+      entry.operation.read = row.value;
+      entry.operation.version = row.version;
+    }
+  }
+}
+
+void History::JudgeStale(const Entry& entry, const OperationResult& result) {
+  if (result.code != Errc::kOk) return;
+  const auto put = puts_.find(result.read.value);
+  if (put == puts_.end() || entries_[put->second].key != entry.key) {
+    return world_.Fail("a stale read of " + entry.key + " made up " + result.read.value);
+  }
+  const linearizability::Operation& operation = entries_[put->second].operation;
+  if (operation.answered && operation.version != result.read.version) {
+    world_.Fail("a stale read of " + entry.key + " gave " + result.read.value + " another version");
+  }
 }
 
 void History::Settle(Entry& entry, const OperationResult& result) {
@@ -67,11 +115,14 @@ void History::Settle(Entry& entry, const OperationResult& result) {
   }
   --counts_.unknown;
   ++(failed ? counts_.condition_failed : counts_.ok);
+  if (entry.scan || entry.counted_only) return;
   operation.answered = world_.Stamp();
   operation.condition_failed = failed;
   if (read) {
     if (!absent) operation.read = result.read.value;
     operation.version = absent ? 0 : result.read.version;
+    entry.dropped = entry.stale || entry.dropped;
+    if (entry.stale) return JudgeStale(entry, result);
     if (!absent) seen_[entry.key] = {result.read.value, result.read.version};
     return;
   }

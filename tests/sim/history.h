@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <string>
 #include <vector>
@@ -25,7 +26,12 @@ class History {
   explicit History(World& world) : world_(world) {}
 
   // A handle for Answered. An operation that is never answered stays open.
-  std::uint64_t Called(const Operation& operation, const std::string& who);
+  //   A stale read is held to one thing: what it returns was put into that key, with that version.
+  //   A page of a shard counts as a read of each of `keys`, all of which belong to that shard.
+  std::uint64_t Called(const Operation& operation, const std::string& who,
+                       const std::vector<std::string>& keys = {});
+  // Counts the operation; somebody else judges it.
+  std::uint64_t Counted(const Operation& operation, const std::string& who);
   void Answered(std::uint64_t handle, const OperationResult& result);
 
   // Checks every key; failures go to the world.
@@ -43,13 +49,20 @@ class History {
     std::string key;
     linearizability::Operation operation;
     bool settled = false;
-    bool dropped = false;  // known to have had no effect, and to say nothing
+    bool stale = false;
+    bool scan = false;
+    bool counted_only = false;
+    std::vector<std::uint64_t> page;  // the reads that a scan stands for
+    bool dropped = false;             // known to have had no effect, and to say nothing
   };
 
   void Settle(Entry& entry, const OperationResult& result);
+  void SettlePage(const Entry& scan, const OperationResult& result);
+  void JudgeStale(const Entry& entry, const OperationResult& result);
 
   World& world_;
-  std::vector<Entry> entries_;
+  std::deque<Entry> entries_;
+  std::map<std::string, std::uint64_t> puts_;  // which entry put a value
   HistoryCounts counts_;
   std::map<std::string, Seen> seen_;
 };

@@ -1,6 +1,9 @@
 #include "tests/sim/load.h"
 
+#include <algorithm>
 #include <utility>
+
+#include "kv/api/shard_map.h"
 
 namespace decree::sim {
 namespace {
@@ -65,21 +68,36 @@ class Load::Outside {
 };
 
 Load::Load(Cluster& cluster, History& history, LoadOptions options)
-    : cluster_(cluster), world_(cluster.world()), history_(history), options_(options) {
+    : cluster_(cluster),
+      world_(cluster.world()),
+      history_(history),
+      options_(options),
+      ttl_judge_(cluster.world()) {
+  const auto outside = [this] {
+    const auto machine = static_cast<MachineId>(kFirstOutside + outsides_.size());
+    outsides_.push_back(std::make_unique<Outside>(cluster_, machine));
+    return outsides_.back().get();
+  };
   for (std::size_t i = 0; i < options_.outside_clients; ++i) {
     // Two clients share one caller, as threads of a program share a client.
-    if (i % 2 == 0) {
-      const auto machine = static_cast<MachineId>(kFirstOutside + outsides_.size());
-      outsides_.push_back(std::make_unique<Outside>(cluster_, machine));
-    }
-    clients_.push_back(std::make_unique<Client>());
-    clients_.back()->name = "outside" + std::to_string(i + 1);
-    clients_.back()->outside = outsides_.back().get();
+    Add("outside" + std::to_string(i + 1), i % 2 == 0 ? outside() : outsides_.back().get());
+  }
+  for (std::size_t i = 0; i < options_.sleepy_clients; ++i) {
+    Add("sleepy" + std::to_string(i + 1), outside()).sleepy = true;
   }
   for (std::size_t i = 0; i < options_.door_clients; ++i) {
-    clients_.push_back(std::make_unique<Client>());
-    clients_.back()->name = "door" + std::to_string(i + 1);
+    Add("door" + std::to_string(i + 1), nullptr);
   }
+  for (std::size_t i = 0; i < options_.ttl_clients; ++i) {
+    Add("ttl" + std::to_string(i + 1), nullptr).ttl = true;
+  }
+}
+
+Load::Client& Load::Add(const std::string& name, Outside* outside) {
+  clients_.push_back(std::make_unique<Client>());
+  clients_.back()->name = name;
+  clients_.back()->outside = outside;
+  return *clients_.back();
 }
 
 Load::~Load() {
@@ -109,21 +127,32 @@ std::vector<std::string> Load::Keys() const {
 void Load::NextTurn(Client& client) {
   client.busy = false;
   ++client.turn;
-  world_.At(world_.now() + world_.Between(0, options_.max_think), EventKind::kClient, nullptr, 0,
+  const Nanos pause = client.sleepy ? options_.max_sleep : options_.max_think;
+  world_.At(world_.now() + world_.Between(0, pause), EventKind::kClient, nullptr, 0,
             [this, &client] { Turn(client); });
 }
 
 void Load::Turn(Client& client) {
-  if (on_) Send(client, Draw(client));
+  if (on_) Send(client, client.ttl ? DrawOfOwnKey(client) : Draw(client));
 }
 
 Operation Load::Draw(const Client& client) {
   Random& random = world_.random();
   Operation operation;
-  operation.timeout = options_.timeout;
+  operation.timeout =
+      random.Chance(options_.hurried) ? milliseconds(random.Between(5, 100)) : options_.timeout;
   operation.key = "k" + std::to_string(random.Below(options_.keys));
+  if (random.Chance(options_.scans)) {
+    operation.kind = OperationKind::kScan;
+    operation.shard = ShardOf(operation.key, cluster_.options().shards);
+    operation.scan.prefix = "k";
+    return operation;
+  }
   const std::uint64_t kind = random.Below(100);
-  if (kind < 40) return operation;
+  if (kind < 40) {
+    if (random.Chance(options_.stale)) operation.consistency = Consistency::kStale;
+    return operation;
+  }
   if (kind < 50) {
     operation.kind = OperationKind::kDelete;
   } else {
@@ -131,8 +160,13 @@ Operation Load::Draw(const Client& client) {
     operation.value = client.name + "-" + std::to_string(++values_);
     operation.value.resize(std::max(operation.value.size(), options_.value_bytes), '.');
   }
+  SetCondition(operation);
+  return operation;
+}
+
+void Load::SetCondition(Operation& operation) {
   const History::Seen& seen = history_.seen(operation.key);
-  const std::uint64_t condition = random.Below(100);
+  const std::uint64_t condition = world_.random().Below(100);
   if (condition < 15) {
     operation.condition.kind = ConditionKind::kAbsent;
   } else if (condition < 35 && seen.version != 0) {
@@ -142,24 +176,55 @@ Operation Load::Draw(const Client& client) {
     operation.condition.kind = ConditionKind::kValueIs;
     operation.condition.value = seen.value;
   }
+}
+
+Operation Load::DrawOfOwnKey(const Client& client) {
+  Random& random = world_.random();
+  Operation operation;
+  operation.timeout = options_.timeout;
+  operation.key = client.name + "." + std::to_string(client.ttl_key);
+  if (random.Chance(0.6)) return operation;
+  operation.kind = OperationKind::kPut;
+  operation.value = client.name + "-" + std::to_string(++values_);
+  operation.ttl_ms = random.Between(50, 3'000);
   return operation;
+}
+
+// The keys that a page of the shard is a read of.
+std::vector<std::string> Load::PageOf(const Operation& operation) const {
+  std::vector<std::string> keys;
+  if (operation.kind != OperationKind::kScan) return keys;
+  for (const std::string& key : Keys()) {
+    if (ShardOf(key, cluster_.options().shards) == operation.shard) keys.push_back(key);
+  }
+  return keys;
 }
 
 void Load::Send(Client& client, const Operation& operation) {
   const std::optional<MachineId> door = client.outside ? std::nullopt : cluster_.AnyUp();
   if (!client.outside && !door) return NextTurn(client);
   const auto life = client.outside ? client.outside->life() : cluster_.node(*door).life();
-  const std::uint64_t handle = history_.Called(
-      operation, client.name + (door ? "@n" + std::to_string(*door) : std::string()));
+  const std::string who = client.name + (door ? "@n" + std::to_string(*door) : std::string());
+  const std::uint64_t handle = client.ttl ? history_.Counted(operation, who)
+                                          : history_.Called(operation, who, PageOf(operation));
+  const ShardId shard = ShardOf(operation.key, cluster_.options().shards);
+  if (client.ttl) ttl_judge_.Called(operation, shard);
   client.busy = true;
-  const auto done = [this, &client, life, handle, turn = client.turn](OperationResult result) {
+  const auto done = [=, this, &client, turn = client.turn](const OperationResult& result) {
     if (!life->alive) return;  // a process that died tells nobody
     history_.Answered(handle, result);
-    if (client.turn == turn) NextTurn(client);
+    if (client.ttl) ttl_judge_.Answered(operation, shard, result);
+    if (client.turn == turn) EndTurn(client, operation, result.code);
   };
   Watch(client, life, client.turn, world_.now() + operation.timeout.count() + 2 * kSeconds);
   if (client.outside) return client.outside->Start(operation, done);
   cluster_.Start(*door, operation, done);
+}
+
+// A put that may still be applied makes the key worthless to its owner.
+void Load::EndTurn(Client& client, const Operation& operation, Errc code) {
+  if (operation.kind == OperationKind::kPut && code != Errc::kOk) ++client.ttl_key;
+  NextTurn(client);
 }
 
 // Every operation is answered within its time-out, unless its process died or was stopped.
@@ -170,6 +235,7 @@ void Load::Watch(Client& client, std::shared_ptr<Life> life, std::uint64_t turn,
       return Watch(client, life, turn, life->paused_until + 2 * kSeconds);
     }
     if (life->alive) world_.Fail("an operation of " + client.name + " was never answered");
+    ++client.ttl_key;
     NextTurn(client);
   });
 }

@@ -1,5 +1,6 @@
 // Clients: some outside the cluster, as the client library is; some at the doors of the nodes, as
-// HTTP and the embedded client are. Each asks one thing after another.
+// HTTP and the embedded client are. Each asks one thing after another. Some sleep so long that
+// their map is old when they wake; some own keys that expire.
 #pragma once
 
 #include <memory>
@@ -9,16 +10,23 @@
 #include "kv/api/caller.h"
 #include "tests/sim/cluster.h"
 #include "tests/sim/history.h"
+#include "tests/sim/ttl_judge.h"
 
 namespace decree::sim {
 
 struct LoadOptions {
   std::size_t outside_clients = 2;
   std::size_t door_clients = 2;
+  std::size_t sleepy_clients = 0;  // outside, each with a caller of its own
+  std::size_t ttl_clients = 0;     // at the doors
   std::size_t keys = 6;
   std::size_t value_bytes = 0;  // padding, to make snapshots of some size
   Nanos max_think = 60 * kMillis;
+  Nanos max_sleep = 20 * kSeconds;
   Duration timeout = 2s;
+  double hurried = 0;  // share of the operations that wait for milliseconds only
+  double stale = 0;    // share of the reads
+  double scans = 0;    // share of the operations
 };
 
 class Load {
@@ -37,13 +45,21 @@ class Load {
   struct Client {
     std::string name;
     Outside* outside = nullptr;  // null: through a node's door
+    bool sleepy = false;
+    bool ttl = false;
+    std::uint64_t ttl_key = 0;  // which key of its own it uses now
     bool busy = false;
     std::uint64_t turn = 0;
   };
 
   void Turn(Client& client);
   void NextTurn(Client& client);
+  Client& Add(const std::string& name, Outside* outside);
   Operation Draw(const Client& client);
+  Operation DrawOfOwnKey(const Client& client);
+  void SetCondition(Operation& operation);
+  std::vector<std::string> PageOf(const Operation& operation) const;
+  void EndTurn(Client& client, const Operation& operation, Errc code);
   void Send(Client& client, const Operation& operation);
   void Watch(Client& client, std::shared_ptr<Life> life, std::uint64_t turn, Nanos deadline);
 
@@ -53,6 +69,7 @@ class Load {
   LoadOptions options_;
   bool on_ = false;
   std::uint64_t values_ = 0;
+  TtlJudge ttl_judge_;
   std::vector<std::unique_ptr<Outside>> outsides_;
   std::vector<std::unique_ptr<Client>> clients_;
 };

@@ -47,14 +47,19 @@ ClusterOptions DrawCluster(Random& random) {
   return options;
 }
 
-// Some 20 to 60 operations a second, whatever the number of clients.
+// Some 30 to 60 operations a second, whatever the number of clients.
 LoadOptions DrawLoad(Random& random) {
   LoadOptions load;
   load.outside_clients = random.Between(1, 4);
   load.door_clients = random.Between(1, 4);
+  load.sleepy_clients = random.Below(2);
+  load.ttl_clients = random.Below(3);
   load.keys = random.Between(2, 24);
-  const std::uint64_t clients = load.outside_clients + load.door_clients;
-  load.max_think = static_cast<Nanos>(2'000 * clients / random.Between(25, 60)) * kMillis;
+  if (random.Chance(0.5)) load.hurried = static_cast<double>(random.Below(100)) / 1'000;
+  if (random.Chance(0.5)) load.stale = static_cast<double>(random.Below(300)) / 1'000;
+  if (random.Chance(0.5)) load.scans = static_cast<double>(random.Below(50)) / 1'000;
+  const std::uint64_t clients = load.outside_clients + load.door_clients + load.ttl_clients;
+  load.max_think = static_cast<Nanos>(2'000 * clients / random.Between(30, 60)) * kMillis;
   load.timeout = milliseconds(random.Between(200, 2'500));
   if (random.Chance(0.3)) load.value_bytes = random.Between(100, 4'000);
   return load;
@@ -85,16 +90,18 @@ std::size_t WeightOf(Fault fault) {
 // Jumps and changes of a clock's speed are beyond what leases assume (PROTOCOL.md, A2).
 bool BreaksLeases(Fault fault) { return fault == Fault::kSuspend || fault == Fault::kDrift; }
 
-FaultPlan DrawFaults(Random& random, MachineId machines, Nanos length, bool leases) {
+FaultPlan DrawFaults(Random& random, const ClusterOptions& cluster, MachineId machines,
+                     Nanos length) {
   PlanOptions options;
   options.length = length;
   options.machines = machines;
   for (std::size_t kind = 0; kind < kFaultKinds; ++kind) {
     const Fault fault = static_cast<Fault>(kind);
-    if (!random.Chance(ChanceOf(fault)) || (leases && BreaksLeases(fault))) continue;
+    if (!random.Chance(ChanceOf(fault)) || (cluster.consensus.leases && BreaksLeases(fault)))
+      continue;
     options.kinds.insert(options.kinds.end(), WeightOf(fault), fault);
   }
-  options.kinds.push_back(Fault::kMove);
+  options.kinds.push_back(cluster.disks > 1 ? Fault::kDiskMove : Fault::kMove);
   options.max_gap = static_cast<Nanos>(random.Between(800, 5'000)) * kMillis;
   options.max_outage = static_cast<Nanos>(random.Between(200, 4'000)) * kMillis;
   return DrawPlan(random, options);
@@ -122,8 +129,7 @@ class Run {
         faults_(cluster_),
         machines_(DrawMachines(draw_, cluster_.options().disks)),
         length_(DrawLength(draw_, options.small)),
-        plan_(Subset(DrawFaults(draw_, machines_, length_, cluster_.options().consensus.leases),
-                     options.faults)) {}
+        plan_(Subset(DrawFaults(draw_, cluster_.options(), machines_, length_), options.faults)) {}
 
   SeedReport Go() {
     if (Form()) {
@@ -155,14 +161,23 @@ class Run {
     load_.Start();
     faults_.Start(plan_);
     world_.RunFor(length_);
+    loaded_ = world_.now() - begin;
     faults_.Stop();
     faults_.HealAll();
+    if (draw_.Chance(0.04)) BeSilent();
     // Load goes on for a while over the healing.
     world_.RunFor(1 * kSeconds);
     load_.Stop();
-    loaded_ = world_.now() - begin;
     world_.RunUntil([this] { return load_.Idle(); }, 30 * kSeconds);
     moves_ended_ = MovesEnded() - ended_before;
+  }
+
+  // So long that sessions expire: after it, clients have to begin new ones.
+  void BeSilent() {
+    load_.Stop();
+    world_.RunFor(700 * kSeconds);
+    load_.Start();
+    world_.RunFor(2 * kSeconds);
   }
 
   std::uint64_t MovesEnded() {
