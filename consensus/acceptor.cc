@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "consensus/core.h"
+#include "kv/base/bug.h"
 #include "kv/base/check.h"
 #include "kv/base/mark.h"
 
@@ -14,12 +15,14 @@ void Replica::Core::OnPrepare(const Member& from, const Prepare& m) {
   if (!GateEpoch(from, m.ballot)) {
     Defer(from, m.ballot, m);
     if (config_.epoch != Epoch{} && m.ballot.epoch > config_.epoch) {
+      SOMETIMES(consensus_promise_refused_without_seal);
       Reply(from, Promise{m.ballot, promised_, chosen_, log_.trimmed(), 0, 1, {}});
     }
     return;
   }
   if (!SelfVotes() || !FromLeaderOf(m.ballot, from)) return;
   if (m.ballot < promised_) {
+    SOMETIMES(consensus_prepare_rejected);
     Reply(from, Promise{m.ballot, promised_, chosen_, log_.trimmed(), 0, 1, {}});
     return;
   }
@@ -55,7 +58,7 @@ std::vector<PromisedSlot> Replica::Core::PromisedFrom(Slot from) const {
     if (entry == nullptr) continue;
     const bool is_void =
         !entry->chosen && slot >= config_.start && entry->vote.ballot.epoch < config_.epoch;
-    if (is_void) continue;
+    if (is_void && !DECREE_BUG_VOID_VOTES_BELIEVED) continue;
     slots.push_back(PromisedSlot{slot, entry->chosen, entry->vote.ballot, entry->vote.decree});
   }
   return slots;
@@ -94,12 +97,16 @@ void Replica::Core::OnAccept(const Member& from, const Accept& m) {
     NoteLeaderChosen(from, m.ballot, m.chosen, false);
     return;
   }
-  if (m.ballot < promised_) {
+  if (m.ballot < promised_ && !DECREE_BUG_ACCEPT_BELOW_PROMISE) {
+    SOMETIMES(consensus_accept_rejected);
     ReplyAccepted(from, m.ballot);
     return;
   }
   HeardLeader(from);
-  if (m.ballot > promised_) RaisePromise(m.ballot);
+  if (m.ballot > promised_) {
+    SOMETIMES(consensus_accept_of_a_ballot_not_promised);
+    RaisePromise(m.ballot);
+  }
   AcceptSlots(m);
   NoteLeaderChosen(from, m.ballot, m.chosen, m.base > chosen_);
   if (config_.epoch != m.ballot.epoch) return;  // the watermark covered a Seal: nothing to say in e
@@ -112,16 +119,21 @@ void Replica::Core::AcceptSlots(const Accept& m) {
   for (const Decree& decree : m.decrees) {
     if (slot.value >= chosen_.value + kMaxGap) return;
     const bool closed = slot <= chosen_ || log_.IsChosen(slot);  // P6: never overwritten
-    if (!closed && !log_.VotedIn(m.ballot, slot)) {
-      if (!MayVote(m, slot)) return;
+    if ((!closed || DECREE_BUG_ACCEPT_OVERWRITES_CHOSEN) && !log_.VotedIn(m.ballot, slot)) {
+      if (!MayVote(m, slot)) {
+        SOMETIMES(consensus_accept_above_a_hole);
+        return;
+      }
       StoreVote(slot, decree);
     }
+    if (closed) SOMETIMES(consensus_accept_of_a_chosen_slot);
     slot = slot.Next();
   }
 }
 
 // P3: every slot below a vote is chosen or voted in that ballot.
 bool Replica::Core::MayVote(const Accept& m, Slot slot) const {
+  if (DECREE_BUG_NONCONTIGUOUS_ACCEPT) return slot > m.base;
   return slot > m.base &&
          (slot == m.base.Next() || slot.Prev() <= chosen_ || log_.VotedIn(m.ballot, slot.Prev()));
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "kv/base/bug.h"
 #include "kv/base/mark.h"
 
 namespace decree::consensus {
@@ -30,7 +31,10 @@ Replica::Core::Core(ReplicaId self, Recovered recovered, const Options& options,
     if (c.slot > applied_) log_.PutChosen(c.slot, c.decree);
   }
   // A vote at or below the stored watermark is the chosen value (P5 held when it was written).
-  while (chosen_ < recovered.watermark && log_.Find(chosen_.Next())) MarkChosen(chosen_.Next());
+  while (chosen_ < recovered.watermark && log_.Find(chosen_.Next())) {
+    SOMETIMES(consensus_recovered_chosen_above_rows);
+    MarkChosen(chosen_.Next());
+  }
   AdvanceStoredChosen();
   voted_to_ = chosen_;
   ExtendVoted();
@@ -40,6 +44,10 @@ Replica::Core::Core(ReplicaId self, Recovered recovered, const Options& options,
   RememberGrant();
   ResetElectionTimer();
   if (SelfVotes() && Alone()) election_deadline_ = now;
+  if (DECREE_BUG_RESTART_RESUMES_LEADERSHIP && SelfVotes() && promised_.replica == self_) {
+    campaign_.ballot = promised_;
+    BecomeLeader();
+  }
   out_ = Output{};
 }
 
@@ -153,10 +161,12 @@ bool Replica::Core::FromLeaderOf(const Ballot& ballot, const Member& from) const
 // shell takes a snapshot first.
 bool Replica::Core::GateEpoch(const Member& from, const Ballot& ballot) {
   if (config_.epoch == Epoch{}) {
+    SOMETIMES(consensus_shell_asked_for_rows);
     AskSnapshot(from, Slot{1});
     return false;
   }
   if (ballot.epoch == config_.epoch) return true;
+  if (DECREE_BUG_PROMOTED_WITH_GAP && ballot.epoch > config_.epoch) return true;
   if (ballot.epoch < config_.epoch) {
     SendSealed(from);
   } else {
@@ -168,6 +178,7 @@ bool Replica::Core::GateEpoch(const Member& from, const Ballot& ballot) {
 // Step 9: what asks for a promise of a later epoch waits until the Seal before it is known here.
 void Replica::Core::Defer(const Member& from, const Ballot& ballot, Message message) {
   if (config_.epoch == Epoch{} || ballot.epoch <= config_.epoch) return;
+  SOMETIMES(consensus_message_deferred);
   deferred_ = Deferred{ballot.epoch, from, std::move(message)};
 }
 

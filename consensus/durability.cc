@@ -3,7 +3,9 @@
 #include <utility>
 
 #include "consensus/core.h"
+#include "kv/base/bug.h"
 #include "kv/base/check.h"
+#include "kv/base/mark.h"
 
 namespace decree::consensus {
 
@@ -14,6 +16,7 @@ void Replica::Core::AttachPersist() {
   if (!pending_.promised && pending_.votes.empty() && pending_.chosen.empty() && !reveals) return;
   pending_.id = ++last_persist_;
   pending_.watermark = chosen_;
+  if (DECREE_BUG_PROMISE_NOT_PERSISTED) pending_.promised.reset();
   in_flight_.push_back(InFlight{pending_.id, promised_, voted_to_, chosen_, now_});
   out_.persist = std::exchange(pending_, Persist{});
 }
@@ -23,9 +26,12 @@ void Replica::Core::AttachPersist() {
 // back here; if all is durable it leaves at once.
 void Replica::Core::RouteReplies() {
   for (Outgoing& reply : replies_) {
-    if (out_.persist) {
+    if (DECREE_BUG_REPLY_BEFORE_FSYNC) {
+      out_.send.push_back(std::move(reply));
+    } else if (out_.persist) {
       out_.send_after_persist.push_back(std::move(reply));
     } else if (!in_flight_.empty()) {
+      SOMETIMES(consensus_reply_held_back);
       held_.push_back(HeldMessage{in_flight_.back().id, std::move(reply)});
     } else {
       out_.send.push_back(std::move(reply));
@@ -73,7 +79,10 @@ Slot Replica::Core::DurableVoted() const {
 // need the watermark on the disk first (P7).
 void Replica::Core::RecordWhatCovers() {
   const Slot recorded = in_flight_.empty() ? DurableVoted() : in_flight_.back().voted_to;
-  if (voted_to_ > recorded) pending_.watermark = chosen_;
+  if (DECREE_BUG_CHOSEN_NOT_RECORDED) return;
+  if (voted_to_ <= recorded) return;
+  SOMETIMES(consensus_watermark_recorded_for_a_reply);
+  pending_.watermark = chosen_;
 }
 
 }  // namespace decree::consensus

@@ -100,6 +100,7 @@ void Replica::Core::ElectionTick() {
   if (now_ < election_deadline_) return;
   // A replica whose disk hangs cannot lead, and cannot make a ballot durable either.
   if (DiskStuck(options_.election_min)) {
+    SOMETIMES(consensus_no_campaign_on_a_stuck_disk);
     ResetElectionTimer();
   } else if (BoundByGrant()) {
     election_deadline_ = grant_.until;
@@ -138,6 +139,9 @@ void Replica::Core::OnPreVote(const Member& from, const PreVote& m) {
   }
   if (!SelfVotes() || !FromLeaderOf(m.ballot, from)) return;
   const bool grant = m.ballot > promised_ && !LiveLeader() && !BoundByGrant();
+  if (m.ballot > promised_ && LiveLeader()) {
+    SOMETIMES(consensus_pre_vote_refused_for_a_live_leader);
+  }
   Reply(from, PreVoteReply{m.ballot, grant, promised_, chosen_});
 }
 

@@ -114,6 +114,7 @@ void Invariants::CheckVote(ReplicaId replica, const Vote& vote) {
   Seen& seen = seen_[replica];
   const std::string where = ToString(vote.ballot) + " at slot " + ToString(vote.slot);
   if (vote.ballot < seen.durable_promised) Violate(replica, "INV-4 vote below promise: " + where);
+  CheckContiguous(replica, vote);
   Ballot& highest = seen.durable_votes[vote.slot];
   highest = std::max(highest, vote.ballot);
 
@@ -155,14 +156,40 @@ void Invariants::Lease(const Replica& replica, std::optional<Instant> until) {
   lease_ = HeldLease{replica.self(), replica.promised(), *until};
 }
 
+void Invariants::CheckContiguous(ReplicaId replica, const Vote& vote) {
+  if (vote.slot.value <= 1 || decided_.count(vote.slot.Prev()) != 0) return;
+  const auto below = votes_.find({vote.slot.Prev(), vote.ballot});
+  if (below != votes_.end() && below->second.voters.count(replica) != 0) return;
+  Violate(replica, "INV-15 a vote above a hole: " + ToString(vote.ballot) + " at slot " +
+                       ToString(vote.slot));
+}
+
 void Invariants::Sent(ReplicaId from, const Message& message) {
   const auto acknowledged = [&](const auto& m) {
     CheckPromised(from, m.promised);
     if (m.promised == m.ballot) CheckVoted(from, m.ballot, m.voted);
   };
+  if (const auto* prepare = std::get_if<Prepare>(&message)) {
+    if (prepare->ballot > seen_[from].durable_promised) {
+      Violate(from, "INV-16 Prepare before its ballot was durable: " + ToString(prepare->ballot));
+    }
+  }
+  if (const auto* accept = std::get_if<Accept>(&message)) CheckPromiseQuorum(from, accept->ballot);
   if (const auto* promise = std::get_if<Promise>(&message)) CheckPromised(from, promise->promised);
   if (const auto* accepted = std::get_if<Accepted>(&message)) acknowledged(*accepted);
   if (const auto* reply = std::get_if<HeartbeatReply>(&message)) acknowledged(*reply);
+}
+
+void Invariants::CheckPromiseQuorum(ReplicaId from, const Ballot& ballot) {
+  const auto config = configs_.find(ballot.epoch);
+  if (config == configs_.end()) return;
+  const auto& voters = config->second.voters;
+  const auto promised = std::count_if(voters.begin(), voters.end(), [&](const Member& voter) {
+    const auto seen = seen_.find(voter.id);
+    return seen != seen_.end() && seen->second.durable_promised >= ballot;
+  });
+  if (static_cast<std::size_t>(promised) >= config->second.QuorumSize()) return;
+  Violate(from, "INV-16 Accept without a promise quorum: " + ToString(ballot));
 }
 
 void Invariants::CheckPromised(ReplicaId from, const Ballot& promised) {

@@ -15,6 +15,10 @@
 //   INV-9  replicas agree on the voters and the first slot of an epoch.
 //   INV-10 what is handed out as chosen has a majority of durable votes in one ballot (P4).
 //   INV-11 at most one valid lease: while one is held no other is, and no other ballot chooses.
+//   INV-15 below a durable vote every slot is chosen, or voted by the same replica in that ballot
+//          (P3).
+//   INV-16 a Prepare leaves when its ballot is durable at the candidate, an Accept when a majority
+//          of the epoch's voters has durably promised its ballot (P2).
 #pragma once
 
 #include <cstdint>
@@ -79,6 +83,8 @@ class Invariants {
   void CheckConfig(const Replica& replica);
   void CheckVote(ReplicaId replica, const Vote& vote);
   void CheckLease(ReplicaId replica, const Ballot& chose);
+  void CheckContiguous(ReplicaId replica, const Vote& vote);
+  void CheckPromiseQuorum(ReplicaId from, const Ballot& ballot);
   void CheckPromised(ReplicaId from, const Ballot& promised);
   void CheckVoted(ReplicaId from, const Ballot& ballot, Slot voted);
   static void KnowChosen(Seen& seen, Slot upto);

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "consensus/core.h"
+#include "kv/base/bug.h"
 #include "kv/base/check.h"
 #include "kv/base/mark.h"
 
@@ -62,6 +63,9 @@ void Replica::Core::OnLearned(const Member& from, const Learned& m) {
 void Replica::Core::OnSealed(const Member& from, const Sealed& m) {
   if (m.epoch < config_.epoch || config_.epoch == Epoch{}) return;
   SOMETIMES(consensus_heard_sealed);
+  if (DECREE_BUG_SEALED_BELIEVED && m.epoch == config_.epoch) {
+    BeginEpoch(Config{m.epoch.Next(), m.seal.Next(), m.next_voters, m.next_learners, {}, {}});
+  }
   AskLearn(from);
 }
 
@@ -97,11 +101,13 @@ void Replica::Core::NoteLeaderChosen(const Member& leader, const Ballot& ballot,
                                      bool urgent) {
   learn_.ballot = ballot;
   while (chosen_ < chosen && config_.epoch == ballot.epoch &&
-         log_.VotedIn(ballot, chosen_.Next())) {
+         (log_.VotedIn(ballot, chosen_.Next()) ||
+          (DECREE_BUG_OLD_VOTE_CHOSEN && log_.Find(chosen_.Next())))) {
     MarkChosen(chosen_.Next());
   }
   AdvanceStoredChosen();
   const bool behind = chosen_ < chosen;
+  if (behind && log_.Find(chosen_.Next())) SOMETIMES(consensus_vote_is_not_what_was_chosen);
   const bool stalled = now_ - learn_.progress_at >= options_.heartbeat;
   if (!SelfVotes() || (behind && (urgent || stalled))) AskLearn(leader);
 }
@@ -112,10 +118,13 @@ void Replica::Core::LearnChosen(Slot slot, const Decree& decree) {
   if (role_ == Role::kLeader) {
     const SlotLog::Entry* own = log_.Find(slot);
     const bool same = slot < lead_.next && own != nullptr && own->vote.decree == decree;
-    if (!same) BecomeFollower();  // another ballot decided: this one is over
+    if (!same) {  // another ballot decided: this one is over
+      SOMETIMES(consensus_leader_learned_of_another_ballot);
+      BecomeFollower();
+    }
   }
   log_.PutChosen(slot, decree);
-  pending_.chosen.push_back(ChosenDecree{slot, decree});
+  if (!DECREE_BUG_LEARNED_NOT_STORED) pending_.chosen.push_back(ChosenDecree{slot, decree});
   MarkChosen(slot);
 }
 
@@ -164,6 +173,8 @@ void Replica::Core::BeginEpoch(Config next) {
   grant_ = LeaseGrant{};  // a known Seal voids the grants of its epoch
   seen_round_ = 0;
   const bool goes_on = led && SelfVotes();
+  if (led && !goes_on) SOMETIMES(consensus_leader_sealed_itself_out);
+  if (goes_on) SOMETIMES(consensus_leader_takes_its_epoch_over);
   PostponeReads();
   std::vector<ReadId> pending = goes_on ? std::exchange(reads_.waiting, {}) : std::vector<ReadId>{};
   BecomeFollower();

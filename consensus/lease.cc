@@ -10,6 +10,7 @@
 #include <functional>
 
 #include "consensus/core.h"
+#include "kv/base/bug.h"
 #include "kv/base/mark.h"
 
 namespace decree::consensus {
@@ -27,6 +28,7 @@ bool Replica::Core::GrantLease(const Heartbeat& m) {
 
 // A grant to a lower ballot than the promise is over: the higher one has a majority that waited.
 bool Replica::Core::BoundByGrant() const {
+  if (DECREE_BUG_GRANT_NOT_KEPT) return false;
   return grant_.until > now_ && grant_.ballot == promised_;
 }
 
@@ -34,6 +36,7 @@ bool Replica::Core::BoundByGrant() const {
 // ballot got none, as a restart ends leadership, nor did one of an epoch that is over.
 void Replica::Core::RememberGrant() {
   const bool may_have = promised_ && promised_.epoch == config_.epoch && promised_.replica != self_;
+  if (DECREE_BUG_GRANT_FORGOTTEN_AT_RESTART) return;
   if (may_have) grant_ = LeaseGrant{promised_, now_ + options_.lease};
 }
 
@@ -48,7 +51,8 @@ void Replica::Core::ReleaseGrant(const Ballot& ballot) {
 
 // Nothing any more once a Seal is proposed (step 7) or another was told to take over.
 std::uint64_t Replica::Core::LeaseToAskFor() const {
-  if (!LeasesOn() || lead_.sealing || lead_.lease_over) return 0;
+  if (!LeasesOn() || lead_.lease_over) return 0;
+  if (lead_.sealing && !DECREE_BUG_LEASE_KEPT_AT_SEAL) return 0;
   return static_cast<std::uint64_t>(options_.lease.count());
 }
 
@@ -76,6 +80,7 @@ void Replica::Core::RenewLease() {
     if (sent.round > round) break;
     const Instant until = sent.sent_at + (options_.lease - drift - options_.lease_margin);
     lead_.lease_until = std::max(lead_.lease_until, until);
+    if (DECREE_BUG_LEASE_FROM_ANSWER) lead_.lease_until = now_ + options_.lease;
   }
 }
 

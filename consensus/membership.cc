@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "consensus/decree.h"
+#include "kv/base/mark.h"
 
 namespace decree::consensus {
 namespace {
@@ -66,6 +67,7 @@ void EndMove(Config& config, MoveId move) {
 
 Config AfterAdd(Config config, const Decree& add) {
   // A fill-up that stayed learner ends when a later move opens: one open move at a time.
+  if (config.open_move && config.open_move < add.move) SOMETIMES(membership_open_move_superseded);
   if (config.open_move < add.move) EndMove(config, config.open_move);
   config.open_move = add.move;
   if (!config.IsLearner(add.member.id)) InsertById(config.learners, add.member);

@@ -51,6 +51,7 @@ void Replica::Core::LeaderTick() {
   // Check-quorum; and a leader that cannot sync is as useless as one that nobody hears.
   if (!Alone() && (!HearsQuorum() || DiskStuck(options_.election_max))) {
     SOMETIMES(consensus_leader_lost_quorum);
+    if (DiskStuck(options_.election_max)) SOMETIMES(consensus_leader_with_a_stuck_disk);
     BecomeFollower();
     return;
   }
@@ -89,6 +90,7 @@ void Replica::Core::OnHeartbeat(const Member& from, const Heartbeat& m) {
   if (!GateEpoch(from, m.ballot) || !FromLeaderOf(m.ballot, from)) return;
   if (SelfVotes()) {
     if (m.ballot < promised_) {
+      SOMETIMES(consensus_heartbeat_rejected);
       Reply(from, HeartbeatReply{m.ballot, promised_, m.round, chosen_, durable_.chosen});
       return;
     }
@@ -118,6 +120,7 @@ void Replica::Core::OnHeartbeatReply(const Member& from, const HeartbeatReply& m
     return;
   }
   if (m.promised > m.ballot) {
+    SOMETIMES(consensus_leader_deposed_by_a_heartbeat);
     NoteRound(m.promised);
     BecomeFollower();
     return;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "consensus/core.h"
+#include "kv/base/bug.h"
 #include "kv/base/mark.h"
 
 namespace decree::consensus {
@@ -16,17 +17,22 @@ ProposeResult Replica::Core::Propose(Instant now, Decree decree) {
   }
   if (!Ready() || lead_.sealing || lead_.transfer) return {ProposeCode::kNotReady, {}, ""};
   if (lead_.holding && decree.kind == DecreeKind::kCommandBatch) {
+    SOMETIMES(consensus_commands_held_for_a_seal);
     return {ProposeCode::kNotReady, {}, "a Seal is being prepared"};
   }
   if (const char* why = WhyUnfit(config_, decree)) return {ProposeCode::kRefused, {}, why};
   if (const char* why = WhyNotNow(decree)) return {ProposeCode::kNotNow, {}, why};
-  if (inflight() >= options_.max_inflight) return {ProposeCode::kFull, {}, ""};
+  if (inflight() >= options_.max_inflight) {
+    SOMETIMES(consensus_pipeline_full);
+    return {ProposeCode::kFull, {}, ""};
+  }
   const bool is_seal = decree.kind == DecreeKind::kSeal;
   if (is_seal) {  // Seal step 7: in one step reads end and the Seal is proposed; nothing follows it
     PostponeReads();
     lead_.sealing = true;
   }
   const Slot slot = ProposeSlot(decree);
+  if (DECREE_BUG_PROPOSAL_ABOVE_SEAL && is_seal) ProposeSlot(Decree{});
   const bool is_command =
       decree.kind == DecreeKind::kCommandBatch || decree.kind == DecreeKind::kNoOp;
   if (!is_command) lead_.membership = slot;
@@ -39,7 +45,10 @@ const char* Replica::Core::WhyNotNow(const Decree& decree) const {
   if (decree.kind == DecreeKind::kCommandBatch || decree.kind == DecreeKind::kNoOp) return nullptr;
   if (lead_.membership > chosen_) return "a membership decree is in flight";
   if (decree.kind != DecreeKind::kSeal) return nullptr;
-  if (inflight() != 0 || applied_ != chosen_) return "the pipeline is not drained";
+  if (inflight() != 0 || applied_ != chosen_) {
+    SOMETIMES(consensus_seal_waits_for_the_pipeline);
+    return "the pipeline is not drained";
+  }
   for (const Member& voter : decree.next_voters) {
     if (!CaughtUp(voter)) return "a voter of the new set is not caught up";
   }
@@ -88,7 +97,9 @@ void Replica::Core::CountVotes() {
   std::vector<Slot>& voted = count_scratch_;
   voted.clear();
   voted.push_back(durable_.promised == lead_.ballot ? DurableVoted() : Slot{});
+  if (DECREE_BUG_OWN_VOTE_BEFORE_FSYNC) voted.back() = voted_to_;
   for (const Peer& peer : lead_.peers) {
+    if (DECREE_BUG_LEARNERS_COUNTED && !peer.voter) voted.push_back(lead_.next.Prev());
     if (peer.voter) voted.push_back(peer.voted);
   }
   const std::size_t quorum = config_.QuorumSize();
@@ -121,7 +132,10 @@ void Replica::Core::SendAccepts(Peer& peer, Slot last) {
     for (; peer.next <= last; peer.next = peer.next.Next()) {
       const Decree& decree = log_.Find(peer.next)->vote.decree;
       bytes += SizeOf(decree);
-      if (!page.decrees.empty() && bytes > options_.max_page_bytes) break;
+      if (!page.decrees.empty() && bytes > options_.max_page_bytes) {
+        SOMETIMES(consensus_accepts_in_pages);
+        break;
+      }
       page.decrees.push_back(decree);
     }
     Send(peer.member, std::move(page));

@@ -5,15 +5,17 @@
 #include <utility>
 
 #include "consensus/core.h"
+#include "kv/base/bug.h"
 #include "kv/base/mark.h"
 
 namespace decree::consensus {
 
 // Reads that come while this replica hands its epoch over to itself wait for the end of it.
 void Replica::Core::RequestRead(Instant now, ReadId id) {
-  now_ = now;
+  now_ = DECREE_BUG_CLOCK_CACHED_OVER_PAUSE ? now_ : now;
   const bool will_lead = role_ == Role::kCandidate && campaign_.takes_over;
   if (role_ != Role::kLeader && !will_lead) {
+    SOMETIMES(consensus_read_asked_of_no_leader);
     out_.reads.push_back(ReadReady{id, false});
     return;
   }
@@ -29,7 +31,8 @@ void Replica::Core::RequestRead(Instant now, ReadId id) {
 
 // One round at a time; what comes meanwhile shares the next one.
 void Replica::Core::StartReadRound() {
-  if (role_ != Role::kLeader || !Ready() || lead_.sealing) return;
+  if (role_ != Role::kLeader || lead_.sealing) return;
+  if (!Ready() && !DECREE_BUG_READ_BEFORE_BARRIER) return;
   if (reads_.round != 0 || reads_.waiting.empty()) return;
   reads_.in_round = std::exchange(reads_.waiting, {});
   reads_.round = ++heartbeat_round_;
@@ -43,6 +46,7 @@ void Replica::Core::StartReadRound() {
 void Replica::Core::CheckReadRound() {
   if (role_ != Role::kLeader || reads_.round == 0) return;
   const auto acks = std::count_if(lead_.peers.begin(), lead_.peers.end(), [this](const Peer& p) {
+    if (DECREE_BUG_READ_OF_OLD_ROUND) return p.voter && p.acked_round != 0;
     return p.voter && p.acked_round >= reads_.round;
   });
   if (static_cast<std::size_t>(acks) + 1 < config_.QuorumSize()) return;
@@ -67,6 +71,7 @@ void Replica::Core::ReleaseReads() {
 // No read of this ballot ends by a round any more: those without one run again in the next epoch,
 // or fail. A confirmed read has its index; it only waits for apply.
 void Replica::Core::PostponeReads() {
+  if (!reads_.in_round.empty()) SOMETIMES(consensus_read_round_given_up);
   auto& waiting = reads_.waiting;
   waiting.insert(waiting.begin(), reads_.in_round.begin(), reads_.in_round.end());
   reads_.in_round.clear();
@@ -75,6 +80,7 @@ void Replica::Core::PostponeReads() {
 
 void Replica::Core::FailReads() {
   PostponeReads();
+  if (!reads_.waiting.empty()) SOMETIMES(consensus_reads_failed);
   for (const ReadId id : reads_.waiting) out_.reads.push_back(ReadReady{id, false});
   reads_.waiting.clear();
 }

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "consensus/core.h"
+#include "kv/base/bug.h"
 #include "kv/base/check.h"
 #include "kv/base/mark.h"
 
@@ -23,6 +24,7 @@ PromiseSet& SetOf(std::vector<PromiseSet>& promises, const Member& from) {
 
 // Pages cut at another chosen or trimmed are of another rendering: they do not mix.
 void AddPage(PromiseSet& set, const Promise& m) {
+  if (set.pages != 0 && set.chosen != m.chosen) SOMETIMES(consensus_promise_rendered_anew);
   if (set.pages != m.pages || set.chosen != m.chosen || set.trimmed != m.trimmed) {
     set.got.clear();
     set.pages = m.pages;
@@ -44,13 +46,17 @@ void Replica::Core::SendPrepares() {
     };
     const auto& sets = campaign_.promises;
     if (std::any_of(sets.begin(), sets.end(), complete)) continue;
-    Reply(voter, Prepare{campaign_.ballot, campaign_.from, campaign_.released});
+    const Prepare prepare{campaign_.ballot, campaign_.from, campaign_.released};
+    if (DECREE_BUG_BALLOT_REUSED) Send(voter, prepare);
+    Reply(voter, prepare);
   }
 }
 
 void Replica::Core::OnPromise(const Member& from, const Promise& m) {
-  if (role_ != Role::kCandidate || m.ballot != campaign_.ballot || !FromVoter(from)) return;
+  if (role_ != Role::kCandidate || !FromVoter(from)) return;
+  if (m.ballot != campaign_.ballot && !DECREE_BUG_PROMISES_MIXED) return;
   if (m.promised > m.ballot) {
+    SOMETIMES(consensus_campaign_rejected);
     NoteRound(m.promised);
     BecomeFollower();
     return;
@@ -68,11 +74,13 @@ void Replica::Core::CheckPromiseQuorum() {
   std::erase_if(sets, [this](const PromiseSet& s) { return !config_.IsVoter(s.from.id); });
   const auto complete = [](const PromiseSet& s) { return s.Complete(); };
   const auto promised = static_cast<std::size_t>(std::count_if(sets.begin(), sets.end(), complete));
-  if (promised + 1 < config_.QuorumSize()) return;
+  const bool believed = DECREE_BUG_OLD_MAJORITY_STARTS_EPOCH && campaign_.takes_over;
+  if (promised + 1 < config_.QuorumSize() && !believed) return;
   campaign_.fixed = true;
   campaign_.base = chosen_;
   for (const PromiseSet& set : sets) {
     if (!set.Complete() || set.chosen <= campaign_.base) continue;
+    if (DECREE_BUG_NOOP_OVER_TRIMMED) continue;
     campaign_.base = set.chosen;
     campaign_.base_source = set.from;
   }
@@ -92,13 +100,14 @@ void Replica::Core::CheckPromiseQuorum() {
 // the Seal are void: base is at least the Seal's slot, so the epoch alone tells.
 void Replica::Core::CollectPromised(const PromisedSlot& slot) {
   if (slot.slot <= chosen_ || slot.slot.value > campaign_.base.value + kMaxGap) return;
-  if (!slot.chosen && slot.ballot.epoch != config_.epoch) {
+  if (!slot.chosen && slot.ballot.epoch != config_.epoch && !DECREE_BUG_VOID_VOTES_BELIEVED) {
     SOMETIMES(consensus_void_vote_ignored);
     return;
   }
   auto [known, fresh] = campaign_.best.try_emplace(slot.slot, slot);
   if (fresh || known->second.chosen) return;
-  if (slot.chosen || slot.ballot > known->second.ballot) known->second = slot;
+  if (slot.chosen || slot.ballot > known->second.ballot || DECREE_BUG_ANY_VOTE)
+    known->second = slot;
 }
 
 void Replica::Core::CollectOwnVotes() {
@@ -148,6 +157,7 @@ void Replica::Core::CandidateTick() {
 
 // The candidate's quorum did not come: ask again politely, with a pre-vote.
 void Replica::Core::ElectionTimedOut() {
+  SOMETIMES(consensus_campaign_timed_out);
   BecomeFollower();
   if (!SelfVotes() || DiskStuck(options_.election_min)) return;
   StartPreVote();
@@ -186,7 +196,7 @@ void Replica::Core::ReproposeVotes() {
       ProposeSlot(FreshBarrier());
     }
   }
-  if (lead_.sealing) {
+  if (lead_.sealing && !DECREE_BUG_BARRIER_ABOVE_SEAL) {
     SOMETIMES(consensus_seal_recovered);
     return;
   }

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "consensus/core.h"
+#include "kv/base/bug.h"
 #include "kv/base/mark.h"
 
 namespace decree::consensus {
@@ -27,7 +28,8 @@ void Replica::Core::ContinueTransfer() {
   if (transfer.told || !Ready() || inflight() != 0) return;
   if (peer == nullptr || peer->voted < chosen_) return;
   transfer.told = true;
-  lead_.lease_over = true;  // for good, and before the target hears of it: no read is served on it
+  lead_.lease_over = !DECREE_BUG_LEASE_KEPT_AT_TRANSFER;  // for good, and before the target hears
+                                                          // of it: no read is served on it
   Send(transfer.target, TransferNow{lead_.ballot});
 }
 

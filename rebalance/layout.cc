@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <tuple>
 
+#include "kv/base/mark.h"
+
 namespace decree::rebalance {
 namespace {
 
@@ -36,6 +38,7 @@ void Layout::NoteFailedTargets() {
     if (move.stage == Stage::kDone) {
       succeeded.insert(move.shard);
     } else {
+      SOMETIMES(plan_remembers_a_failed_target);
       Shard(move.shard).failed_targets.insert(move.target.disk);
     }
   }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "kv/base/bug.h"
+#include "kv/base/mark.h"
 #include "rebalance/move_members.h"
 
 namespace decree::rebalance {
@@ -119,6 +121,7 @@ Action Situation::Next() const {
 }
 
 Action Situation::BeforeSwitch() const {
+  if (Sealed() && move_.cancelled) SOMETIMES(move_sealed_though_cancelled);
   if (Sealed()) {  // whatever was asked for: the shard's log has decided
     const auto next = static_cast<Stage>(static_cast<int>(move_.stage) + 1);
     return Advance(next, "the Seal is chosen");
@@ -143,7 +146,10 @@ Action Situation::BeforeSwitch() const {
 
 // Why the move cannot succeed any more, as long as no Seal is chosen.
 std::string Situation::Problem() const {
-  if (!view_.target_gone.empty()) return view_.target_gone;
+  if (!view_.target_gone.empty()) {
+    SOMETIMES(move_lost_its_target);
+    return view_.target_gone;
+  }
   if (Removed()) return "the shard's log has ended this move";
   if (newest_ && newest_->config.epoch > move_.epoch)
     return "the shard's members changed meanwhile";
@@ -159,18 +165,26 @@ std::string Situation::Problem() const {
 // chosen. One that cannot be reached is not waited for: the map does not know it, so it goes when
 // its node reports it.
 Action Situation::RollBack() const {
-  if (!Removed()) {
+  if (!Removed() && !DECREE_BUG_ROLLBACK_DESTROYS_FIRST) {
     if (!view_.leader) return Wait("no leader to take the learner away");
     // Before the stage add_learner nobody proposed one, so there is nothing to take away, unless
     // the target was a learner before this move.
     const bool untouched = move_.stage == Stage::kIntent && !TargetIsMember();
-    if (!untouched) return Do(ActionKind::kRemoveLearner, "rolling back");
+    if (untouched) SOMETIMES(move_rolled_back_untouched);
+    if (!untouched) {
+      SOMETIMES(move_takes_its_learner_away);
+      return Do(ActionKind::kRemoveLearner, "rolling back");
+    }
   }
   if (view_.target_gone.empty() && view_.stalled.empty()) {
     if (!view_.target) return Wait("the target's node does not answer");
     const bool destroyed = !view_.target->exists && view_.target->tombstone >= move_.target.replica;
-    if (!destroyed) return Do(ActionKind::kDestroyTarget, "the learner is removed");
+    if (!destroyed) {
+      SOMETIMES(move_destroys_its_target);
+      return Do(ActionKind::kDestroyTarget, "the learner is removed");
+    }
   }
+  if (!view_.target_gone.empty()) SOMETIMES(move_rolled_back_without_its_target);
   Action action = Advance(Stage::kRolledBack, "rolled back");
   action.advance.note = move_.error;
   if (Removed()) action.advance.members = newest_->config;
@@ -210,6 +224,7 @@ Action Situation::AwaitCatchUp() const {
 // Step 5, second half: never skipped. Every replica that knows its digest at the mark must agree.
 Action Situation::Verify() const {
   if (!view_.leader || !view_.target) return Wait("leader or target does not answer");
+  if (DECREE_BUG_DIGESTS_NOT_COMPARED) return AfterDigests({});
   if (!view_.mark) return Do(ActionKind::kMark, "no common slot yet");
   const std::string* ours = DigestAt(view_.target, view_.mark);
   if (!ours) return Wait("no digest of the target yet");
@@ -238,8 +253,11 @@ Action Situation::AfterDigests(const std::string& digest) const {
   for (const auto& [id, status] : view_.others) {
     if (status.exists && config.IsLearner(id)) caught_up.insert(id);
   }
-  if (SealCompletes(after()))
+  if (SealCompletes(after())) {
+    SOMETIMES(move_waits_for_another_learner);
     return Wait("another learner must catch up for an odd number of voters");
+  }
+  SOMETIMES(move_stays_a_learner);
   Action publish = Advance(Stage::kPublish, "stays a learner until the set is complete");
   publish.advance.note = digest;
   publish.advance.members = config;
@@ -268,6 +286,7 @@ NextMembers Situation::MembersAfterSeal() const {
   for (const auto& [id, why] : view_.others_gone) dead.insert(id);
   NextMembers living = after(dead);
   const bool repair = !view_.source_gone.empty();
+  if (repair) SOMETIMES(move_seals_a_repair);
   return repair && living.voters.size() >= config.QuorumSize() ? living : after({});
 }
 
@@ -313,7 +332,9 @@ std::optional<Action> Situation::MoveLeaderAway() const {
   const bool source_leads =
       !Fill() && view_.leader_member && view_.leader_member->id == move_.source.replica;
   const consensus::Config& config = view_.leader->config;
+  if (source_leads && config.voters.size() == 1) SOMETIMES(move_of_a_sole_voter);
   if (!source_leads || config.voters.size() == 1) return std::nullopt;
+  SOMETIMES(move_hands_leadership_over);
   Action action = Wait("the source leads and no other voter answers");
   Slot best;
   for (const consensus::Member& voter : config.voters) {
@@ -329,6 +350,11 @@ std::optional<Action> Situation::MoveLeaderAway() const {
 
 // Step 10: only when EpochStart is chosen is the source dispensable.
 Action Situation::Activate() const {
+  if (DECREE_BUG_SOURCE_DESTROYED_EARLY && newest_) {
+    Action early = Advance(Stage::kPublish, "the Seal is chosen");
+    early.advance.members = newest_->config;
+    return early;
+  }
   if (!view_.leader || view_.leader->config.epoch <= move_.epoch)
     return Wait("no leader of the new epoch");
   if (!view_.leader->epoch_started) return Wait("the new epoch has not started");
@@ -346,6 +372,7 @@ Action Situation::Activate() const {
 Action Situation::CleanUp() const {
   const std::string& why = view_.source_gone.empty() ? view_.stalled : view_.source_gone;
   if (!why.empty()) {
+    SOMETIMES(move_leaves_its_source_behind);
     Action action = Advance(Stage::kDone, why);
     action.advance.note = why + "; the old replica goes when its node reports it";
     return action;

@@ -1,6 +1,8 @@
 // Moves: one a shard at a time, made for an epoch, through the stages of MOVES.md.
 #include <algorithm>
 
+#include "kv/base/bug.h"
+#include "kv/base/mark.h"
 #include "rebalance/refusal.h"
 
 namespace decree::rebalance {
@@ -95,6 +97,7 @@ Status PlacementState::ChooseTarget(const StartMove& change, const ShardRecord& 
   }
   const ReplicaPlace* held = FindOnNode(shard, change.to);
   if (held && !source && !held->voter) {  // a learner that waits for its vote: promote it
+    SOMETIMES(placement_learner_promoted);
     move.target = *held;
     return {};
   }
@@ -115,10 +118,12 @@ CommandResult PlacementState::On(const StartMove& change, const Moment& now) {
   ShardRecord* shard = MutableShard(change.shard);
   if (!shard) return Refuse(Errc::kImpossible, "no " + ShardName(change.shard));
   if (shard->active_move) {
+    SOMETIMES(placement_second_move_refused);
     return Refuse(Errc::kConflict, "move " + ToString(shard->active_move) + " of " +
                                        ShardName(change.shard) + " is running");
   }
-  if (shard->entry.epoch != change.epoch) {
+  if (shard->entry.epoch != change.epoch && !DECREE_BUG_EPOCH_NOT_COMPARED) {
+    SOMETIMES(placement_move_for_an_old_epoch_refused);
     return Refuse(Errc::kConflict, ShardName(change.shard) + " is in epoch " +
                                        ToString(shard->entry.epoch) + ", not " +
                                        ToString(change.epoch));
@@ -127,14 +132,16 @@ CommandResult PlacementState::On(const StartMove& change, const Moment& now) {
   if (const Status chosen = ChooseTarget(change, *shard, move); !chosen) {
     return Refuse(chosen.error());
   }
-  last_move_ = last_move_.Next();
+  if (!DECREE_BUG_MOVE_ID_REUSED || !last_move_) last_move_ = last_move_.Next();
   move.id = last_move_;
   move.shard = change.shard;
   move.epoch = change.epoch;
   move.cause = change.cause;
   move.reason = change.reason;
   move.created_ms = now.time_ms;
-  shard->last_replica = std::max(shard->last_replica, move.target.replica);
+  if (!DECREE_BUG_REPLICA_ID_REUSED) {
+    shard->last_replica = std::max(shard->last_replica, move.target.replica);
+  }
   shard->active_move = move.id;
   active_.insert(move.id);
   moves_.emplace(move.id, std::move(move));
@@ -203,8 +210,12 @@ CommandResult PlacementState::On(const AdvanceMove& change, const Moment& now) {
   const auto found = moves_.find(change.move);
   if (found == moves_.end()) return Refuse(Errc::kNotFound, "no move " + ToString(change.move));
   MoveRecord& move = found->second;
-  if (move.stage == change.stage) return Accept(change.move.value, "it was there already");
+  if (move.stage == change.stage) {
+    SOMETIMES(placement_stage_reached_twice);
+    return Accept(change.move.value, "it was there already");
+  }
   if (!IsLegalSuccessor(move, change.stage)) {
+    SOMETIMES(placement_stage_refused);
     return Refuse(Errc::kConflict,
                   "move " + ToString(change.move) + " is at " + std::string(StageName(move.stage)));
   }
@@ -225,6 +236,7 @@ CommandResult PlacementState::On(const AdvanceMove& change, const Moment& now) {
   if (change.bytes_total) move.bytes_total = change.bytes_total;
   if (change.switch_pause_ms) move.switch_pause_ms = change.switch_pause_ms;
   if (change.stage == Stage::kActivate && move.cancelled) {  // the shard's log decided for the move
+    SOMETIMES(placement_cancel_overruled_by_the_log);
     move.cancelled = false;
     move.error.clear();
   }

@@ -1,6 +1,7 @@
 // Nodes and disks: how they come, change and go.
 #include <algorithm>
 
+#include "kv/base/mark.h"
 #include "rebalance/refusal.h"
 
 namespace decree::rebalance {
@@ -128,6 +129,7 @@ CommandResult PlacementState::UpdateNode(NodeRecord& known, const NodeRecord& to
   next.state = known.state == NodeState::kDead ? NodeState::kUp : known.state;
   next.dead_since_ms = 0;
   if (next.name.empty()) next.name = known.name;
+  if (known.dead()) SOMETIMES(placement_dead_node_came_back);
   if (Encode(next) == Encode(known)) return Accept(known.id.value, "nothing new");
   const bool moved = next.rpc != known.rpc || next.http != known.http;
   known = std::move(next);
@@ -202,6 +204,7 @@ std::string PlacementState::DrainProblem(NodeId id) const {
 // Death and drain are two facts: a drain of a dead node goes on, its copies replaced elsewhere.
 CommandResult PlacementState::DeclareDead(NodeRecord& node, const Moment& now) {
   if (node.dead()) return Accept(0, "it was so already");
+  SOMETIMES(placement_node_dead);
   if (node.state == NodeState::kUp) node.state = NodeState::kDead;
   node.dead_since_ms = std::max<WallMs>(now.time_ms, 1);
   TouchNode(node.id);

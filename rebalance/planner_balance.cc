@@ -7,6 +7,7 @@
 #include <numeric>
 #include <tuple>
 
+#include "kv/base/mark.h"
 #include "rebalance/planner_passes.h"
 
 namespace decree::rebalance {
@@ -130,6 +131,7 @@ class Balancer {
       if (!best || rank < *best) best = rank;
     }
     if (!best) return false;
+    SOMETIMES(plan_balance);
     ShardLayout& shard = layout_.Shard(std::get<ShardId>(*best));
     layout_.PlanMove(shard, CopyOn(shard, s), t, MoveCause::kBalance, Reason(s, t));
     return true;
@@ -202,6 +204,7 @@ void PlanTransfers(Layout& layout, Plan& plan, std::size_t limit) {
       best = &copy;
     }
     if (!best) continue;
+    SOMETIMES(plan_transfer);
     plan.transfers.push_back({shard.id, shard.leader, best->node, best->replica});
     --from->second;
     ++leaders[best->node];

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "kv/base/mark.h"
 #include "rebalance/planner_passes.h"
 
 namespace decree::rebalance {
@@ -51,6 +52,8 @@ void Relocate(Layout& layout, Plan& plan, std::size_t limit, ShardLayout& shard,
       ++i;
       continue;
     }
+    if (cause == MoveCause::kRepair) SOMETIMES(plan_repair);
+    if (cause == MoveCause::kDrain) SOMETIMES(plan_drain);
     layout.PlanMove(shard, i, to, cause, reason);  // the new copy is appended: look at `i` again
   }
 }
@@ -83,6 +86,7 @@ void Promote(Layout& layout, ShardLayout& shard) {
   }
   for (const Copy& copy : shard.copies) {
     if (copy.voter || !layout.IsLive(copy) || layout.IsDraining(copy)) continue;
+    SOMETIMES(plan_promotion);
     layout.PlanPromotion(shard, copy);
     break;
   }
@@ -94,6 +98,7 @@ void PlanRepairs(Layout& layout, Plan& plan, std::size_t limit) {
   for (ShardLayout* shard : ByUrgency(layout)) {
     if (plan.moves.size() >= limit) return;
     if (!HasQuorum(layout, *shard)) {
+      SOMETIMES(plan_without_a_quorum);
       layout.Reject(*shard, NodeId{}, NodeId{}, "no_quorum",
                     "too few of its voters are alive to change its members");
       continue;

@@ -3,6 +3,7 @@
 // counts fully, a tiny one as a sixteenth (it costs round trips, hardly any bytes).
 #include <algorithm>
 
+#include "kv/base/mark.h"
 #include "rebalance/planner.h"
 
 namespace decree::rebalance {
@@ -87,7 +88,10 @@ std::vector<PlannedMove> StartableNow(const ClusterView& view, const Plan& plan)
   bool urgent = false;  // repair and drain go before balance
   for (const PlannedMove& move : plan.moves) {
     if (!Allowed(settings, move.start.cause)) continue;
-    if (move.start.cause == MoveCause::kBalance && urgent) break;
+    if (move.start.cause == MoveCause::kBalance && urgent) {
+      SOMETIMES(plan_balance_waits_for_repair);
+      break;
+    }
     urgent = urgent || move.start.cause != MoveCause::kBalance;
     if (limits.Admit(move)) startable.push_back(move);
   }

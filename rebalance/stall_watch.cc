@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "kv/base/mark.h"
+
 namespace decree::rebalance {
 namespace {
 
@@ -33,7 +35,10 @@ bool StallWatch::Learned(ReplicaId id, const ReplicaStatus& status, const MoveVi
   if (!status.exists) return false;
   const bool lags = !status.has_snapshot || (view.leader && !IsCaughtUp(status, *view.leader));
   Received& best = best_[id];
-  if (status.snapshot_bytes_done < best.bytes) ++best.restarts;
+  if (status.snapshot_bytes_done < best.bytes) {
+    SOMETIMES(move_snapshot_began_again);
+    ++best.restarts;
+  }
   const std::uint64_t passed = best.restarts <= kFreshSnapshots ? best.bytes : best.most;
   const bool more = status.snapshot_bytes_done > passed || status.durable_chosen > best.slot;
   best.bytes = status.snapshot_bytes_done;

@@ -5,6 +5,7 @@
 
 #include "kv/api/caller_impl.h"
 #include "kv/api/limits.h"
+#include "kv/base/mark.h"
 
 namespace decree {
 namespace {
@@ -156,6 +157,7 @@ void Caller::Impl::FailLate(CallerOp& op) {
     op.refuser = shard.refuser;
   }
   if (op.attempt > 0 && op.unanswered > 0) {
+    SOMETIMES(caller_unanswered_to_the_end);
     reason = Error(Errc::kUnavailable, "no answer from node " + ToString(op.target));
   }
   switch (reason.code()) {

@@ -159,7 +159,10 @@ void Caller::Impl::OnAnswer(std::uint64_t id, std::uint64_t attempt, NodeId targ
   }
   if (verdict == Verdict::kSessionLost && op->session) op->session->lost = true;
   // An attempt that was given up on does not steer any more: its successor does.
-  if (attempt != op->attempt || op->phase != CallerPhase::kSent) return;
+  if (attempt != op->attempt || op->phase != CallerPhase::kSent) {
+    SOMETIMES(caller_late_refusal);
+    return;
+  }
   OnRefusal(*op, target, response);
 }
 
@@ -170,11 +173,13 @@ void Caller::Impl::OnRefusal(CallerOp& op, NodeId target, const RpcResponse& res
     case Verdict::kStaleMap:
       ForgetLeader(op, target);
       if (response.leader) {
+        SOMETIMES(caller_stale_map_with_a_hint);
         fetcher->FetchInBackground();
         return Follow(op, response.leader);
       }
       return NeedMap(op);
     case Verdict::kBusy:
+      SOMETIMES(caller_waits_for_a_busy_node);
       return Pause(op);
     case Verdict::kSessionLost:
       return OnSessionLost(op);
@@ -198,6 +203,7 @@ void Caller::Impl::OnResult(CallerOp& op, std::uint64_t attempt, NodeId target,
     return;
   }
   if (op.IsWrite() && !op.opens_session) shards[op.operation.shard].reopened = 0;
+  if (attempt != op.attempt) SOMETIMES(caller_late_answer_counted);
   result.epoch = response.epoch;
   result.node = response.served_by ? response.served_by : target;
   Finish(op, std::move(result));
@@ -220,6 +226,7 @@ void Caller::Impl::OnSilence(CallerOp& op) {
 
 void Caller::Impl::TryElsewhere(CallerOp& op) {
   if (op.quick >= Candidates(op).size() || op.quick >= kQuickAttempts) {
+    SOMETIMES(caller_every_replica_tried);
     fetcher->FetchInBackground();
     return Pause(op);
   }
@@ -230,6 +237,7 @@ void Caller::Impl::Follow(CallerOp& op, NodeId hint) {
   CallerShard& shard = shards[op.operation.shard];
   if (!hint || hint == op.target || hint == op.silent || op.quick >= kQuickAttempts) {
     ForgetLeader(op, op.target);
+    if (hint && hint == op.silent) SOMETIMES(caller_hint_to_a_silent_node);
     if (hint == op.silent) ForgetLeader(op, hint);
     return Pause(op);
   }

@@ -83,12 +83,16 @@ void Caller::Impl::OnFetched(std::uint64_t id, Errc code) {
   }
   if (code != Errc::kOk || !map) return;
   // No newer map than the one that was refused: what will come is not decided yet.
-  if (op->attempt > 0 && map->version <= op->map_version) return Pause(*op);
+  if (op->attempt > 0 && map->version <= op->map_version) {
+    SOMETIMES(caller_no_newer_map);
+    return Pause(*op);
+  }
   Advance(*op);
 }
 
 void Caller::Impl::OnMap(std::shared_ptr<const ShardMap> newer) {
   if (!newer || newer->shards.empty() || closed) return;
+  if (map && newer->version < map->version) SOMETIMES(caller_older_map_ignored);
   if (map && newer->version <= map->version) return;
   if (map && map->cluster && newer->cluster && map->cluster != newer->cluster) return;
   SOMETIMES(caller_map_replaced);

@@ -68,6 +68,7 @@ void Caller::Impl::OnOpened(ShardId number, const OperationResult& result) {
     shard.refusal.clear();
     return;
   }
+  SOMETIMES(caller_session_not_opened);
   shard.refusal = Error(result.code, result.detail).ToString();
   if (shard.waiting.empty()) return;
   if (!IsFinal(result.code)) return OpenSession(number);
@@ -83,6 +84,7 @@ void Caller::Impl::OnSessionLost(CallerOp& op) {
   op.session->lost = true;
   if (op.opens_session) return Pause(op);  // no answer a correct node gives
   if (op.unanswered > 0) {
+    SOMETIMES(caller_outcome_lost_with_its_session);
     return Fail(op, Error(Errc::kOutcomeUnknown, "the session expired before it was answered"));
   }
   CallerShard& shard = shards[op.operation.shard];

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "kv/base/mark.h"
+
 namespace decree {
 namespace {
 
@@ -75,7 +77,10 @@ void MapFetcher::OnAnswer(std::uint64_t attempt, RpcResponse response) {
 }
 
 void MapFetcher::OnSilence(std::uint64_t attempt) {
-  if (attempt == attempt_ && active_) Retry(Errc::kUnavailable, "no answer to a map request");
+  if (attempt == attempt_ && active_) {
+    SOMETIMES(map_fetch_silent);
+    Retry(Errc::kUnavailable, "no answer to a map request");
+  }
 }
 
 void MapFetcher::Retry(Errc reason, std::string detail) {
@@ -98,6 +103,7 @@ bool MapFetcher::DropExpired() {
   }
   active_ = !waiters_.empty();
   const bool goes_on = active_;
+  if (!late.empty()) SOMETIMES(map_waiter_gave_up);
   for (Waiter& waiter : late) {
     if (waiter.done) waiter.done(last_code_);
   }

@@ -1,9 +1,12 @@
 // SOMETIMES(name) marks a rare path in product code. A long simulation fails if a mark is never
-// reached: a test suite that does not get there proves nothing about the path. One relaxed load
-// when the mark was reached before.
+// reached: a test suite that does not get there proves nothing about the path. Each mark is listed
+// from the start of the program, also if its line is never passed. One relaxed load when the mark
+// was reached before.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
+#include <cstddef>
 #include <map>
 #include <string>
 
@@ -25,13 +28,25 @@ class Mark {
   std::atomic<bool> reached_{false};
 };
 
-// Every mark seen by this process so far, with whether it was reached. Thread-safe.
+// Every mark of the code linked into this process, with whether it was reached. Thread-safe.
 std::map<std::string, bool> MarksReached();
 
+namespace detail {
+
+template <std::size_t kSize>
+struct MarkName {
+  constexpr MarkName(const char (&name)[kSize]) { std::copy_n(name, kSize, text); }
+  char text[kSize];
+};
+
+// One mark a name. A static member that code names is made when the program starts, whether or not
+// that code ever runs.
+template <MarkName kName>
+struct NamedMark {
+  static inline Mark mark{kName.text};
+};
+
+}  // namespace detail
 }  // namespace decree
 
-#define SOMETIMES(name)                       \
-  do {                                        \
-    static ::decree::Mark decree_mark(#name); \
-    decree_mark.Reach();                      \
-  } while (false)
+#define SOMETIMES(name) ::decree::detail::NamedMark<#name>::mark.Reach()

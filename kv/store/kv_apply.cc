@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "kv/api/limits.h"
+#include "kv/base/bug.h"
 #include "kv/base/check.h"
 #include "kv/base/mark.h"
 
@@ -109,6 +110,9 @@ Result<CommandResult> KvApply::RunOnce(const Command& command, AppliedSlot* appl
   if (session.client == 0) return Execute(command, applied);
   Result<std::optional<CommandResult>> known = sessions_.Admit(session, Now(), rows_);
   if (!known) return known.error();
+  const bool expired = *known && (*known)->code == Errc::kSessionExpired;
+  if (DECREE_BUG_SESSION_CHECK_AT_PROPOSE && *known && !expired) return Execute(command, applied);
+  if (DECREE_BUG_EXPIRED_SESSION_EXECUTES && expired) return Execute(command, applied);
   if (*known) return std::move(**known);
   Result<CommandResult> result = Execute(command, applied);
   if (result) sessions_.Remember(session, *result, rows_);
@@ -136,6 +140,7 @@ Result<CommandResult> KvApply::Mutate(const Command& command) {
   const Result<Current> current = Load(command.key);
   if (!current) return current.error();
   if (!Holds(command.condition, current->version(), current->value())) {
+    SOMETIMES(condition_failed_at_apply);
     return Refusal(Errc::kPreconditionFailed, "the condition does not hold", current->version());
   }
   return command.kind == CommandKind::kPut ? Put(command, *current) : Delete(command, *current);
@@ -160,6 +165,7 @@ CommandResult KvApply::Put(const Command& command, const Current& current) {
   Forget(command.key, current);
   CommandResult result;
   result.version = ++facts_.last_version;
+  if (DECREE_BUG_DELETE_FORGETS_VERSION && !current.live) result.version = 1;
   result.created = !current.live;
   if (command.ttl_ms != 0) {
     const WallMs latest = kNoExpiry - 1;
@@ -197,6 +203,7 @@ RowBatch KvApply::TakeBatch() {
   facts_.sessions = sessions_.count();
   facts_.session_bytes = sessions_.bytes();
   RowBatch batch = rows_.Take();
+  if (DECREE_BUG_APPLIED_NOT_IN_BATCH && facts_.applied.value % 2 == 0) return batch;
   batch.push_back(FactsRow(facts_));
   return batch;
 }

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "kv/base/mark.h"
+
 namespace decree::store {
 namespace {
 
@@ -59,6 +61,7 @@ Status LogAppender::Sync() {
 // The old segment is complete and synced before the new one gets its name: recovery counts on it.
 // Too many open files are no fault of the disk and no reason to retire it (P8): the log waits.
 Status LogAppender::Roll(std::uint64_t first, std::uint64_t least_bytes) {
+  SOMETIMES(log_segment_filled);
   Finish(BeginRecord(buffer_), LogRecordType::kEnd, {});
   if (Status synced = Sync(); !synced) return synced;
   const std::uint64_t sequence = current_.header.sequence + 1;

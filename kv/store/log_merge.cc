@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "kv/base/bug.h"
+#include "kv/base/mark.h"
 namespace decree::store {
 
 void LogMerge::Add(const consensus::Persist& record) {
@@ -12,13 +14,21 @@ void LogMerge::Add(const consensus::Persist& record) {
     votes_.erase(chosen.slot);
   }
   for (const consensus::Vote& vote : record.votes) {
-    if (chosen_.contains(vote.slot)) continue;
+    if (chosen_.contains(vote.slot)) {
+      SOMETIMES(log_chosen_value_beats_a_vote);
+      continue;
+    }
     const auto [it, fresh] = votes_.try_emplace(vote.slot, vote);
-    if (!fresh && it->second.ballot < vote.ballot) it->second = vote;
+    if (DECREE_BUG_REPLAY_LOWEST_VOTE && it->second.ballot < vote.ballot) continue;
+    if (!fresh && it->second.ballot < vote.ballot) {
+      SOMETIMES(log_vote_superseded);
+      it->second = vote;
+    }
   }
 }
 
 void LogMerge::Trim(Slot slot) {
+  if (DECREE_BUG_TRIM_ONE_TOO_MANY) slot = slot.Next();
   trimmed_ = std::max(trimmed_, slot);
   votes_.erase(votes_.begin(), votes_.upper_bound(slot));
   chosen_.erase(chosen_.begin(), chosen_.upper_bound(slot));

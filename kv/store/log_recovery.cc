@@ -4,7 +4,9 @@
 #include <utility>
 #include <vector>
 
+#include "kv/base/bug.h"
 #include "kv/base/codec.h"
+#include "kv/base/mark.h"
 
 namespace decree::store {
 namespace {
@@ -68,6 +70,7 @@ Result<SegmentScan> ReplaySegment(const LogSegments& segments, std::uint64_t seq
       [&](const LogRecord& record) { return Replay(segments, sequence, record, book); });
   if (!scan) return scan.error();
   // A segment was complete and synced before the next one began, so only the last one can be torn.
+  if (DECREE_BUG_CORRUPT_IS_ABSENT) return scan;
   if (scan->damaged || (!last && !scan->complete)) {
     return Damaged(segments, sequence, scan->end, "damaged record");
   }
@@ -87,6 +90,7 @@ Status MakeDurable(File& file, const SegmentScan& scan, std::uint64_t bytes) {
   if (Status written = file.WriteAt(scan.last_write, *last); !written) return written;
   // Zeros behind the last record: what a torn write left can never be taken for a record later.
   if (!scan.complete && !scan.clean_tail) {
+    SOMETIMES(log_torn_tail_zeroed);
     if (Status filled = file.ZeroFill(scan.end, bytes); !filled) return filled;
   }
   return file.Sync();
@@ -140,6 +144,7 @@ Result<RecoveredLog> RecoverLog(LogSegments& segments, bool create) {
   log.first = *first;
   for (const std::uint64_t sequence : *found) {
     if (sequence < log.first) {
+      SOMETIMES(log_spare_found_at_start);
       segments.AddSpare(sequence);
     } else {
       log.live.push_back(sequence);

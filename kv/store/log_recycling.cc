@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "kv/base/bug.h"
 #include "kv/base/codec.h"
+#include "kv/base/mark.h"
 #include "kv/store/shard_log.h"
 
 namespace decree::store {
@@ -39,6 +41,7 @@ void FileLog::RecycleOldest() {
   items.push_back(std::move(tail));
   Commit(items);
   if (failed_) return;
+  SOMETIMES(log_segments_freed);
   check_tail_ = check_tail_ || first == first_ + few;
   Release(first);
 }
@@ -51,7 +54,7 @@ Status FileLog::CollectLive(std::uint64_t sequence, Items* items) {
     }
     items->push_back({LogRecordType::kPersist, state.key, std::move(state.record), 0, {}, true});
   }
-  if (book_.LiveBytes(sequence) == 0) return {};
+  if (book_.LiveBytes(sequence) == 0 || DECREE_BUG_SEGMENT_RECYCLED_EARLY) return {};
   const Result<SegmentBytes> segment = segments_->Read(sequence);
   if (!segment) return segment.error();
   const auto collect = [&](const LogRecord& record) -> Status {
@@ -68,6 +71,7 @@ Status FileLog::CollectLive(std::uint64_t sequence, Items* items) {
     std::copy_if(persist->chosen.begin(), persist->chosen.end(), std::back_inserter(live.chosen),
                  needed);
     if (live.votes.empty() && live.chosen.empty()) return {};
+    SOMETIMES(log_live_votes_forwarded);
     items->push_back({LogRecordType::kPersist, key, std::move(live), 0, {}, true});
     return {};
   };

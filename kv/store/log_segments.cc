@@ -8,6 +8,8 @@
 #include <filesystem>
 #include <utility>
 
+#include "kv/base/mark.h"
+
 namespace decree::store {
 namespace {
 
@@ -92,6 +94,7 @@ Result<OpenSegment> LogSegments::Begin(std::uint64_t sequence, std::uint64_t fir
 }
 
 Result<OpenSegment> LogSegments::Recycle(const SegmentHeader& header) {
+  SOMETIMES(log_segment_recycled);
   const std::uint64_t spare = spares_.back();
   Result<File> opened = File::Open(Path(spare), File::Mode::kReadWrite, hook_);
   if (!opened) return opened.error();

@@ -4,6 +4,7 @@
 #include <map>
 #include <utility>
 
+#include "kv/base/bug.h"
 #include "kv/store/mem_core.h"
 #include "kv/store/mem_engine.h"
 #include "kv/store/mem_log.h"
@@ -93,6 +94,7 @@ class MemStaging : public Staging {
     if (Status closed = CheckClosed(*open_, key_); !closed) return closed.error();
     committed_ = true;
     files_.clear();
+    if (DECREE_BUG_IMPORT_KEEPS_OLD_ROWS) rows->merge(core_->image.rows[key_]);
     core_->image.rows[key_] = *std::move(rows);
     core_->image.damaged_rows.erase(key_);
     return OpenLocked(core_, *open_, key_);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "kv/base/bug.h"
 #include "kv/base/check.h"
 #include "kv/base/mark.h"
 
@@ -65,6 +66,7 @@ CommandResult SessionTable::Open(std::uint64_t client, ApplyMoment moment, RowOv
     at->second.header.opened = moment.slot;
     bytes_ += kSessionBytes;
   }
+  if (at->second.header.opened != moment.slot) SOMETIMES(session_opened_again);
   Touch(at, moment);
   CommandResult result;
   result.version = at->second.header.opened.value;
@@ -89,6 +91,9 @@ Result<std::optional<CommandResult>> SessionTable::Admit(const SessionRef& sessi
   }
   if (!at->second.results.contains(session.sequence)) return std::optional<CommandResult>();
   SOMETIMES(session_duplicate_answered);
+  if (DECREE_BUG_RETRY_ANSWERED_FRESH) {
+    return std::optional(Refusal(Errc::kPreconditionFailed, "the condition does not hold"));
+  }
   Result<std::optional<std::string>> row = rows.Get(ResultKey(session.client, session.sequence));
   if (!row) return row.error();
   if (!*row) return Error(Errc::kCorruption, "the result of a session's command is missing");
@@ -159,6 +164,7 @@ void SessionTable::DropResultsBelow(Sessions::iterator at, std::uint64_t sequenc
                                     RowOverlay& rows) {
   auto& results = at->second.results;
   while (!results.empty() && results.begin()->first < sequence) {
+    SOMETIMES(session_result_acknowledged);
     bytes_ -= results.begin()->second;
     rows.Delete(ResultKey(at->first, results.begin()->first));
     results.erase(results.begin());

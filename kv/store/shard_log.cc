@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "kv/base/codec.h"
+#include "kv/base/mark.h"
 #include "kv/store/log_merge.h"
 
 namespace decree::store {
@@ -81,6 +82,7 @@ std::size_t FileLog::live_segments() {
 // Where the records of a replica stand: remembered from opening, or found by reading its segments.
 Result<FileLog::Places> FileLog::PlacesOf(ReplicaKey key) {
   if (const Places* places = book_.PlacesOf(key)) return *places;
+  SOMETIMES(log_records_found_by_reading);
   Places places;
   for (const std::uint64_t sequence : book_.SegmentsOf(key)) {
     const Result<SegmentBytes> segment = segments_->Read(sequence);

@@ -30,6 +30,9 @@ target_compile_features(decree_flags INTERFACE cxx_std_20)
 target_include_directories(decree_flags INTERFACE
   $<BUILD_INTERFACE:${DECREE_SOURCE_DIR}>
   $<BUILD_INTERFACE:${DECREE_SOURCE_DIR}/kv/include>)
+if(DECREE_BUGS)
+  target_compile_definitions(decree_flags INTERFACE $<BUILD_INTERFACE:DECREE_BUGS>)
+endif()
 # Warnings are for Decree's own sources, not for the programs that link it.
 add_library(decree_warnings INTERFACE)
 target_compile_options(decree_warnings INTERFACE

@@ -213,6 +213,7 @@ void Boot::OnJoinAnswer(std::size_t asked, const RpcResponse& response) {
     if (refusal != last_refusal_) node_->Log(LogLevel::kInfo, "waiting to join: " + refusal);
     last_refusal_ = refusal;
     Executor& executor = node_->workers[0]->executor();
+    SOMETIMES(boot_join_asked_again);
     executor.RunAt(executor.Now() + kJoinPause,
                    [self = shared_from_this(), asked] { self->Join(asked + 1); });
     return;

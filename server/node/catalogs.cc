@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "kv/base/bug.h"
 #include "kv/base/mark.h"
 
 namespace decree::node {
@@ -66,6 +67,7 @@ Result<Resident> Catalogs::Create(const ReplicaShell& shell, Incarnation disk) {
   }
   Result<std::optional<ReplicaShell>> known = (*place)->LoadShell(shell.key);
   if (!known) return known.error();
+  if (*known && !(*known)->removed) SOMETIMES(create_of_a_living_replica);
   if (*known && !(*known)->removed) return Resident{*place, std::move(**known)};
   if (*known || shell.key.replica <= Tombstone(shell.key.shard)) return Removed(shell.key);
   const Status saved = (*place)->SaveShell(shell);
@@ -87,6 +89,7 @@ Result<Catalog*> Catalogs::Bury(ReplicaKey key) {
   }
   Status noted = Error(Errc::kIo, "no disk of this node works");
   for (Catalog* catalog : working) {
+    if (DECREE_BUG_TOMBSTONE_FORGOTTEN) return home;
     noted = catalog->SaveTombstone(key.shard, key.replica);
     if (noted) return home;
   }

@@ -3,6 +3,8 @@
 #include <iterator>
 #include <utility>
 
+#include "kv/base/bug.h"
+#include "kv/base/mark.h"
 #include "server/node/placement_machine.h"
 
 namespace decree::node {
@@ -143,7 +145,9 @@ void Control::ProposeBootstrap() {
 // ---- the map ----
 
 void Control::OfferMap(ShardMap map) {
-  if (map_ && map.version <= map_->version) return;
+  if (map_ && map.version < map_->version) SOMETIMES(control_older_map_offered);
+  if (map_ && map.version == map_->version) return;
+  if (map_ && map.version < map_->version && !DECREE_BUG_MAP_VERSION_BACKWARDS) return;
   if (map.cluster != identity_.cluster) return;
   map_ = std::make_shared<const ShardMap>(std::move(map));
   node_->map_version = map_->version;
@@ -286,7 +290,10 @@ void Control::RegisterJoiner(const JoinRequest& join, RpcReply&& reply) {
 void Control::HandleReport(RpcRequest&& request, RpcReply&& reply) {
   Result<NodeReport> report = Decode<NodeReport>(request.body);
   if (!report) return reply(Refuse(Errc::kInvalidArgument, "malformed request body"));
-  if (!PlacementLeaderHost()) return reply(PlacementRefusal());
+  if (!PlacementLeaderHost()) {
+    SOMETIMES(control_report_to_no_leader);
+    return reply(PlacementRefusal());
+  }
   ReportAnswer answer;
   if (map_ && map_->version > report->map_version) answer.map = *map_;
   desk_.OnReport(std::move(*report));

@@ -40,6 +40,7 @@ void Control::HandleCreate(const CreateReplica& create, RpcReply&& reply) {
 void Control::HandleDestroy(const DestroyReplica& destroy, RpcReply&& reply) {
   const Result<Catalog*> home = catalogs_.Bury(destroy.key);
   if (!home) return Answer(reply, home.error());
+  if (!*home) SOMETIMES(destroy_of_a_replica_that_is_gone);
   if (!*home) return Answer(reply, {});
   RemoveReplica(**home, destroy.key,
                 [reply = std::move(reply)](const Status& status) { Answer(reply, status); });
@@ -64,6 +65,7 @@ void Control::RemoveReplica(Catalog& catalog, ReplicaKey key, Opened done) {
 // P8: a disk that failed once is out for good. Its replicas fall silent and are replaced elsewhere.
 void Control::OnDiskFailed(store::Disk& disk, const Error& error) {
   if (!catalogs_.TakeOut(disk)) return;
+  SOMETIMES(disk_taken_out);
   node_->Log(LogLevel::kError,
              "disk " + disk.path() + " failed and is taken out: " + error.ToString());
   for (const auto& worker : node_->workers) {
@@ -143,11 +145,13 @@ void Control::AwaitHandover(Instant deadline, std::function<void()> done) {
         if (host.replica().role() != consensus::Role::kLeader) return;
         if (host.replica().config().voters.size() < 2) return;
         leading->fetch_add(1);
+        SOMETIMES(leadership_given_up_at_the_end);
         host.GiveUpLeadership();
       });
       Executor& control = node_->workers[0]->executor();
       control.Post([this, &control, deadline, done, leading, missing] {
         if (--*missing > 0) return;
+        if (*leading != 0 && control.Now() >= deadline) SOMETIMES(leadership_kept_to_the_end);
         if (*leading == 0 || control.Now() >= deadline) return done();
         control.RunAt(control.Now() + kStopPoll,
                       [this, deadline, done] { AwaitHandover(deadline, done); });

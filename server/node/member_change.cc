@@ -66,11 +66,14 @@ bool MemberChange::Satisfied(const consensus::Replica& replica) const {
 
 MemberChange::Progress MemberChange::Step(consensus::Replica& replica, Instant now) {
   if (request_.kind == ChangeKind::kTransferLeader) return StepTransfer(replica, now);
+  if (Satisfied(replica) && !proposed_) SOMETIMES(change_made_before);
   if (Satisfied(replica)) return Finish(replica, Errc::kOk);
   if (replica.config().epoch != request_.epoch) {
+    SOMETIMES(change_for_another_epoch);
     return Finish(replica, Errc::kConflict, "the shard is in another epoch");
   }
   if (replica.role() != consensus::Role::kLeader) {
+    if (proposed_) SOMETIMES(change_outcome_unknown);
     return Finish(replica, proposed_ ? Errc::kOutcomeUnknown : Errc::kNotLeader);
   }
   if (proposed_) return Progress::kWaiting;
@@ -97,6 +100,7 @@ MemberChange::Progress MemberChange::OnRefused(consensus::Replica& replica,
     case consensus::ProposeCode::kNotLeader:
       return Finish(replica, Errc::kNotLeader);
     case consensus::ProposeCode::kRefused:
+      SOMETIMES(change_refused_by_the_log);
       return Finish(replica, Errc::kImpossible, result.detail);
     default:
       if (now < deadline_) return Progress::kWaiting;
@@ -119,6 +123,7 @@ MemberChange::Progress MemberChange::StepTransfer(consensus::Replica& replica, I
     return Progress::kMoved;
   }
   if (now < deadline_) return Progress::kWaiting;
+  SOMETIMES(change_of_leader_not_taken);
   return Finish(replica, Errc::kUnavailable, "the target did not take over in time");
 }
 

@@ -87,6 +87,7 @@ void MoveDriver::Kick() {
     auto task = std::make_shared<Task>(port_->executor().Now());
     task->id = move->id;
     task->generation = generation_;
+    if (move->stage != rebalance::Stage::kIntent) SOMETIMES(move_taken_up_by_a_new_leader);
     tasks_[move->id] = task;
     Poll(task);
   }
@@ -287,6 +288,7 @@ void MoveDriver::Wait(const TaskPtr& task, const rebalance::MoveRecord& move) {
 
 void MoveDriver::OnDone(const TaskPtr& task, const RpcResponse& response) {
   const bool ok = response.code == Errc::kOk;
+  if (!ok) SOMETIMES(move_action_refused);
   task->refusal = ok ? "" : Error(response.code, response.detail).ToString();
   if (!ok) {
     port_->Log(LogLevel::kDebug, "move " + ToString(task->id) + " was answered " + task->refusal);
@@ -313,6 +315,7 @@ void MoveDriver::CreateTarget(const TaskPtr& task, const rebalance::MoveRecord& 
     const rebalance::MoveRecord* move = Record(task);
     if (!move) return;
     if (response.code != Errc::kImpossible) return OnDone(task, response);
+    SOMETIMES(move_target_cannot_be);
     Propose(task, rebalance::CancelMove{move->id, response.detail});
   });
 }

@@ -233,7 +233,11 @@ void PlacementLeader::StartMoves() {
   const rebalance::ClusterView view = View();
   const rebalance::Plan plan = rebalance::MakePlan(view, kPlanLimit);
   for (const rebalance::PlannedMove& move : rebalance::StartableNow(view, plan)) {
-    if (!Resting(move.start.shard)) StartOne(move);
+    if (Resting(move.start.shard)) {
+      SOMETIMES(placement_rests_after_failed_moves);
+    } else {
+      StartOne(move);
+    }
   }
   const bool quiet = plan.moves.empty() && view.state->ActiveMoves().empty();
   if (!quiet || !view.state->settings().rebalance) return;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "kv/base/mark.h"
+
 namespace decree::node {
 namespace {
 
@@ -67,10 +69,12 @@ void PlacementLink::OnAnswer(const std::shared_ptr<Attempt>& attempt, NodeId ask
     return attempt->reply(std::move(response));
   }
   Executor& executor = node_->workers[0]->executor();
+  if (silence) SOMETIMES(placement_leader_silent);
   const bool hinted = response.leader && response.leader != asked;
   leader_ = hinted ? response.leader : NodeId{};
   if (silence && attempt->repeat == Repeat::kNotDone) return attempt->reply(std::move(response));
   if (executor.Now() + kPause > attempt->deadline) {
+    SOMETIMES(placement_not_found_in_time);
     if (response.code != Errc::kOutcomeUnknown) response.code = Errc::kUnavailable;
     if (response.detail.empty()) response.detail = "no leader of the placement group answers";
     return attempt->reply(std::move(response));

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 
+#include "kv/base/mark.h"
 #include "kv/base/time.h"
 
 namespace decree::node {
@@ -21,6 +22,7 @@ class ReplicatedClock {
   void Follow(Instant now, WallMs leader_time) {
     const WallMs expected = Expected(now);
     const bool late = anchored_ && leader_time < expected;
+    if (late) SOMETIMES(clock_leaders_time_came_late);
     Anchor(now, late ? expected - 1 : leader_time);
   }
   // `floor` is the time of the last applied batch.
@@ -31,6 +33,7 @@ class ReplicatedClock {
   WallMs Read(Instant now, WallMs wall, WallMs floor) {
     const WallMs expected = Expected(now);
     const WallMs gap = wall > expected ? wall - expected : expected - wall;
+    if (gap >= kTrusted) SOMETIMES(clock_wall_not_trusted);
     const WallMs time = std::max(gap < kTrusted ? wall : expected, floor);
     if (time != expected) Anchor(now, time);
     last_ = std::max(last_, time);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "kv/base/bug.h"
 #include "kv/base/check.h"
 #include "kv/base/mark.h"
 
@@ -43,6 +44,7 @@ Result<std::shared_ptr<ShardHost>> ShardHost::Open(HostEnv& env, store::Disk& di
 // count on.
 Status ShardHost::CheckRows(Slot trimmed, Slot watermark) const {
   if (facts().applied >= trimmed && replica_->chosen() >= watermark) return {};
+  if (DECREE_BUG_LOST_ROWS_ACCEPTED) return {};
   return Error(
       Errc::kCorruption,
       disk_->RowsPath(key_) + ": the rows were lost or are an old copy: they end at slot " +
@@ -139,7 +141,8 @@ void ShardHost::PersistOutput(consensus::Output& output) {
 
 void ShardHost::OnPersisted(consensus::PersistId id, std::vector<consensus::Outgoing>& after,
                             Status status) {
-  if (!status) return Fail(status.error());  // P8: nothing more is sent
+  if (!status && !DECREE_BUG_FAILED_SYNC_IGNORED)
+    return Fail(status.error());  // P8: nothing more is sent
   SendAll(after);
   replica_->Persisted(Now(), id);
   Pump();
@@ -163,11 +166,12 @@ void ShardHost::OnLeadershipChange() {
   if (!leads) {
     // What was proposed may be chosen by the next leader: the client asks again under its session.
     RpcResponse unknown = Refusal();
-    unknown.code = Errc::kOutcomeUnknown;
+    unknown.code = DECREE_BUG_UNKNOWN_SAID_AS_REFUSED ? unknown.code : Errc::kOutcomeUnknown;
     writes_.FailOpen(unknown);
   }
   // A switch in which this replica will lead the next epoch keeps its writers waiting.
   const bool electing = replica_->role() == consensus::Role::kCandidate && pause_.holding();
+  if (electing) SOMETIMES(writers_wait_over_a_switch);
   if (!leads && !electing) writes_.FailWaiting(Refusal());
   if (leads && replica_->ReadyLeader()) pause_.OnResume(Now(), replica_->config().epoch);
   if (!leads && !electing) pause_.OnLost();

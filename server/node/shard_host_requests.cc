@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "kv/base/bug.h"
 #include "kv/base/check.h"
 #include "kv/base/mark.h"
 #include "server/node/shard_host.h"
@@ -36,6 +37,7 @@ RpcResponse ShardHost::Refusal() const {
   RpcResponse response = AnswerFrame();
   const bool member = replica_->config().Find(key_.replica) != nullptr;
   response.code = member ? Errc::kNotLeader : Errc::kStaleMap;
+  if (!member) SOMETIMES(request_to_a_removed_member);
   const auto leader = replica_->leader();
   if (leader && leader->id != key_.replica) response.leader = leader->node;
   return response;
@@ -51,6 +53,10 @@ void ShardHost::Write(Command&& command, RpcReply&& reply) {
   if (closed_ || !mine) return reply(Refusal());
   ++operations_;
   if (pause_.holding()) pause_.OnWriteWaits(Now());
+  if (DECREE_BUG_CAS_AT_PROPOSE && kv_) {
+    const auto now = kv_->Read({command.key, Consistency::kStale});
+    if (now && now->version == command.condition.version) command.condition = {};
+  }
   if (engine_->Stalled() || !writes_.Push(std::move(command), std::move(reply))) {
     RpcResponse busy = AnswerFrame();
     busy.code = Errc::kBusy;
@@ -119,7 +125,10 @@ Instant ShardHost::ExpiryWake() {
 void ShardHost::Read(ReadRequest&& request, RpcReply&& reply) {
   if (closed_ || !kv_) return reply(Refusal());
   ++operations_;
-  const Consistency consistency = request.consistency;
+  Consistency consistency = request.consistency;
+  if (DECREE_BUG_REMOVED_MEMBER_SERVES_READS && !replica_->config().Find(key_.replica)) {
+    consistency = Consistency::kStale;
+  }
   auto serve = [this, request = std::move(request)] {
     RpcResponse response = AnswerFrame();
     Result<ReadResult> result = kv_->Read(request);
@@ -186,6 +195,7 @@ void ShardHost::FinishReads(const std::vector<consensus::ReadReady>& ready) {
 void ShardHost::Change(ChangeMembers&& change, RpcReply&& reply) {
   if (closed_) return reply(Refusal());
   if (change_) {
+    SOMETIMES(change_refused_beside_another);
     RpcResponse busy = AnswerFrame();
     busy.code = Errc::kBusy;
     busy.detail = "another change of members is on its way";

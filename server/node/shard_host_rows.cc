@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "kv/base/bug.h"
 #include "kv/base/check.h"
 #include "kv/base/mark.h"
 #include "server/node/shard_host.h"
@@ -83,6 +84,7 @@ void ShardHost::Flush() {
   const std::size_t bytes = unflushed_bytes_;
   engine_->Flush(
       OnWorker<Status>([applied, bytes, life = engine_life_](ShardHost& host, Status status) {
+        if (life != host.engine_life_) SOMETIMES(flush_of_rows_since_replaced);
         if (life != host.engine_life_)
           return;  // also if it failed: those rows were closed, not lost
         host.flushing_ = false;
@@ -102,6 +104,7 @@ void ShardHost::ReleaseLog() {
 
 void ShardHost::OnFlushed(Slot applied) {
   flushed_ = std::max(flushed_, applied);
+  if (DECREE_BUG_TRIM_ABOVE_SNAPSHOT) flushed_ = facts().applied;
   TrimLog();
   if (std::exchange(release_log_, false) && flushed_ > released_) {
     released_ = flushed_;

@@ -1,6 +1,7 @@
 // Snapshots of a shard: frozen for others, fetched from others and installed.
 #include <utility>
 
+#include "kv/base/bug.h"
 #include "kv/base/mark.h"
 #include "server/node/shard_host.h"
 
@@ -37,6 +38,7 @@ void ShardHost::OnFrozen(std::uint64_t id, ReplicaId reader, Result<SnapshotFile
 }
 
 void ShardHost::RefuseSnapshots(const Error& why) {
+  if (!opening_.empty()) SOMETIMES(snapshot_refused_while_closing);
   const auto refused = std::exchange(opening_, {});
   for (const auto& [id, done] : refused) done(why);
   pins_.Clear();
@@ -56,7 +58,10 @@ void ShardHost::OnFetched(Result<std::unique_ptr<store::Staging>> staged) {
   const Slot at_least = fetch_->at_least();
   fetch_.reset();
   if (closed_) return;
-  if (!staged) return NoteProblem(staged.error());
+  if (!staged) {
+    SOMETIMES(snapshot_not_got);
+    return NoteProblem(staged.error());
+  }
   problem_ = Errc::kOk;
   if (at_least <= replica_->applied()) {
     SOMETIMES(snapshot_older_than_rows);
@@ -103,7 +108,8 @@ Status ShardHost::Install(store::Staging& staging) {
 // The disk's log is told at once: from now on the rows must hold what came with the snapshot (P9).
 void ShardHost::OnInstalled() {
   unflushed_bytes_ = 0;
-  const Slot applied = facts().applied;
+  const Slot slot_of_rows = facts().applied;
+  const Slot applied = DECREE_BUG_ROWS_LATER_THAN_SLOT ? replica_->chosen().Next() : slot_of_rows;
   replica_->InstalledSnapshot(Now(), applied, facts().config);
   disk_->log().Trim(key_, applied);
   OnFlushed(applied);

@@ -83,7 +83,10 @@ void SnapshotFetch::Pull::OnOpened(const RpcResponse& response) {
   Result<SnapshotInfo> decoded = Error(response.code, response.detail);
   if (response.code == Errc::kOk) decoded = Decode<SnapshotInfo>(response.body);
   if (decoded) info = std::move(*decoded);
-  if (!done) return Close();  // dropped meanwhile
+  if (!done) {  // dropped meanwhile
+    SOMETIMES(snapshot_fetch_dropped);
+    return Close();
+  }
   if (!decoded) return Finish(decoded.error());
   for (const auto& [name, bytes] : info.files) total += bytes;
   const store::DiskSpace space = disk->space();
@@ -159,6 +162,7 @@ void SnapshotFetch::Pull::OnChunk(RpcResponse response, std::uint32_t size) {
 
 void SnapshotFetch::Pull::AskAgain(const Error& why, std::uint32_t size) {
   SOMETIMES(snapshot_chunk_asked_again);
+  if (why == Errc::kNotFound) SOMETIMES(snapshot_gone_at_its_source);
   if (why == Errc::kNotFound || ++tries >= kTriesPerChunk) {
     return Finish(Error(why.code(), "a snapshot chunk did not arrive: " + why.detail()));
   }
@@ -174,8 +178,10 @@ void SnapshotFetch::Pull::OnWritten(const Status& status, std::uint32_t size) {
 }
 
 void SnapshotFetch::Pull::OnPrepared(const Status& status) {
-  if (!status) SOMETIMES(snapshot_refused_by_engine);
-  if (!status) return Finish(status.error());
+  if (!status) {
+    SOMETIMES(snapshot_refused_by_engine);
+    return Finish(status.error());
+  }
   Finish(std::move(staging));
 }
 

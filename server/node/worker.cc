@@ -150,6 +150,7 @@ void Worker::Receive(std::vector<consensus::Envelope>&& envelopes) {
   for (consensus::Envelope& envelope : envelopes) {
     // Messages never create replicas: one for an unknown or removed id is dropped.
     const auto host = Find({envelope.shard, envelope.to.id});
+    if (!host) SOMETIMES(message_for_an_unknown_replica);
     if (host) host->Receive(std::move(envelope));
   }
 }
@@ -270,6 +271,7 @@ void Worker::Handle(RpcRequest&& request, RpcReply&& reply) {
   }
   const auto host = FindShard(request.shard);
   if (!host) {
+    SOMETIMES(request_for_an_absent_replica);
     RpcResponse response = Refuse(Errc::kStaleMap, "this node has no replica of the shard");
     response.map_version = map_version();
     return reply(std::move(response));

@@ -2,6 +2,7 @@
 
 #include "kv/api/limits.h"
 #include "kv/base/check.h"
+#include "kv/base/mark.h"
 
 namespace decree::node {
 
@@ -35,6 +36,7 @@ void WriteQueue::Opened(Slot slot, Blob payload) {
 }
 
 void WriteQueue::PutBack(std::vector<Command>&& commands) {
+  SOMETIMES(write_batch_put_back);
   DECREE_CHECK(commands.size() == taken_.size());
   for (std::size_t i = commands.size(); i-- > 0;) {
     const std::size_t bytes = SizeBound(commands[i]);
@@ -65,6 +67,7 @@ void WriteQueue::Settle(Slot slot, const Blob& payload, const store::AppliedSlot
 }
 
 void WriteQueue::FailOpen(const RpcResponse& answer) {
+  if (!open_.empty()) SOMETIMES(write_outcome_lost_with_leadership);
   std::deque<Open> open = std::move(open_);
   open_.clear();
   for (Open& batch : open) {
@@ -73,6 +76,7 @@ void WriteQueue::FailOpen(const RpcResponse& answer) {
 }
 
 void WriteQueue::FailWaiting(const RpcResponse& answer) {
+  if (!waiting_.empty()) SOMETIMES(write_sent_elsewhere);
   std::deque<Waiting> waiting = std::move(waiting_);
   waiting_.clear();
   waiting_bytes_ = 0;

@@ -14,11 +14,26 @@ void ReachMark(bool really) {
   if (really) SOMETIMES(mark_of_this_test);
 }
 
-TEST(MarkTest, IsListedOnceSeenAndReached) {
+[[maybe_unused]] void NobodyCallsThis() { SOMETIMES(mark_that_nobody_passes); }
+
+TEST(MarkTest, IsListedBeforeItIsReached) {
+  EXPECT_FALSE(MarksReached().at("mark_of_this_test"));
   ReachMark(false);
-  EXPECT_EQ(MarksReached().count("mark_of_this_test"), 0u);
+  EXPECT_FALSE(MarksReached().at("mark_of_this_test"));
   ReachMark(true);
   EXPECT_TRUE(MarksReached().at("mark_of_this_test"));
+}
+
+TEST(MarkTest, IsListedIfItsLineIsNeverPassed) {
+  EXPECT_FALSE(MarksReached().at("mark_that_nobody_passes"));
+}
+
+TEST(MarkTest, TwoPlacesOfOneNameAreOneMark) {
+  ReachMark(true);
+  std::size_t found = 0;
+  const auto marks = MarksReached();
+  for (const auto& [name, reached] : marks) found += name == "mark_of_this_test";
+  EXPECT_EQ(found, 1u);
 }
 
 TEST(MarkTest, MarksOfOneNameCountTogether) {

@@ -113,5 +113,26 @@ TEST_F(InvariantsTest, Inv7ACommandAfterTheSeal) {
   EXPECT_TRUE(Reported("INV-7"));
 }
 
+TEST_F(InvariantsTest, Inv15AVoteAboveAHole) {
+  Vote(1, B(1, 1, 1), 1, Command("a"));
+  Vote(1, B(1, 1, 1), 2, Command("b"));
+  EXPECT_TRUE(invariants.ok()) << "voted below in the same ballot";
+  Vote(1, B(1, 2, 2), 2, Command("b"));
+  EXPECT_TRUE(Reported("INV-15")) << "slot 1 is not chosen, and voted in another ballot";
+}
+
+TEST_F(InvariantsTest, Inv16APrepareBeforeItsBallotIsDurable) {
+  invariants.Sent(ReplicaId{1}, Prepare{B(1, 5, 1), Slot{1}});
+  EXPECT_TRUE(Reported("INV-16 Prepare"));
+}
+
+TEST_F(InvariantsTest, Inv16AnAcceptWithoutAPromiseQuorum) {
+  for (std::uint64_t replica : {1, 2}) Promised(replica, B(1, 5, 1));
+  invariants.Sent(ReplicaId{1}, Accept{B(1, 5, 1), {}, Slot{1}, {}, {}});
+  EXPECT_TRUE(invariants.ok());
+  invariants.Sent(ReplicaId{1}, Accept{B(1, 6, 1), {}, Slot{1}, {}, {}});
+  EXPECT_TRUE(Reported("INV-16 Accept"));
+}
+
 }  // namespace
 }  // namespace decree::consensus::testing

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "kv/base/bug.h"
 #include "kv/base/mark.h"
 #include "tests/sim/seed_run.h"
 
@@ -19,6 +20,9 @@ struct Arguments {
   bool trace = false;
   bool twice = false;
   bool small = false;
+  bool until_failed = false;
+  std::string bug;
+  bool bugs = false;
 };
 
 struct Totals {
@@ -99,6 +103,25 @@ bool RunOne(const Arguments& arguments, std::uint64_t seed, Totals& totals) {
   return report.ok();
 }
 
+void PrintBugs() {
+  for (const PlantedBug& bug : PlantedBugs()) {
+    std::printf("%-28s %-10s %s\n", std::string(bug.name).c_str(), std::string(bug.area).c_str(),
+                std::string(bug.what).c_str());
+  }
+}
+
+bool WakeBug(const std::string& name) {
+  if (ChooseBug(name)) return true;
+  if (kBugsPlanted) {
+    std::fprintf(stderr, "there is no planted bug %s: see --bugs\n", name.c_str());
+  } else {
+    std::fprintf(stderr,
+                 "this build has no planted bugs; they are in the one made by\n"
+                 "  cmake --preset bugs && cmake --build --preset bugs\n");
+  }
+  return false;
+}
+
 bool ParseRange(const std::string& text, std::uint64_t* first, std::uint64_t* last) {
   unsigned long long a = 0;
   unsigned long long b = 0;
@@ -116,12 +139,14 @@ int RunAll(const Arguments& arguments) {
     std::fprintf(stderr, "--seeds wants a range such as 1-100\n");
     return 2;
   }
+  if (!WakeBug(arguments.bug)) return 2;
+  const auto over = [&] { return arguments.until_failed && totals.failed > 0; };
   for (const std::uint64_t seed : arguments.seed) RunOne(arguments, seed, totals);
   if (arguments.seed.empty()) {
     // Minutes of processor time, so that a busy machine does not run fewer seeds.
     const auto limit = static_cast<std::clock_t>(arguments.minutes * 60) * CLOCKS_PER_SEC;
-    for (std::uint64_t seed = first; arguments.minutes ? std::clock() < limit : seed <= last;
-         ++seed) {
+    for (std::uint64_t seed = first;
+         !over() && (arguments.minutes ? std::clock() < limit : seed <= last); ++seed) {
       RunOne(arguments, seed, totals);
     }
   }
@@ -142,10 +167,17 @@ int main(int argc, char** argv) {
   app.add_flag("--trace", arguments.trace, "print every event");
   app.add_flag("--small", arguments.small, "seconds instead of a minute: such seeds do not count");
   app.add_flag("--twice", arguments.twice, "run every seed twice and compare");
+  app.add_flag("--until-failed", arguments.until_failed, "end with the first seed that fails");
+  app.add_option("--bug", arguments.bug, "wake this planted bug (a build with DECREE_BUGS=ON)");
+  app.add_flag("--bugs", arguments.bugs, "list the planted bugs");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
+  }
+  if (arguments.bugs) {
+    decree::sim::PrintBugs();
+    return 0;
   }
   return decree::sim::RunAll(arguments);
 }

@@ -260,6 +260,26 @@ def _check_word(tree, lists, path, line, word):
         yield path, line, f"no target builds {word}"
 
 
+def planted_bugs(tree):
+    """Every planted bug of the list stands in product code where the list says, and no other."""
+    source = "kv/base/bug_list.h"
+    listed = {}
+    text = re.sub(r"\s*\\\n\s*", " ", tree.files.get(source, ""))
+    for name, where in re.findall(r'BUG\((\w+), "\w+", "([^"]*)"', text):
+        listed[name] = where.split()
+    used = {}
+    for path in tree.paths(*CXX):
+        if not path.startswith(("tests/", "bench/", "kv/base/bug")):
+            for line, name in find_all(r"\bDECREE_BUG_\w+", cxx.strip(tree.files[path])):
+                used.setdefault(name[len("DECREE_BUG_"):], {})[path] = line
+    for name, where in listed.items():
+        if sorted(used.get(name, {})) != sorted(where):
+            yield source, 1, f"{name} stands in {sorted(used.get(name, {}))}, not in {where}"
+    for name in used.keys() - listed.keys():
+        for path, line in used[name].items():
+            yield path, line, f"DECREE_BUG_{name} is not in {source}"
+
+
 ALL = [include_edges, include_form, system_includes, edge_calls, program_calls, function_length,
        file_size, white_space, left_undone, dead_files, tests_mirror, config_is_true, honest_tests,
-       links, document_commands, scenarios_have_tests]
+       links, document_commands, scenarios_have_tests, planted_bugs]

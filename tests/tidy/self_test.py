@@ -3,6 +3,7 @@ import rules
 from tree import Tree
 
 _LONG = "void Long() {\n" + "  Step();\n" * 69 + "}\n"
+_BUG = 'BUG(A, "log", "consensus/a.cc", "what")'
 _FITS = "void Fits() {\n" + "  Step();\n" * 68 + "}\n"
 
 
@@ -90,6 +91,13 @@ CASES = [
     (rules.scenarios_have_tests, _scenarios("[A](a_test.cc)"), None),
     (rules.document_commands, {"README.md": "```sh\nscripts/gone.sh\n```\n"}, "scripts/gone.sh"),
     (rules.document_commands, {"README.md": "```sh\nbuild/gone --x\n```\n"}, "no target builds"),
+    (rules.planted_bugs, {"kv/base/bug_list.h": _BUG, "consensus/a.cc": "if (DECREE_BUG_A) b();\n"},
+     None),
+    (rules.planted_bugs, {"kv/base/bug_list.h": _BUG, "consensus/a.cc": "// DECREE_BUG_A\n"},
+     "A stands in []"),
+    (rules.planted_bugs, {"kv/base/bug_list.h": _BUG, "consensus/b.cc": "if (DECREE_BUG_A) b();\n"},
+     "A stands in ['consensus/b.cc']"),
+    (rules.planted_bugs, {"consensus/a.cc": "if (DECREE_BUG_B) c();\n"}, "DECREE_BUG_B is not in"),
 ]
 
 

@@ -1,0 +1,103 @@
+#!/usr/bin/env bash
+# Wakes the planted bugs (kv/base/bug_list.h) one after the other and shows that the simulator
+# notices each: a table of bug, area, what caught it, after how many seeds.
+#   scripts/mutants.sh                  all of them, up to 2,000 seeds each
+#   scripts/mutants.sh NAME...          some
+#   scripts/mutants.sh --quick          a handful that is caught fast: the machinery still works
+# Options: --jobs N (default: cores), --budget SEEDS (default 2000), --first SEED (default 1),
+# --fresh (a first seed drawn anew, printed), --control SEEDS (without a bug; default 50).
+# Ends with 1 if a bug was not caught, or if the control run failed.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+source scripts/lib.sh
+
+quick=(OWN_VOTE_BEFORE_FSYNC PROMISE_NOT_PERSISTED OLD_VOTE_CHOSEN CAS_AT_PROPOSE
+       SESSIONS_LEFT_OUT MAP_VERSION_BACKWARDS)
+jobs=$(nproc)
+budget=2000
+first=1
+control=50
+bugs=()
+while (($#)); do
+  case $1 in
+    --jobs) jobs=$2; shift ;;
+    --budget) budget=$2; shift ;;
+    --first) first=$2; shift ;;
+    --fresh) first=$((1000000 + $(od -An -N4 -tu4 /dev/urandom))) ;;
+    --control) control=$2; shift ;;
+    --quick) bugs=("${quick[@]}"); budget=200; control=10 ;;
+    -h | --help) sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    -*) echo "unknown option $1" >&2; exit 2 ;;
+    *) bugs+=("$1") ;;
+  esac
+  shift
+done
+
+configure_and_build bugs build-bugs decree-sim >&2
+sim=build-bugs/decree-sim
+if ((${#bugs[@]} == 0)); then mapfile -t bugs < <($sim --bugs | awk '{print $1}'); fi
+results=$(mktemp -d)
+trap 'rm -rf "$results"' EXIT
+
+# The words of the first failure of a seed tell which checker spoke.
+caught_by() {
+  case $1 in
+    *INV-*) grep -o 'INV-[0-9]*' <<<"$1" | head -1 ;;
+    *"the history of key"* | *"answered twice"*) echo "linearizability" ;;
+    *"an exception left a task"*) echo "own check" ;;
+    *"two values"* | *"said it had promised"* | *"keeps it from ballot"* | *"no EpochStart"*)
+      echo "wire" ;;
+    *"differ at one slot"* | *"digest"*) echo "digests" ;;
+    *"does not come to rest"* | *"takes no write"* | *"does not form"* | *"do not serve"* | \
+      *"never answered"* | *"cannot read"* | *"does not come up"*) echo "liveness" ;;
+    *"stopped for good"* | *"does not start"*) echo "recovery refused" ;;
+    *"second run of the seed"*) echo "determinism" ;;
+    "") echo "the process died" ;;
+    *) echo "${1:0:60}" ;;
+  esac
+}
+
+# A bug may make a seed endless: the time limit ends it, and that is how it was caught.
+run_bug() {
+  local bug=$1 out code=0 seeds why
+  out=$results/$bug.out
+  timeout 3600 $sim --bug "$bug" --seeds "$first-$((first + budget - 1))" --until-failed \
+    >"$out" 2>&1 || code=$?
+  seeds=$(grep -cE '^(ok|FAIL) +seed' "$out" || true)
+  if ((code == 0)); then
+    echo "$bug - $seeds" >"$results/$bug"
+  elif grep -q '^FAIL' "$out"; then
+    why=$(grep -A1 -m1 '^FAIL' "$out" | tail -1 | sed 's/^ *//')
+    echo "$bug $(caught_by "$why" | tr ' ' '_') $seeds $why" >"$results/$bug"
+  else
+    why=$([[ $code == 124 ]] && echo "never ends" || caught_by "")
+    echo "$bug ${why// /_} $((seeds + 1))" >"$results/$bug"
+  fi
+  cut -d' ' -f1-3 "$results/$bug" >&2
+}
+
+echo "first seed $first, up to $budget seeds a bug, $jobs at a time" >&2
+for bug in "${bugs[@]}"; do
+  while (($(jobs -rp | wc -l) >= jobs)); do wait -n; done
+  run_bug "$bug" &
+done
+wait
+
+declare -A area
+while read -r name its_area _; do area[$name]=$its_area; done < <($sim --bugs)
+caught=0
+echo "| bug | area | caught by | seeds |"
+echo "| --- | --- | --- | --- |"
+for bug in "${bugs[@]}"; do
+  read -r _ by seeds _ <"$results/$bug"
+  if [[ $by == - ]]; then by="**not caught**"; else caught=$((caught + 1)); fi
+  echo "| $bug | ${area[$bug]:-?} | ${by//_/ } | $seeds |"
+done
+failed=0
+if ((control > 0)); then
+  $sim --seeds "$first-$((first + control - 1))" >"$results/control" || failed=1
+  nothing=$([[ $failed == 0 ]] && echo nothing || echo "**failed**")
+  echo "| (none) | control | $nothing | $control |"
+fi
+echo "mutants ${#bugs[@]}, caught $caught"
+((caught == ${#bugs[@]} && failed == 0))
