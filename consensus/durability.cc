@@ -79,7 +79,6 @@ Slot Replica::Core::DurableVoted() const {
 // need the watermark on the disk first (P7).
 void Replica::Core::RecordWhatCovers() {
   const Slot recorded = in_flight_.empty() ? DurableVoted() : in_flight_.back().voted_to;
-  if (DECREE_BUG_CHOSEN_NOT_RECORDED) return;
   if (voted_to_ <= recorded) return;
   SOMETIMES(consensus_watermark_recorded_for_a_reply);
   pending_.watermark = chosen_;

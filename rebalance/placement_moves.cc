@@ -117,12 +117,12 @@ Status PlacementState::ChooseTarget(const StartMove& change, const ShardRecord& 
 CommandResult PlacementState::On(const StartMove& change, const Moment& now) {
   ShardRecord* shard = MutableShard(change.shard);
   if (!shard) return Refuse(Errc::kImpossible, "no " + ShardName(change.shard));
-  if (shard->active_move) {
+  if (shard->active_move && !DECREE_BUG_SECOND_MOVE_TAKEN) {
     SOMETIMES(placement_second_move_refused);
     return Refuse(Errc::kConflict, "move " + ToString(shard->active_move) + " of " +
                                        ShardName(change.shard) + " is running");
   }
-  if (shard->entry.epoch != change.epoch && !DECREE_BUG_EPOCH_NOT_COMPARED) {
+  if (shard->entry.epoch != change.epoch) {
     SOMETIMES(placement_move_for_an_old_epoch_refused);
     return Refuse(Errc::kConflict, ShardName(change.shard) + " is in epoch " +
                                        ToString(shard->entry.epoch) + ", not " +

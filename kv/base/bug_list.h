@@ -28,8 +28,8 @@
       "a watermark makes a vote of an older ballot chosen (P5)")                                  \
   BUG(LEARNED_NOT_STORED, "consensus", "consensus/learner.cc",                                    \
       "learned values are not written, only the watermark above them (P7)")                       \
-  BUG(CHOSEN_NOT_RECORDED, "consensus", "consensus/durability.cc",                                \
-      "an acknowledgement covers slots that are chosen in memory only (P7)")                      \
+  BUG(HEARTBEAT_ANSWERED_EARLY, "consensus", "consensus/peers.cc",                                \
+      "the answer to a heartbeat reveals a promise that is not durable yet (P7)")                 \
   BUG(BALLOT_REUSED, "consensus", "consensus/recovery.cc",                                        \
       "Prepare leaves before its ballot is durable at the candidate")                             \
   BUG(RESTART_RESUMES_LEADERSHIP, "consensus", "consensus/core.cc",                               \
@@ -108,8 +108,8 @@
       "a destroyed replica leaves no tombstone (step 12)")                                        \
   BUG(MAP_VERSION_BACKWARDS, "placement", "server/node/control.cc",                               \
       "a node takes an older shard map for its own")                                              \
-  BUG(EPOCH_NOT_COMPARED, "placement", "rebalance/placement_moves.cc",                            \
-      "a move is taken that was planned for an older epoch")                                      \
+  BUG(SECOND_MOVE_TAKEN, "placement", "rebalance/placement_moves.cc",                             \
+      "a second move of a shard is taken beside the one that runs")                               \
   BUG(MOVE_ID_REUSED, "placement", "rebalance/placement_moves.cc",                                \
       "a new move gets the id of the last one")                                                   \
   BUG(REPLICA_ID_REUSED, "placement", "rebalance/placement_moves.cc",                             \

@@ -72,7 +72,14 @@ KvMachine::~KvMachine() = default;
 
 Result<std::unique_ptr<KvMachine>> KvMachine::Open(Engine& engine,
                                                    const consensus::Config& genesis) {
-  auto impl = std::make_unique<Impl>(Impl{engine, genesis, {}, SessionTable(), kNoExpiry, false});
+  return OpenWith(SessionLimits{}, engine, genesis);
+}
+
+Result<std::unique_ptr<KvMachine>> KvMachine::OpenWith(const SessionLimits& sessions,
+                                                       Engine& engine,
+                                                       const consensus::Config& genesis) {
+  auto impl =
+      std::make_unique<Impl>(Impl{engine, genesis, {}, SessionTable(sessions), kNoExpiry, false});
   if (const Status loaded = impl->Load(); !loaded) return loaded.error();
   return std::unique_ptr<KvMachine>(new KvMachine(std::move(impl)));
 }

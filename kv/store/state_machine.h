@@ -16,6 +16,7 @@
 #include "consensus/output.h"
 #include "kv/api/command.h"
 #include "kv/store/engine.h"
+#include "kv/store/sessions.h"
 
 namespace decree::store {
 
@@ -57,6 +58,9 @@ class StateMachine {
 class KvMachine : public StateMachine {
  public:
   static Result<std::unique_ptr<KvMachine>> Open(Engine& engine, const consensus::Config& genesis);
+  // The limits must be the same on all replicas: they decide what is forgotten.
+  static Result<std::unique_ptr<KvMachine>> OpenWith(const SessionLimits& sessions, Engine& engine,
+                                                     const consensus::Config& genesis);
   ~KvMachine() override;
   Result<std::vector<AppliedSlot>> Apply(
       const std::vector<consensus::ChosenDecree>& decrees) override;

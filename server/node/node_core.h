@@ -20,6 +20,7 @@
 #include "kv/base/executor.h"
 #include "kv/base/log_sink.h"
 #include "kv/store/disk.h"
+#include "kv/store/sessions.h"
 #include "server/node/host_watch.h"
 #include "server/node/transport.h"
 
@@ -39,6 +40,7 @@ struct NodeConfig {
   Duration suspect_after = 3s;  // no report for this long: not up
   std::uint64_t flush_bytes = std::uint64_t{4}
                               << 20;  // unflushed rows of a shard that ask for a flush
+  store::SessionLimits sessions;      // the same on every node of a cluster
   // A directory that was asked for and does not open; `disks` has the others. Only a node that
   // served before starts without it.
   std::optional<Error> lost_disk;

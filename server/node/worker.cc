@@ -37,6 +37,16 @@ bool WithinLimits(const Body& body, const RpcReply& reply) {
   return static_cast<bool>(limits);
 }
 
+MachineFactory KvFactory(const NodeConfig& config) {
+  return
+      [&config](store::Engine& engine,
+                const consensus::Config& genesis) -> Result<std::unique_ptr<store::StateMachine>> {
+        auto machine = store::KvMachine::OpenWith(config.sessions, engine, genesis);
+        if (!machine) return machine.error();
+        return std::unique_ptr<store::StateMachine>(std::move(*machine));
+      };
+}
+
 }  // namespace
 
 // The node's own callers reach other nodes over the transport and this one by a post.
@@ -75,9 +85,8 @@ std::uint64_t Worker::map_version() const {
 Status Worker::OpenReplica(store::Disk& disk, const ReplicaShell& shell) {
   if (closed_) return Error(Errc::kShuttingDown, "this node is stopping");
   if (hosts_.count(shell.key)) return {};
-  MachineFactory factory = shell.key.shard == kPlacementShard
-                               ? Control::PlacementFactory()
-                               : MachineFactory(store::KvMachine::Open);
+  MachineFactory factory =
+      shell.key.shard == kPlacementShard ? Control::PlacementFactory() : KvFactory(config());
   auto host = ShardHost::Open(*this, disk, shell.key, shell.genesis, std::move(factory));
   if (!host) return host.error();
   hosts_[shell.key] = *host;

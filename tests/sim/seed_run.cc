@@ -44,6 +44,9 @@ ClusterOptions DrawCluster(Random& random) {
   if (random.Chance(0.5)) DrawTimeouts(random, options.consensus);
   if (random.Chance(0.2)) options.consensus.max_inflight = random.Between(1, 4);
   if (random.Chance(0.2)) options.consensus.max_page_bytes = random.Between(100, 2'000);
+  // Few sessions, soon forgotten: clients meet the end of theirs.
+  if (random.Chance(0.2)) options.sessions.sessions = random.Between(2, 6);
+  if (random.Chance(0.2)) options.sessions.idle_ms = random.Between(300, 5'000);
   return options;
 }
 
