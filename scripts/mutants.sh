@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Wakes the planted bugs (kv/base/bug_list.h) one after the other and shows that the simulator
 # notices each: a table of bug, area, what caught it, after how many seeds.
-#   scripts/mutants.sh                  all of them, up to 2,000 seeds each
-#   scripts/mutants.sh NAME...          some
-#   scripts/mutants.sh --quick          a handful that is caught fast: the machinery still works
+#   scripts/mutants.sh            all, up to 2,000 seeds each: 400 of seconds, then of a minute
+#   scripts/mutants.sh NAME...    some
+#   scripts/mutants.sh --quick    a handful that is caught fast: the machinery still works
 # Options: --jobs N (default: cores), --budget SEEDS (default 2000), --first SEED (default 1),
 # --fresh (a first seed drawn anew, printed), --control SEEDS (without a bug; default 50).
 # Ends with 1 if a bug was not caught, or if the control run failed.
@@ -57,12 +57,21 @@ caught_by() {
   esac
 }
 
-# A bug may make a seed endless: the time limit ends it, and that is how it was caught.
+# Seconds-long seeds first, then those that count. A bug may make a seed endless: the time limit
+# ends it, and that is how it was caught.
+run_seeds() {
+  local bug=$1 small=$((budget < 400 ? budget : 400))
+  timeout 3600 $sim --bug "$bug" --small --seeds "$first-$((first + small - 1))" --until-failed ||
+    return $?
+  ((budget == small)) ||
+    timeout 7200 $sim --bug "$bug" --seeds "$((first + small))-$((first + budget - 1))" \
+      --until-failed
+}
+
 run_bug() {
   local bug=$1 out code=0 seeds why
   out=$results/$bug.out
-  timeout 3600 $sim --bug "$bug" --seeds "$first-$((first + budget - 1))" --until-failed \
-    >"$out" 2>&1 || code=$?
+  run_seeds "$bug" >"$out" 2>&1 || code=$?
   seeds=$(grep -cE '^(ok|FAIL) +seed' "$out" || true)
   if ((code == 0)); then
     echo "$bug - $seeds" >"$results/$bug"
