@@ -7,7 +7,7 @@
 #include <iterator>
 #include <string>
 
-#include "rebalance/plan_sim.h"
+#include "rebalance/plan_script.h"
 
 namespace decree::rebalance {
 namespace {
@@ -29,69 +29,6 @@ the planner's moves are carried out until it plans nothing more.
 
 Exit status: 0, or 1 if the planner did not come to rest or an event was refused, or 2 for a bad
 description.)";
-
-// A description that makes no sense, in words for its author.
-struct BadInput : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
-
-const json::value* Field(const json::object& from, const char* name) {
-  return from.if_contains(name);
-}
-
-template <class Number>
-Number NumberOr(const json::object& from, const char* name, Number otherwise) {
-  const json::value* value = Field(from, name);
-  if (!value) return otherwise;
-  boost::system::error_code error;
-  const Number number = value->to_number<Number>(error);
-  if (error) throw BadInput(std::string("\"") + name + "\" is not a fitting number");
-  return number;
-}
-
-const json::object& Object(const json::value& value, const char* what) {
-  if (!value.is_object()) throw BadInput(std::string(what) + " is not an object");
-  return value.get_object();
-}
-
-NodeShape ReadNode(const json::value& value) {
-  const json::object& from = Object(value, "a node");
-  NodeShape node;
-  if (const json::value* zone = Field(from, "zone"); zone && zone->is_string()) {
-    node.zone = std::string(zone->get_string());
-  }
-  const json::value* disks = Field(from, "disks");
-  if (!disks || !disks->is_array() || disks->get_array().empty()) {
-    throw BadInput("a node needs \"disks\": a list of capacities in bytes");
-  }
-  for (const json::value& disk : disks->get_array()) {
-    boost::system::error_code error;
-    node.disk_bytes.push_back(disk.to_number<std::uint64_t>(error));
-    if (error) throw BadInput("a disk is not a capacity in bytes");
-  }
-  return node;
-}
-
-ShardShape ReadShard(const json::value& value) {
-  const json::object& from = Object(value, "a shard");
-  return {NumberOr<std::uint64_t>(from, "bytes", 0), NumberOr<double>(from, "ops_per_s", 0)};
-}
-
-template <class Shape, class Read>
-std::vector<Shape> ReadList(const json::object& from, const char* name, Read read) {
-  const json::value* list = Field(from, name);
-  if (!list || !list->is_array() || list->get_array().empty()) {
-    throw BadInput(std::string("\"") + name + "\" is not a list of at least one");
-  }
-  std::vector<Shape> shapes;
-  for (const json::value& value : list->get_array()) {
-    const Shape shape = read(value);
-    const auto count = NumberOr<std::uint32_t>(value.get_object(), "count", 1);
-    shapes.insert(shapes.end(), count, shape);
-  }
-  if (shapes.size() > 100'000) throw BadInput(std::string("too many \"") + name + "\"");
-  return shapes;
-}
 
 json::object Summary(const std::string& step, const SettleReport& report, const PlanSim& sim) {
   json::array disks;
@@ -146,45 +83,27 @@ void Print(const std::string& step, const SettleReport& report, bool each) {
       report.spread_before, report.spread_after);
 }
 
-Status Happen(PlanSim& sim, const std::string& what, const json::value& value) {
-  const auto node = [&value] {
-    boost::system::error_code error;
-    const NodeId id{value.to_number<std::uint32_t>(error)};
-    if (error) throw BadInput("an event names no node");
-    return id;
-  };
-  if (what == "add_node") {
-    const Result<NodeId> added = sim.AddNode(ReadNode(value));
-    return added ? Status() : Status(added.error());
-  }
-  if (what == "drain") return sim.SetDraining(node(), true);
-  if (what == "undrain") return sim.SetDraining(node(), false);
-  if (what == "kill") return sim.Kill(node());
-  if (what == "resize") {
-    const ShardId shard{NumberOr<std::uint32_t>(Object(value, "resize"), "shard", 0)};
-    return sim.Resize(shard, ReadShard(value));
-  }
-  throw BadInput("unknown event \"" + what + "\"");
+int Bad(const Error& error) {
+  std::fprintf(stderr, "error: %s\n", error.detail().c_str());
+  return 2;
 }
 
 class Program {
  public:
   Program(bool as_json, bool each) : as_json_(as_json), each_(each) {}
 
-  int Run(const json::value& value) {
-    const json::object& described = Object(value, "the description");
-    const auto nodes = ReadList<NodeShape>(described, "nodes", ReadNode);
-    const auto shards = ReadList<ShardShape>(described, "shards", ReadShard);
-    const auto replicas = NumberOr<std::uint32_t>(described, "replicas", 3);
-    Result<PlanSim> made = PlanSim::Make(replicas, nodes.front(), shards);
-    if (!made) throw BadInput(made.error().ToString());
-    PlanSim& sim = *made;
-    for (std::size_t i = 1; i < nodes.size(); ++i) {
-      const Result<NodeId> added = sim.AddNode(nodes[i]);
-      if (!added) throw BadInput(added.error().ToString());
+  int Run(const PlanScript& script) {
+    Result<PlanSim> sim = Begin(script);
+    if (!sim) return Bad(sim.error());
+    Settle("start", *sim);
+    for (const PlanEvent& event : script.events) {
+      if (const Status happened = event.happen(*sim); happened) {
+        Settle(event.name, *sim);
+      } else {
+        std::fprintf(stderr, "%s: %s\n", event.name.c_str(), happened.error().ToString().c_str());
+        good_ = false;
+      }
     }
-    Settle("start", sim);
-    if (const json::value* events = Field(described, "events")) Events(*events, sim);
     if (as_json_) std::cout << json::serialize(steps_) << "\n";
     return good_ ? 0 : 1;
   }
@@ -199,35 +118,19 @@ class Program {
       Print(step, report, each_);
     }
   }
-  void Events(const json::value& events, PlanSim& sim) {
-    if (!events.is_array()) throw BadInput("\"events\" is not a list");
-    for (const json::value& event : events.get_array()) {
-      const json::object& named = Object(event, "an event");
-      if (named.size() != 1) throw BadInput("an event has exactly one name");
-      const std::string what(named.begin()->key());
-      const Status happened = Happen(sim, what, named.begin()->value());
-      if (!happened) {
-        std::fprintf(stderr, "%s: %s\n", what.c_str(), happened.error().ToString().c_str());
-        good_ = false;
-        continue;
-      }
-      Settle(what, sim);
-    }
-  }
-
   const bool as_json_;
   const bool each_;
   bool good_ = true;
   json::array steps_;
 };
 
-std::string ReadAll(const std::string& path) {
+Result<std::string> ReadAll(const std::string& path) {
   if (path.empty() || path == "-") {
-    return {std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>()};
+    return std::string(std::istreambuf_iterator<char>(std::cin), {});
   }
   std::ifstream file(path, std::ios::binary);
-  if (!file) throw BadInput("cannot read " + path);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  if (!file) return Error(Errc::kNotFound, "cannot read " + path);
+  return std::string(std::istreambuf_iterator<char>(file), {});
 }
 
 int Main(int argc, char** argv) {
@@ -243,12 +146,11 @@ int Main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }
-  try {
-    return Program(as_json, each).Run(json::parse(ReadAll(file)));
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "error: %s\n", error.what());
-    return 2;
-  }
+  const Result<std::string> text = ReadAll(file);
+  if (!text) return Bad(text.error());
+  const Result<PlanScript> script = ReadPlanScript(*text);
+  if (!script) return Bad(script.error());
+  return Program(as_json, each).Run(*script);
 }
 
 }  // namespace

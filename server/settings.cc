@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cctype>
+#include <charconv>
+#include <cstdio>
 #include <sstream>
 
 namespace decree {
@@ -53,6 +55,56 @@ Result<std::vector<std::string>> Values(const Setting& setting, const toml::node
     values.push_back(std::move(*value));
   }
   return values;
+}
+
+// A string of TOML.
+std::string Quoted(const std::string& text) {
+  std::string quoted = "\"";
+  char escaped[8];
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte == 0x7f) {
+      std::snprintf(escaped, sizeof escaped, "\\u%04x", byte);
+      quoted += escaped;
+    } else {
+      if (c == '"' || c == '\\') quoted += '\\';
+      quoted += c;
+    }
+  }
+  return quoted + '"';
+}
+
+// "a,b" where that comes to the same list again, else an array.
+std::string ShownList(const std::vector<std::string>& items) {
+  std::string joined;
+  std::string array;
+  for (const std::string& item : items) {
+    joined += (joined.empty() ? "" : ",") + item;
+    array += (array.empty() ? "" : ", ") + Quoted(item);
+  }
+  return SplitList(joined) == items ? Quoted(joined) : '[' + array + ']';
+}
+
+// As TOML has it: numbers without zeros in front, and what is no number or switch in quotes.
+std::string Shown(const Setting& setting, const std::vector<std::string>& values) {
+  if (setting.kind == SettingKind::kList) return ShownList(values);
+  const std::string& text = values.front();
+  if (setting.kind == SettingKind::kText) return Quoted(text);
+  if (setting.kind == SettingKind::kSwitch) {
+    if (text == "0" || text == "1") return text == "1" ? "true" : "false";
+    return text == "true" || text == "false" ? text : Quoted(text);
+  }
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  const bool whole = error == std::errc() && end == text.data() + text.size();
+  return whole ? std::to_string(number) : Quoted(text);
+}
+
+// A comment ends with its line.
+std::string OneLine(std::string text) {
+  std::replace_if(
+      text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }, '?');
+  return text;
 }
 
 }  // namespace
@@ -141,11 +193,8 @@ std::string PrintSettings(const Settings& settings) {
   std::string text;
   for (const Setting& setting : AllSettings()) {
     const SettingValue& value = settings.at(setting.name);
-    std::string shown;
-    for (const std::string& item : value.values) shown += (shown.empty() ? "" : ",") + item;
-    const bool quoted = setting.kind == SettingKind::kText || setting.kind == SettingKind::kList;
-    if (quoted) shown = '"' + shown + '"';
-    text += std::string(setting.name) + " = " + shown + "  # " + value.source + "\n";
+    text += std::string(setting.name) + " = " + Shown(setting, value.values) + "  # " +
+            OneLine(value.source) + "\n";
   }
   return text;
 }

@@ -1,4 +1,4 @@
-// UTF-8, base64 and hex: how bytes that are no text get through JSON and arguments.
+// Base64 and hex: how bytes that are no text get through JSON and arguments.
 #include <array>
 
 #include "client/cli/output.h"
@@ -21,35 +21,7 @@ int HexDigit(char c) {
   return -1;
 }
 
-// Length of the sequence that starts with this byte, 0 if none does, and its least code point.
-std::size_t SequenceLength(unsigned char first, std::uint32_t* least) {
-  if (first < 0x80) return *least = 0, 1;
-  if (first >= 0xC2 && first < 0xE0) return *least = 0x80, 2;
-  if (first >= 0xE0 && first < 0xF0) return *least = 0x800, 3;
-  if (first >= 0xF0 && first < 0xF5) return *least = 0x10000, 4;
-  return 0;
-}
-
 }  // namespace
-
-bool IsUtf8(std::string_view bytes) {
-  while (!bytes.empty()) {
-    std::uint32_t least = 0;
-    const auto first = static_cast<unsigned char>(bytes[0]);
-    const std::size_t length = SequenceLength(first, &least);
-    if (length == 0 || length > bytes.size()) return false;
-    std::uint32_t point = length == 1 ? first : first & (0xFFu >> (length + 1));
-    for (std::size_t i = 1; i < length; ++i) {
-      const auto next = static_cast<unsigned char>(bytes[i]);
-      if ((next & 0xC0) != 0x80) return false;
-      point = (point << 6) | (next & 0x3Fu);
-    }
-    const bool surrogate = point >= 0xD800 && point <= 0xDFFF;
-    if (point < least || point > 0x10FFFF || surrogate) return false;
-    bytes.remove_prefix(length);
-  }
-  return true;
-}
 
 std::string ToBase64(std::string_view bytes) {
   std::string text;

@@ -3,6 +3,7 @@
 #include <istream>
 
 #include "client/cli/output.h"
+#include "kv/base/utf8.h"
 
 namespace decree::cli {
 namespace {

@@ -7,6 +7,8 @@
 #include <boost/json/value.hpp>
 #include <utility>
 
+#include "kv/base/utf8.h"
+
 namespace decree::net {
 namespace {
 
@@ -97,12 +99,13 @@ HttpResponse ToResponse(const Problem& problem) {
   HttpResponse response;
   response.status = problem.status;
   response.content_type = "application/problem+json";
-  response.body = boost::json::serialize(boost::json::value{{"title", StatusText(problem.status)},
-                                                            {"status", problem.status},
-                                                            {"detail", problem.detail},
-                                                            {"code", problem.code},
-                                                            {"retryable", problem.retryable},
-                                                            {"outcome", problem.outcome}});
+  response.body =
+      ToUtf8(boost::json::serialize(boost::json::value{{"title", StatusText(problem.status)},
+                                                       {"status", problem.status},
+                                                       {"detail", problem.detail},
+                                                       {"code", problem.code},
+                                                       {"retryable", problem.retryable},
+                                                       {"outcome", problem.outcome}}));
   response.body.push_back('\n');
   if (problem.status == 503 || problem.status == 429) response.AddField("Retry-After", "1");
   return response;

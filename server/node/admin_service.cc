@@ -4,6 +4,7 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
+#include "kv/base/utf8.h"
 #include "server/node/admin_impl.h"
 
 namespace decree::node {
@@ -50,7 +51,7 @@ constexpr std::array<Route, 19> kRoutes = {{
 AdminResponse AdminOk(const json::value& body, std::uint32_t status) {
   AdminResponse response;
   response.status = status;
-  response.body = json::serialize(body);
+  response.body = ToUtf8(json::serialize(body));
   return response;
 }
 

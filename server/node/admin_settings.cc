@@ -4,6 +4,7 @@
 #include <map>
 #include <string>
 
+#include "kv/base/utf8.h"
 #include "server/node/admin_json.h"
 #include "server/node/admin_service.h"
 
@@ -134,7 +135,7 @@ AdminResponse AdminProblem(std::uint32_t status, Errc code, std::string_view det
                           {"code", ErrcName(code)},
                           {"retryable", IsRetryable(code)},
                           {"outcome", MaybeApplied(code) ? "unknown" : "not_applied"}};
-  return {status, {}, json::serialize(body)};
+  return {status, {}, ToUtf8(json::serialize(body))};
 }
 
 AdminResponse AdminProblem(Errc code, const std::string& detail) {

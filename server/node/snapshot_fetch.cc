@@ -88,11 +88,16 @@ void SnapshotFetch::Pull::OnOpened(const RpcResponse& response) {
     return Close();
   }
   if (!decoded) return Finish(decoded.error());
-  for (const auto& [name, bytes] : info.files) total += bytes;
   const store::DiskSpace space = disk->space();
-  if (space.used_bytes + total > space.capacity_bytes) {
-    return Finish(Error(Errc::kNoSpace, "a snapshot of " + std::to_string(total) +
-                                            " bytes does not fit on " + disk->path()));
+  const std::uint64_t free =
+      space.capacity_bytes - std::min(space.used_bytes, space.capacity_bytes);
+  for (const auto& [name, bytes] : info.files) {
+    if (bytes > free - total) {  // the sum of what a peer announces may exceed 64 bits
+      return Finish(Error(Errc::kNoSpace, "a snapshot does not fit on " + disk->path() +
+                                              ", where " + std::to_string(free) +
+                                              " bytes are free"));
+    }
+    total += bytes;
   }
   Result<std::unique_ptr<store::Staging>> stage = disk->Stage(key);
   if (!stage) return Finish(stage.error());

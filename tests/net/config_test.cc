@@ -98,6 +98,21 @@ TEST_F(ConfigTest, PrintConfigNamesTheSourceOfEachValue) {
   }
 }
 
+TEST_F(ConfigTest, WhatIsPrintedIsAFileOfTheSameSettings) {
+  environment = {
+      {"DECREE_NAME", "a \"b\" \\ c\nd"}, {"DECREE_SHARDS", "08"}, {"DECREE_INSECURE", "1"}};
+  const ConfigOutcome first = Load({"--data", "/a,b", "--data", "/c", "--print-config"});
+  ASSERT_EQ(first.exit_code, 0);
+  const std::string file = File(first.text);
+  environment = {{"DECREE_CONFIG", file}};
+  const ConfigOutcome second = Load({});
+  ASSERT_TRUE(second.run) << second.text << first.text;
+  EXPECT_EQ(second.config.server.dirs, (std::vector<std::string>{"/a,b", "/c"}));
+  EXPECT_EQ(second.config.server.name, "a \"b\" \\ c\nd");
+  EXPECT_EQ(second.config.server.shards, 8u);
+  EXPECT_TRUE(second.config.server.insecure);
+}
+
 TEST_F(ConfigTest, ListsComeRepeatedOrWithCommas) {
   const ConfigOutcome flags = Load({"--data", "/d", "--join", "a:1,b:2", "--join", "c:3"});
   ASSERT_TRUE(flags.run) << flags.text;

@@ -8,7 +8,7 @@ LAYERS = [
     ("rocks", ["kv/store/rocks_*", "kv/store/file_disk*"]),
     ("store", ["kv/store/*"]),
     ("consensus", ["consensus/*"]),
-    ("rebalance_main", ["rebalance/*_main.cc"]),
+    ("rebalance_main", ["rebalance/*_main.cc", "rebalance/plan_script.*"]),
     ("rebalance", ["rebalance/*"]),
     ("node", ["server/node/*"]),
     ("net", ["server/net/*"]),

@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "client/cli/output.h"
+#include "kv/base/utf8.h"
 
 namespace decree::cli {
 namespace {
@@ -114,14 +115,6 @@ TEST(EncodingTest, HexTakesBothCasesAndWholeBytesOnly) {
   EXPECT_EQ(ToHex(bytes), "00ffa1");
   EXPECT_FALSE(FromHex("0", &bytes));
   EXPECT_FALSE(FromHex("0g", &bytes));
-}
-
-TEST(EncodingTest, Utf8RefusesWhatTheStandardRefuses) {
-  EXPECT_TRUE(IsUtf8("a\xc3\xbc\xe2\x82\xac\xf0\x9f\x98\x80"));
-  for (const char* bad : {"\x80", "\xc0\x80", "\xc3", "\xe0\x80\x80", "\xed\xa0\x80",
-                          "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff"}) {
-    EXPECT_FALSE(IsUtf8(bad));
-  }
 }
 
 }  // namespace
