@@ -249,7 +249,8 @@ void Operator::SettleDown(Nanos at_most) {
     if (to_bury_.contains(id) || !Text(node, "state").starts_with("drain")) continue;
     Insist("POST", "/v1/admin/nodes/" + ToString(id) + ":undrain", "", deadline);
   }
-  if (!world_.RunUntil([this] { return to_bury_.empty(); }, at_most)) {
+  // A shard rests for up to 64 s after moves that were rolled back, and only then is repaired.
+  if (!world_.RunUntil([this] { return to_bury_.empty(); }, at_most + 64 * kSeconds)) {
     world_.Fail("node " + ToString(*to_bury_.begin()) + " is lost and cannot be removed");
   }
 }
