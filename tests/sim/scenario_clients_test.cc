@@ -20,8 +20,8 @@ TEST_F(ClientScenarioTest, Scenario50_AFloodOfSnapshotsDelaysNoWriteForLongAndCa
   ClusterOptions options;
   options.shards = 16;
   options.flush_bytes = 20'000;
-  options.network.ordered = true;                 // a link keeps the order, as TCP does
-  options.network.nanos_per_kib = 100 * kMicros;  // 10 MB/s
+  options.network.ordered = true;               // a link keeps the order, as TCP does
+  options.network.nanos_per_kib = 4 * kMillis;  // a chunk takes longer than an election
   Form(3, options);
   for (std::uint32_t shard = 0; shard < options.shards; ++shard) {
     for (int i = 0; i < 10; ++i) {
