@@ -54,8 +54,10 @@ enum class Fault : std::uint8_t {
   kSettings,
   kDrain,
   kJoin,  // a new machine
+  // ---- any of them, at a moment inside a protocol step ----
+  kTrap,
 };
-inline constexpr std::size_t kFaultKinds = 34;
+inline constexpr std::size_t kFaultKinds = 35;
 std::string FaultName(Fault fault);
 
 struct PlannedFault {

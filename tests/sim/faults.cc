@@ -17,7 +17,10 @@ void Faults::Start(const FaultPlan& plan) {
   }
 }
 
-void Faults::Stop() { on_ = false; }
+void Faults::Stop() {
+  on_ = false;
+  traps_.clear();
+}
 
 MachineId Faults::AnyMachine(Random& random) {
   return 1 + static_cast<MachineId>(random.Below(cluster_.size()));
@@ -32,7 +35,7 @@ void Faults::Inject(const PlannedFault& fault) {
   Random random(fault.dice);
   const bool did = InjectProcess(fault, random) || InjectNetwork(fault, random) ||
                    InjectDisk(fault, random) || InjectClock(fault, random) ||
-                   InjectOperator(fault, random);
+                   InjectOperator(fault, random) || SetTrap(fault, random);
   if (did) ++counts_[FaultName(fault.kind)];
 }
 

@@ -13,6 +13,17 @@
 
 namespace decree::sim {
 
+// When a trap springs.
+enum class Moment : std::uint8_t {
+  kSealProposed,
+  kSealVoted,  // by a follower
+  kEpochBegins,
+  kElected,
+  kProposed,
+  kVoted,  // by a follower
+};
+inline constexpr std::size_t kMoments = 6;
+
 class Faults {
  public:
   explicit Faults(Cluster& cluster);
@@ -36,6 +47,15 @@ class Faults {
   Links LinksToCut(const PlannedFault& fault, Random& random);
   void Clog(const PlannedFault& fault, Random& random);
   void SlowNetwork(const PlannedFault& fault, Random& random);
+  // ---- faults_trap.cc ----
+  struct Trap {
+    Moment moment = Moment::kProposed;
+    Nanos outage = 0;
+    Random random;
+  };
+  bool SetTrap(const PlannedFault& fault, Random& random);
+  void OnStep(ReplicaKey key, const consensus::Replica& replica, const consensus::Output& output);
+  void Spring(NodeId node, Trap& trap);
   // ---- faults_disk.cc ----
   bool InjectDisk(const PlannedFault& fault, Random& random);
   bool InjectPassingDisk(const PlannedFault& fault, Random& random);
@@ -54,6 +74,7 @@ class Faults {
   int pending_ = 0;       // events of Later
   bool damaged_ = false;  // a disk that is not replaced yet
   bool on_ = false;
+  std::vector<Trap> traps_;  // set, not sprung yet
   std::map<std::string, std::uint64_t> counts_;
   Operator operator_;
 };

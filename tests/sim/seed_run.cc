@@ -77,6 +77,7 @@ double ChanceOf(Fault fault) {
     case Fault::kDiskMove:
       return 0.8;
     case Fault::kJoin:
+    case Fault::kTrap:
       return 0.5;
     case Fault::kCrashAll:
       return 0.15;
@@ -86,7 +87,7 @@ double ChanceOf(Fault fault) {
 }
 
 std::size_t WeightOf(Fault fault) {
-  if (fault == Fault::kMove) return 4;
+  if (fault == Fault::kMove || fault == Fault::kTrap) return 4;
   return fault == Fault::kDiskMove || fault == Fault::kCrash ? 2 : 1;
 }
 
