@@ -1,58 +1,91 @@
 #!/usr/bin/env bash
 # Everything that must hold, in one command: installs packages, builds, runs all tests.
-#   scripts/test.sh           g++ release build, all tests
-#   scripts/test.sh --long    the same with many more simulator seeds
-#   scripts/test.sh --asan    all tests under address and undefined-behaviour sanitizers (clang)
-#   scripts/test.sh --tsan    all tests under the thread sanitizer (clang)
-#   scripts/test.sh --clang   all tests built by clang
+#   scripts/test.sh            as CI: --release, --asan, and --tsan for the tests that have threads
+#   scripts/test.sh --release  g++ release build, all tests, fresh simulator seeds
+#   scripts/test.sh --asan     all tests, then the fuzzers, under address and undefined-behaviour
+#                              sanitizers (clang)
+#   scripts/test.sh --tsan     all tests under the thread sanitizer (clang)
+#   scripts/test.sh --clang    all tests built by clang
+#   scripts/test.sh --long     --release, with an hour of simulator seeds that must reach all marks
 # More arguments go to ctest: scripts/test.sh --asan -R store
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/lib.sh
 
-mode=release
+mode=all
 case "${1:-}" in
-  --long | --asan | --tsan | --clang) mode=${1#--}; shift ;;
-  -h | --help) sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 0 ;;
+  --release | --long | --asan | --tsan | --clang) mode=${1#--}; shift ;;
+  -h | --help) sed -n '2,11s/^# \{0,1\}//p' "$0"; exit 0 ;;
 esac
 
+# Tests that could go on for ever (seeds, mutated inputs) do this share of it in builds where all is
+# slower (tests/base/scale.h).
+sanitizer_percent=15
+seed_minutes=2
+fuzz_seconds=12
+
+# Last in each stage: ctest's closing line ends the output.
+# run_tests DIRECTORY TIMEOUT [CTEST ARGUMENT...]
 run_tests() {
-  ctest --test-dir "$1" --output-on-failure --timeout "$2" -j "$(nproc)" "${@:3}"
+  ctest --test-dir "$1" --output-on-failure --no-tests=error --no-label-summary \
+    --timeout "$2" -j "$(nproc)" "${@:3}"
 }
 
-install_packages() {
-  case $mode in
-    asan | tsan) scripts/install-deps.sh --sanitizers ;;
-    *) scripts/install-deps.sh ;;
-  esac
+# Built and run in CI under the thread sanitizer: the others start no thread.
+threaded=(store_test net_test client_test cli_test)
+
+stage_release() {
+  phase $total "release build with g++, warnings are errors" "8-10 min on 2 cores"
+  configure_and_build release build
+  phase_done
+  if [[ $mode == long ]]; then
+    phase $total "an hour of simulator seeds" "60 min"
+    build/decree-sim --minutes 60 --require-marks
+  else
+    phase $total "fresh simulator seeds" "$seed_minutes min"
+    build/decree-sim --minutes "$seed_minutes"  # it prints the first seed
+  fi
+  phase_done
+  phase $total "all tests" "4-7 min"
+  run_tests build 600 "$@"
 }
 
+# stage_clang PRESET [CTEST ARGUMENT...]
+stage_clang() {
+  local preset=$1
+  shift
+  local targets=()
+  if [[ $mode == all && $preset == tsan ]]; then
+    targets=("${threaded[@]}")
+    set -- -L threads "$@"
+  fi
+  phase $total "$preset build with clang" "5-9 min on 2 cores"
+  configure_and_build "$preset" "build-$preset" ${targets[@]+"${targets[@]}"}
+  phase_done
+  if [[ $preset == asan ]]; then
+    phase $total "fuzzers under asan, $fuzz_seconds s each" "1-2 min"
+    tests/fuzz/run.sh build-asan "$fuzz_seconds"
+    phase_done
+  fi
+  phase $total "all tests, $preset" "3-8 min"
+  [[ $preset == clang ]] || export DECREE_TEST_PERCENT=${DECREE_TEST_PERCENT:-$sanitizer_percent}
+  run_tests "build-$preset" 1800 "$@"
+}
+
+declare -A phases=([release]=4 [long]=4 [asan]=4 [tsan]=3 [clang]=3 [all]=9)
+total=${phases[$mode]}
+phase $total "packages" "1-4 min the first time"
 case $mode in
-  release | long)
-    total=$([[ $mode == long ]] && echo 4 || echo 3)
-    phase $total "packages" "1-4 min the first time"
-    install_packages
-    phase_done
-    phase $total "release build with g++, warnings are errors" "8-12 min on 2 cores"
-    configure_and_build release build
-    phase_done
-    if [[ $mode == long ]]; then
-      phase $total "an hour of simulator seeds" "60 min"
-      build/decree-sim --minutes 60
-      phase_done
-    fi
-    phase $total "all tests" "4-7 min"
-    run_tests build 600 "$@"
-    ;;
-  *)
-    total=3
-    phase $total "packages" "1-4 min the first time"
-    install_packages
-    phase_done
-    phase $total "$mode build with clang" "8-15 min on 2 cores"
-    configure_and_build "$mode" "build-$mode"
-    phase_done
-    phase $total "all tests" "5-20 min"
-    run_tests "build-$mode" 1800 "$@"
+  asan | tsan | all) scripts/install-deps.sh --sanitizers ;;
+  *) scripts/install-deps.sh ;;
+esac
+phase_done
+case $mode in
+  release | long) stage_release "$@" ;;
+  asan | tsan | clang) stage_clang "$mode" "$@" ;;
+  all)
+    stage_release "$@"
+    stage_clang asan "$@"
+    stage_clang tsan "$@"
     ;;
 esac

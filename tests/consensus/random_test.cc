@@ -1,4 +1,5 @@
 #include "kv/base/mark.h"
+#include "tests/base/scale.h"
 #include "tests/consensus/random_cluster.h"
 
 namespace decree::consensus::testing {
@@ -43,7 +44,7 @@ TEST(RandomScheduleTest, InvariantsHoldAndHealedClustersSettle) {
   const char* first = std::getenv("DECREE_CONSENSUS_SEED");
   const char* count = std::getenv("DECREE_CONSENSUS_SEEDS");
   const std::uint64_t begin = first ? std::stoull(first) : 1;
-  const std::uint64_t end = begin + (count ? std::stoull(count) : first ? 1 : kSeeds);
+  const std::uint64_t end = begin + (count ? std::stoull(count) : first ? 1 : test::Scaled(kSeeds));
   std::size_t acknowledged = 0, reads = 0, lease_reads = 0, moves = 0;
   for (std::uint64_t seed = begin; seed < end; ++seed) {
     RandomCluster cluster(seed);

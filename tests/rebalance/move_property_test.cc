@@ -11,6 +11,7 @@
 #include "kv/base/random.h"
 #include "placement_fixture.h"
 #include "rebalance/move.h"
+#include "tests/base/scale.h"
 
 namespace decree::rebalance {
 namespace {
@@ -228,9 +229,10 @@ class World {
 };
 
 void RunWorlds(std::size_t voters, bool fill) {
-  int done = 0;
-  int back = 0;
-  for (std::uint64_t seed = 1; seed <= 1000; ++seed) {
+  std::uint64_t done = 0;
+  std::uint64_t back = 0;
+  const std::uint64_t seeds = test::Scaled(1000);
+  for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     World world(seed, voters, fill);
     for (int i = 0; i < 60 && !world.ended(); ++i) world.Turn(true);
@@ -240,8 +242,8 @@ void RunWorlds(std::size_t voters, bool fill) {
     (world.move().stage == Stage::kDone ? done : back)++;
     if (::testing::Test::HasFailure()) return;
   }
-  EXPECT_GT(done, 50);
-  EXPECT_GT(back, 50);
+  EXPECT_GT(done, seeds / 20);
+  EXPECT_GT(back, seeds / 20);
 }
 
 TEST(MovePropertyTest, ReplacingOneOfThreeVotersIsSafeAndEnds) { RunWorlds(3, false); }

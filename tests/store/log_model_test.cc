@@ -5,6 +5,7 @@
 
 #include "kv/base/random.h"
 #include "kv/store/log_merge.h"
+#include "tests/base/scale.h"
 #include "tests/store/log_files.h"
 
 namespace decree::store {
@@ -153,13 +154,14 @@ class LogModel {
 
 TEST(LogModelTest, RandomHistoriesWithPowerLossesAgreeWithTheModel) {
   int crashes = 0;
-  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
-    LogModel model(seed);
+  const int seeds = static_cast<int>(test::Scaled(20));
+  for (int seed = 1; seed <= seeds; ++seed) {
+    LogModel model(static_cast<std::uint64_t>(seed));
     model.Run();
     if (testing::Test::HasFatalFailure()) return;
     crashes += model.crashes();
   }
-  EXPECT_GT(crashes, 100);
+  EXPECT_GT(crashes, 5 * seeds);
 }
 
 }  // namespace
