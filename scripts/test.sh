@@ -2,11 +2,12 @@
 # Everything that must hold, in one command: installs packages, builds, runs all tests.
 #   scripts/test.sh            as CI: --release, --asan, and --tsan for the tests that have threads
 #   scripts/test.sh --release  g++ release build, all tests, fresh simulator seeds
-#   scripts/test.sh --asan     all tests, then the fuzzers, under address and undefined-behaviour
+#   scripts/test.sh --asan     the fuzzers and all tests under address and undefined-behaviour
 #                              sanitizers (clang)
 #   scripts/test.sh --tsan     all tests under the thread sanitizer (clang)
 #   scripts/test.sh --clang    all tests built by clang
-#   scripts/test.sh --long     --release, with an hour of simulator seeds that must reach all marks
+#   scripts/test.sh --long     --release, with an hour of simulator seeds that must reach all marks,
+#                              and the whole of --tsan
 # More arguments go to ctest: scripts/test.sh --asan -R store
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -15,7 +16,7 @@ source scripts/lib.sh
 mode=all
 case "${1:-}" in
   --release | --long | --asan | --tsan | --clang) mode=${1#--}; shift ;;
-  -h | --help) sed -n '2,11s/^# \{0,1\}//p' "$0"; exit 0 ;;
+  -h | --help) sed -n '2,12s/^# \{0,1\}//p' "$0"; exit 0 ;;
 esac
 
 # Tests that could go on for ever (seeds, mutated inputs) do this share of it in builds where all is
@@ -72,16 +73,20 @@ stage_clang() {
   run_tests "build-$preset" 1800 "$@"
 }
 
-declare -A phases=([release]=4 [long]=4 [asan]=4 [tsan]=3 [clang]=3 [all]=9)
+declare -A phases=([release]=4 [long]=6 [asan]=4 [tsan]=3 [clang]=3 [all]=9)
 total=${phases[$mode]}
 phase $total "packages" "1-4 min the first time"
 case $mode in
-  asan | tsan | all) scripts/install-deps.sh --sanitizers ;;
+  asan | tsan | all | long) scripts/install-deps.sh --sanitizers ;;
   *) scripts/install-deps.sh ;;
 esac
 phase_done
 case $mode in
-  release | long) stage_release "$@" ;;
+  release) stage_release "$@" ;;
+  long)
+    stage_release "$@"
+    stage_clang tsan "$@"
+    ;;
   asan | tsan | clang) stage_clang "$mode" "$@" ;;
   all)
     stage_release "$@"
