@@ -12,7 +12,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/lib.sh
 
 quick=(OWN_VOTE_BEFORE_FSYNC PROMISE_NOT_PERSISTED OLD_VOTE_CHOSEN CAS_AT_PROPOSE
-       SESSIONS_LEFT_OUT MAP_VERSION_BACKWARDS)
+       SESSIONS_LEFT_OUT SECOND_MOVE_TAKEN)
 jobs=$(nproc)
 budget=2000
 first=1
@@ -44,6 +44,7 @@ caught_by() {
   case $1 in
     *INV-*) grep -o 'INV-[0-9]*' <<<"$1" | head -1 ;;
     *"the history of key"* | *"answered twice"*) echo "linearizability" ;;
+    *"its owner"*) echo "keys that expire" ;;
     *"an exception left a task"*) echo "own check" ;;
     *"two values"* | *"said it had promised"* | *"keeps it from ballot"* | *"no EpochStart"*)
       echo "wire" ;;
