@@ -15,6 +15,7 @@ struct Queued {
   ReplicaKey key;
   consensus::Persist record;
   Log::Done done;
+  bool forgotten = false;  // its replica went while it waited
 };
 
 }  // namespace
@@ -38,7 +39,8 @@ struct MemLog::Queue : std::enable_shared_from_this<MemLog::Queue> {
         if (core->dead) return;
         if (core->log_error) status = *core->log_error;
       }
-      if (status && core->on_durable) core->on_durable(queued.key, queued.record);
+      if (status && core->on_durable && !queued.forgotten)
+        core->on_durable(queued.key, queued.record);
       if (queued.done) queued.done(status);
     }
     bool more = false;
@@ -60,7 +62,9 @@ struct MemLog::Queue : std::enable_shared_from_this<MemLog::Queue> {
     }
     if (core->log_error) return batch;
     MakeTrimsDurable();
-    for (const Queued& queued : batch) Store(queued);
+    for (const Queued& queued : batch) {
+      if (!queued.forgotten) Store(queued);
+    }
     return batch;
   }
 
@@ -147,8 +151,10 @@ void MemLog::Trim(ReplicaKey key, Slot slot) {
   trim = std::max(trim, slot);
 }
 
+// As in the real log, what was appended before is forgotten too, though it is not written yet.
 void MemLog::Forget(ReplicaKey key) {
   const std::lock_guard lock(core_->mutex);
+  for (Queued& queued : queue_->waiting) queued.forgotten |= queued.key == key;
   const auto it = core_->image.log.find(key);
   if (it == core_->image.log.end()) return;
   queue_->LetGo(it->second, it->second.live.end());

@@ -260,5 +260,25 @@ TEST(SimDiskTest, APowerLossTakesWhatWasNotSyncedAndTheReportOfIt) {
   EXPECT_EQ(recovered->promised.round, 1u);
 }
 
+TEST(SimDiskTest, WhatIsQueuedForAForgottenReplicaIsNotWritten) {
+  World world(1);
+  const auto life = NewLife(1);
+  store::MemDiskOptions options;
+  options.background = [&](Task task) {
+    world.At(world.now() + 1 * kMillis, EventKind::kDisk, life, 0, std::move(task));
+  };
+  int durable = 0;
+  options.on_durable = [&](ReplicaKey, const consensus::Persist&) { ++durable; };
+  store::MemDisk disk(options);
+  const ReplicaKey key{ShardId{0}, ReplicaId{1}};
+  int reports = 0;
+  disk.log().Append(key, {}, [&](Status) { ++reports; });
+  disk.log().Forget(key);
+  world.RunFor(2 * kMillis);
+  EXPECT_EQ(reports, 1);
+  EXPECT_EQ(durable, 0);
+  EXPECT_TRUE(disk.log().Replicas().empty());
+}
+
 }  // namespace
 }  // namespace decree::sim

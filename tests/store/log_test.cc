@@ -108,6 +108,13 @@ TEST_P(LogTest, ForgetLeavesOtherReplicasAlone) {
   EXPECT_EQ(State(b_), "p5 w0 v1@4=other");
 }
 
+TEST_P(LogTest, ForgetTakesWhatIsStillQueued) {
+  log().Append(a_, VoteRecord(1, 3, "late"), [](Status) {});
+  log().Forget(a_);
+  Append(b_, PromiseRecord(5));
+  EXPECT_EQ(log().Replicas(), std::vector{b_});
+}
+
 TEST_P(LogTest, ReplicaIdsOfOneShardAreApart) {
   Append(Key(1, 1), VoteRecord(1, 1, "old"));
   Append(Key(1, 2), VoteRecord(1, 2, "new"));
