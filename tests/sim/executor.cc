@@ -38,6 +38,12 @@ void SimExecutor::Post(Task task) {
   world_.At(last, EventKind::kTask, life_, actor_, std::move(task));
 }
 
+std::uint64_t SimExecutor::RandomWord() {
+  const std::uint64_t word = random_.Next();
+  world_.Trace("draw", life_->machine, word);
+  return word;
+}
+
 void SimExecutor::RunAt(Instant when, Task task) {
   if (!life_->alive) return;
   const Nanos late = world_.Between(0, 20 * kMicros);

@@ -31,7 +31,7 @@ class SimExecutor : public Executor {
   void RunAt(Instant when, Task task) override;
   Instant Now() override { return clock_.At(world_.now()); }
   WallMs WallNow() override { return clock_.WallAt(world_.now()); }
-  std::uint64_t RandomWord() override { return random_.Next(); }
+  std::uint64_t RandomWord() override;
 
  private:
   World& world_;

@@ -5,6 +5,8 @@
 #include <exception>
 #include <utility>
 
+#include "tests/sim/libc_ban.h"
+
 namespace decree::sim {
 
 World::World(std::uint64_t seed, bool trace) : trace_(trace), random_(seed) {}
@@ -80,6 +82,7 @@ void World::Run(Event& event) {
   Trace("event", event.life ? event.life->machine : 0, static_cast<std::uint64_t>(event.kind),
         event.actor);
   actor_ = event.actor;
+  const LibcBan no_time_or_chance_but_ours;
   try {
     event.task();
   } catch (const std::exception& error) {
@@ -87,6 +90,8 @@ void World::Run(Event& event) {
   }
   event.task = nullptr;
   actor_ = 0;
+  Fold(random_.state());
+  if (events_ % kCheckpointEvents == 0) checkpoints_.push_back(digest_);
 }
 
 void World::RunFor(Nanos duration) {
@@ -105,12 +110,16 @@ bool World::RunUntil(const std::function<bool()>& done, Nanos at_most) {
   return true;
 }
 
+void World::Fold(std::uint64_t word) {
+  digest_ = (digest_ ^ word) * 0x9E3779B97F4A7C15ull;
+  digest_ ^= digest_ >> 32;
+}
+
 void World::Trace(const char* what, MachineId machine, std::uint64_t a, std::uint64_t b) {
-  for (const std::uint64_t word :
-       {static_cast<std::uint64_t>(now_), std::uint64_t{machine}, a, b}) {
-    digest_ = (digest_ ^ word) * 0x9E3779B97F4A7C15ull;
-    digest_ ^= digest_ >> 32;
-  }
+  Fold(static_cast<std::uint64_t>(now_));
+  Fold((std::uint64_t{machine} << 8) | static_cast<unsigned char>(*what));
+  Fold(a);
+  Fold(b);
   if (!trace_) return;
   std::printf("%12.6f n%u %s %llu %llu  %016llx\n", static_cast<double>(now_) / kSeconds, machine,
               what, static_cast<unsigned long long>(a), static_cast<unsigned long long>(b),

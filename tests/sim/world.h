@@ -1,6 +1,7 @@
 // The simulated world: one heap of events ordered by time and by the order of their making, run in
 // one thread, everything random drawn from one seed. Equal seeds give equal runs: the digest proves
-// it.
+// it, into which every event goes with the state of the random numbers, every frame sent, every log
+// record that became durable, every slot applied, every answer to a client.
 #pragma once
 
 #include <cstdint>
@@ -67,6 +68,9 @@ class World {
   // Into the digest, and onto the screen with --trace.
   void Trace(const char* what, MachineId machine, std::uint64_t a, std::uint64_t b = 0);
   std::uint64_t digest() const { return digest_; }
+  // The digest after each kCheckpointEvents events: where the traces of two runs part.
+  static constexpr std::uint64_t kCheckpointEvents = 256;
+  const std::vector<std::uint64_t>& checkpoints() const { return checkpoints_; }
   std::uint64_t events() const { return events_; }
 
   // A rule was broken. The run goes on to its end; the seed has failed.
@@ -86,6 +90,7 @@ class World {
   void Push(Event event);
   Event Pop();
   void Run(Event& event);
+  void Fold(std::uint64_t word);
 
   const bool trace_;
   Random random_;
@@ -94,6 +99,7 @@ class World {
   std::uint64_t stamp_ = 0;
   std::uint64_t events_ = 0;
   std::uint64_t digest_ = 0;
+  std::vector<std::uint64_t> checkpoints_;
   ActorId last_actor_ = 0;
   ActorId actor_ = 0;
   std::vector<Event> heap_;

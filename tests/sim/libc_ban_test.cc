@@ -1,0 +1,91 @@
+#include "tests/sim/libc_ban.h"
+
+#include <gtest/gtest.h>
+#include <sys/random.h>
+#include <sys/time.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <ctime>
+#include <functional>
+#include <random>
+
+#include "tests/sim/world.h"
+
+namespace decree::sim {
+namespace {
+
+// The calls are made through here, so that no compiler drops one whose answer nobody wants.
+volatile std::uint64_t answer = 0;
+
+void InAWorld(const std::function<void()>& call) {
+  World world(1);
+  world.After(1, call);
+  world.RunFor(10);
+}
+
+void ReadMonotonicClock() {
+  answer = static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
+}
+void ReadWallClock() {
+  answer = static_cast<std::uint64_t>(std::chrono::system_clock::now().time_since_epoch().count());
+}
+void AskForTime() { answer = static_cast<std::uint64_t>(std::time(nullptr)); }
+void AskForTimeOfDay() {
+  timeval time;
+  answer = static_cast<std::uint64_t>(gettimeofday(&time, nullptr));
+}
+void AskForProcessorTime() { answer = static_cast<std::uint64_t>(std::clock()); }
+void Sleep() {
+  const timespec time{0, 1};
+  answer = static_cast<std::uint64_t>(nanosleep(&time, nullptr));
+}
+void DrawRand() { answer = static_cast<std::uint64_t>(std::rand()); }
+void DrawFromTheSystem() {
+  char byte;
+  answer = static_cast<std::uint64_t>(getrandom(&byte, 1, 0));
+}
+void DrawFromTheDevice() { answer = std::random_device()(); }
+
+struct Banned {
+  const char* name;
+  void (*call)();
+};
+
+class LibcBanDeathTest : public testing::TestWithParam<Banned> {};
+
+TEST_P(LibcBanDeathTest, EndsARunThatCallsIt) {
+  EXPECT_DEATH(InAWorld(GetParam().call),
+               std::string(GetParam().name) + ".* was called while the simulated world ran");
+}
+
+TEST_P(LibcBanDeathTest, LeavesItAloneOutsideOfARun) {
+  bool ran = false;
+  GetParam().call();
+  InAWorld([&] { ran = true; });
+  GetParam().call();
+  EXPECT_TRUE(ran);
+}
+
+INSTANTIATE_TEST_SUITE_P(Calls, LibcBanDeathTest,
+                         testing::Values(Banned{"clock_gettime", ReadMonotonicClock},
+                                         Banned{"clock_gettime", ReadWallClock},
+                                         Banned{"time", AskForTime},
+                                         Banned{"gettimeofday", AskForTimeOfDay},
+                                         Banned{"clock", AskForProcessorTime},
+                                         Banned{"nanosleep", Sleep}, Banned{"rand", DrawRand},
+                                         Banned{"getrandom", DrawFromTheSystem},
+                                         Banned{"random_device", DrawFromTheDevice}));
+
+TEST(LibcBanTest, AnExceptionIsMadeInSoManyWords) {
+  bool ran = false;
+  InAWorld([&] {
+    const LibcBanLifted lifted;
+    ReadMonotonicClock();
+    ran = true;
+  });
+  EXPECT_TRUE(ran);
+}
+
+}  // namespace
+}  // namespace decree::sim
