@@ -36,10 +36,14 @@ void Invariants::Violate(ReplicaId replica, const std::string& what) {
 void Invariants::Stepped(const Replica& replica, const Output& output) {
   const ReplicaId self = replica.self();
   Seen& seen = seen_[self];
+  if (destroyed_.count(self) != 0) Violate(self, "INV-14 works on after it was destroyed");
   if (replica.promised() < seen.promised) Violate(self, "INV-3 the promise fell");
   if (replica.chosen() < seen.chosen) Violate(self, "INV-8 chosen fell");
+  if (replica.applied() < seen.applied) Violate(self, "INV-8 applied fell");
+  if (replica.applied() > replica.chosen()) Violate(self, "INV-8 applied what is not chosen");
   seen.promised = replica.promised();
   seen.chosen = replica.chosen();
+  seen.applied = replica.applied();
   CheckConfig(replica);
   for (const ChosenDecree& c : output.chosen) {
     // A snapshot may skip slots, nothing may come twice.
@@ -48,7 +52,7 @@ void Invariants::Stepped(const Replica& replica, const Output& output) {
     if (decided_.count(c.slot) == 0) {
       Violate(self, "INV-10 chosen without durable votes: slot " + ToString(c.slot));
     }
-    Decide(self, c.slot, c.decree);
+    Decide(self, c.slot, c.decree, Epoch{});
   }
   KnowChosen(seen, replica.trimmed());  // in the rows: flushed, or received with a snapshot
   auto& votes = seen.durable_votes;
@@ -58,6 +62,10 @@ void Invariants::Stepped(const Replica& replica, const Output& output) {
 void Invariants::CheckConfig(const Replica& replica) {
   const Config& config = replica.config();
   if (config.epoch == Epoch{}) return;
+  if (replica.chosen() > latest_chosen_ || latest_.epoch == Epoch{}) {
+    latest_chosen_ = replica.chosen();
+    if (latest_ != config) latest_ = config;
+  }
   const auto [known, fresh] = configs_.try_emplace(config.epoch, config);
   if (fresh) return;
   if (known->second.voters != config.voters || known->second.start != config.start) {
@@ -65,9 +73,14 @@ void Invariants::CheckConfig(const Replica& replica) {
   }
 }
 
-void Invariants::Decide(ReplicaId replica, Slot slot, const Decree& decree) {
+const Config* Invariants::ConfigOf(Epoch epoch) const {
+  const auto known = configs_.find(epoch);
+  return known != configs_.end() ? &known->second : nullptr;
+}
+
+void Invariants::Decide(ReplicaId replica, Slot slot, const Decree& decree, Epoch epoch) {
   const std::uint64_t hash = HashOf(decree);
-  const auto [known, fresh] = decided_.try_emplace(slot, Decided{hash, decree.kind});
+  const auto [known, fresh] = decided_.try_emplace(slot, Decided{hash, decree.kind, epoch});
   if (!fresh) {
     if (known->second.hash != hash) {
       Violate(replica, "INV-1 two values chosen at slot " + ToString(slot));
@@ -75,6 +88,7 @@ void Invariants::Decide(ReplicaId replica, Slot slot, const Decree& decree) {
     return;
   }
   CheckSealNeighbours(replica, slot);
+  if (decree.kind == DecreeKind::kSeal) CheckSealed(replica, slot);
   while (decided_.count(decided_to_.Next()) != 0) decided_to_ = decided_to_.Next();
   if (decided_to_.value > kKeepSlots) Forget(Slot{decided_to_.value - kKeepSlots});
 }
@@ -84,10 +98,20 @@ void Invariants::CheckSealNeighbours(ReplicaId replica, Slot slot) {
     const auto at = decided_.find(seal);
     const auto after = decided_.find(seal.Next());
     if (at == decided_.end() || after == decided_.end()) continue;
-    if (at->second.kind != DecreeKind::kSeal) continue;
-    if (after->second.kind != DecreeKind::kEpochStart) {
+    const bool sealed = at->second.kind == DecreeKind::kSeal;
+    const bool begun = after->second.kind == DecreeKind::kEpochStart;
+    if (sealed && !begun)
       Violate(replica, "INV-7 no EpochStart after the Seal at " + ToString(seal));
-    }
+    if (!sealed && begun) Violate(replica, "INV-7 EpochStart without a Seal at " + ToString(seal));
+  }
+}
+
+// What was chosen before the Seal was found chosen, in its own epoch or an earlier one.
+void Invariants::CheckSealed(ReplicaId replica, Slot seal) {
+  const Epoch epoch = decided_.at(seal).epoch;
+  for (auto it = decided_.upper_bound(seal); it != decided_.end(); ++it) {
+    if (it->second.epoch == Epoch{} || it->second.epoch > epoch) continue;
+    Violate(replica, "INV-7 chosen after the Seal of its epoch: slot " + ToString(it->first));
   }
 }
 
@@ -133,7 +157,7 @@ void Invariants::CheckVote(ReplicaId replica, const Vote& vote) {
     Violate(replica, "INV-7 chosen after the Seal of its epoch: " + where);
   }
   CheckLease(replica, vote.ballot);
-  Decide(replica, vote.slot, vote.decree);
+  Decide(replica, vote.slot, vote.decree, vote.ballot.epoch);
 }
 
 // Lower ballots may still complete a majority: the holder's recovery has seen what they chose.
@@ -165,6 +189,10 @@ void Invariants::CheckContiguous(ReplicaId replica, const Vote& vote) {
 }
 
 void Invariants::Sent(ReplicaId from, const Message& message) {
+  if (destroyed_.count(from) != 0) Violate(from, "INV-14 sends after it was destroyed");
+  if (const auto* m = std::get_if<Prepare>(&message)) CheckOwner(from, m->ballot);
+  if (const auto* m = std::get_if<Accept>(&message)) CheckOwner(from, m->ballot);
+  if (const auto* m = std::get_if<Heartbeat>(&message)) CheckOwner(from, m->ballot);
   const auto acknowledged = [&](const auto& m) {
     CheckPromised(from, m.promised);
     if (m.promised == m.ballot) CheckVoted(from, m.ballot, m.voted);
@@ -190,6 +218,12 @@ void Invariants::CheckPromiseQuorum(ReplicaId from, const Ballot& ballot) {
   });
   if (static_cast<std::size_t>(promised) >= config->second.QuorumSize()) return;
   Violate(from, "INV-16 Accept without a promise quorum: " + ToString(ballot));
+}
+
+void Invariants::CheckOwner(ReplicaId from, const Ballot& ballot) {
+  const Config* config = ConfigOf(ballot.epoch);
+  if (ballot.replica != from) Violate(from, "INV-12 not its ballot: " + ToString(ballot));
+  if (!config || !config->IsVoter(from)) Violate(from, "INV-12 not a voter: " + ToString(ballot));
 }
 
 void Invariants::CheckPromised(ReplicaId from, const Ballot& promised) {
@@ -224,6 +258,10 @@ void Invariants::Restarted(const Replica& replica) {
   const ReplicaId self = replica.self();
   Seen& seen = seen_[self];
   if (lease_.holder == self) lease_ = HeldLease{};
+  if (buried_.count(self) != 0) Violate(self, "INV-14 opened again after it was buried");
+  if (replica.chosen() < seen.durable_chosen) {
+    Violate(self, "INV-8 forgot what it knew to be chosen");
+  }
   if (replica.promised() < seen.durable_promised) {
     Violate(self, "INV-3 a durable promise was forgotten");
   }
@@ -236,9 +274,26 @@ void Invariants::Restarted(const Replica& replica) {
   }
   seen.promised = replica.promised();
   seen.chosen = replica.chosen();
-  seen.emitted = replica.applied();
+  seen.emitted = seen.applied = replica.applied();
   KnowChosen(seen, replica.chosen());  // found on the disk
 }
+
+void Invariants::Buried(ReplicaId replica) {
+  buried_.insert(replica);
+  if (latest_.Find(replica) != nullptr) Violate(replica, "INV-13 a member was destroyed");
+  Epoch voted;
+  for (const auto& [epoch, config] : configs_) {
+    if (config.IsVoter(replica)) voted = epoch;
+  }
+  if (voted == Epoch{}) return;
+  for (auto later = configs_.upper_bound(voted); later != configs_.end(); ++later) {
+    const auto begun = decided_.find(later->second.start);
+    if (begun != decided_.end() && begun->second.kind == DecreeKind::kEpochStart) return;
+  }
+  Violate(replica, "INV-13 a voter was destroyed before EpochStart was chosen");
+}
+
+void Invariants::Destroyed(ReplicaId replica) { destroyed_.insert(replica); }
 
 void Invariants::Forget(Slot below) {
   votes_.erase(votes_.begin(), votes_.lower_bound({below, Ballot{}}));

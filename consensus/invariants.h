@@ -10,11 +10,18 @@
 //   INV-5  what a Promise, Accepted or HeartbeatReply said is durable when it leaves (P7): the
 //          promise, and for each slot it covers a vote in that ballot or the chosen value.
 //   INV-6  durable votes survive a restart, unless superseded (chosen, a higher ballot, trimmed).
-//   INV-7  nothing is chosen after a Seal in its epoch; the slot after it holds EpochStart.
-//   INV-8  chosen never falls within a life; decrees are handed out in slot order, without gaps.
+//   INV-7  nothing is chosen after a Seal in its epoch; the slot after it holds EpochStart, and
+//          nothing else does.
+//   INV-8  chosen and applied never fall within a life, applied never passes chosen, what was
+//          durably chosen is known after a restart; decrees are handed out in slot order, no gaps.
 //   INV-9  replicas agree on the voters and the first slot of an epoch.
 //   INV-10 what is handed out as chosen has a majority of durable votes in one ballot (P4).
 //   INV-11 at most one valid lease: while one is held no other is, and no other ballot chooses.
+//   INV-12 who prepares, proposes or beats the heart of a ballot is its owner and a voter of its
+//          epoch.
+//   INV-13 no member is destroyed: a voter only after the EpochStart of an epoch without it is
+//          chosen, a learner only after RemoveLearner or a Seal without it is.
+//   INV-14 a replica that was destroyed is silent: it never opens, works on or sends again.
 //   INV-15 below a durable vote every slot is chosen, or voted by the same replica in that ballot
 //          (P3).
 //   INV-16 a Prepare leaves when its ballot is durable at the candidate, an Accept when a majority
@@ -50,6 +57,16 @@ class Invariants {
   void Lease(const Replica& replica, std::optional<Instant> until);
   // A new life of a replica, made from what its disk kept; call before its first output is taken.
   void Restarted(const Replica& replica);
+  // The tombstone of a replica is durable: it may go on for a moment, but starts no new life.
+  void Buried(ReplicaId replica);
+  // Its removal was acknowledged.
+  void Destroyed(ReplicaId replica);
+
+  // The voters of an epoch; null: nobody has got there yet.
+  const Config* ConfigOf(Epoch epoch) const;
+  // The members as the replica has them that knows most.
+  const Config& latest() const { return latest_; }
+  std::size_t decided() const { return decided_.size(); }  // slots
 
   bool ok() const { return violations_.empty(); }
   const std::vector<std::string>& violations() const { return violations_; }
@@ -62,6 +79,7 @@ class Invariants {
   struct Decided {
     std::uint64_t hash = 0;
     DecreeKind kind = DecreeKind::kNoOp;
+    Epoch epoch;  // of the ballot in which a majority was seen first
   };
   struct BallotSlot {
     std::uint64_t hash = 0;
@@ -70,6 +88,7 @@ class Invariants {
   struct Seen {               // of one replica
     Ballot promised;          // in this life
     Slot chosen;              // in this life
+    Slot applied;             // in this life
     Slot emitted;             // in this life
     Ballot durable_promised;  // ever
     std::map<Slot, Ballot> durable_votes;
@@ -78,8 +97,10 @@ class Invariants {
   };
 
   void Violate(ReplicaId replica, const std::string& what);
-  void Decide(ReplicaId replica, Slot slot, const Decree& decree);
+  void Decide(ReplicaId replica, Slot slot, const Decree& decree, Epoch epoch);
   void CheckSealNeighbours(ReplicaId replica, Slot slot);
+  void CheckSealed(ReplicaId replica, Slot seal);
+  void CheckOwner(ReplicaId from, const Ballot& ballot);
   void CheckConfig(const Replica& replica);
   void CheckVote(ReplicaId replica, const Vote& vote);
   void CheckLease(ReplicaId replica, const Ballot& chose);
@@ -102,6 +123,10 @@ class Invariants {
   };
   HeldLease lease_;  // the one known to be held; once `until` is over: none
   Instant now_;
+  Slot latest_chosen_;  // by any replica, and the members as of then
+  Config latest_;
+  std::set<ReplicaId> buried_;
+  std::set<ReplicaId> destroyed_;
   std::vector<std::string> violations_;
 };
 

@@ -151,6 +151,7 @@ void Control::OfferMap(ShardMap map) {
   if (map.cluster != identity_.cluster) return;
   map_ = std::make_shared<const ShardMap>(std::move(map));
   node_->map_version = map_->version;
+  if (node_->config.watch) node_->config.watch->MapChanged(identity_.node, map_->version);
   link_.OfferMap(map_);
   SetAddresses();
   for (const auto& worker : node_->workers) {

@@ -40,10 +40,15 @@ void Control::HandleCreate(const CreateReplica& create, RpcReply&& reply) {
 void Control::HandleDestroy(const DestroyReplica& destroy, RpcReply&& reply) {
   const Result<Catalog*> home = catalogs_.Bury(destroy.key);
   if (!home) return Answer(reply, home.error());
+  HostWatch* watch = node_->config.watch;
+  if (watch) watch->Buried(destroy.key);
+  auto done = [watch, key = destroy.key, reply = std::move(reply)](const Status& status) {
+    if (watch && status) watch->Destroyed(key);
+    Answer(reply, status);
+  };
   if (!*home) SOMETIMES(destroy_of_a_replica_that_is_gone);
-  if (!*home) return Answer(reply, {});
-  RemoveReplica(**home, destroy.key,
-                [reply = std::move(reply)](const Status& status) { Answer(reply, status); });
+  if (!*home) return done({});
+  RemoveReplica(**home, destroy.key, std::move(done));
 }
 
 void Control::RemoveReplica(Catalog& catalog, ReplicaKey key, Opened done) {

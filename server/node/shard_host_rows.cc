@@ -44,6 +44,9 @@ bool ShardHost::ApplyRun(const std::vector<consensus::ChosenDecree>& run) {
     return false;
   }
   DECREE_CHECK(applied->size() == run.size() && facts().applied == run.back().slot);
+  if (HostWatch* watch = env_->config().watch) {
+    watch->Applied(key_, {run, *applied, *machine_, *engine_});
+  }
   for (const consensus::ChosenDecree& each : run) {
     unflushed_bytes_ += replica_->LogBytesAt(each.slot);
   }

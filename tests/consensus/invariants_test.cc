@@ -110,7 +110,97 @@ TEST_F(InvariantsTest, Inv7ACommandAfterTheSeal) {
     Vote(replica, B(1, 1, 1), 1, SealOf(MoveId{1}, {1, 2, 3}));
     Vote(replica, B(1, 1, 1), 2, Command("after"));
   }
-  EXPECT_TRUE(Reported("INV-7"));
+  EXPECT_TRUE(Reported("INV-7 no EpochStart"));
+}
+
+TEST_F(InvariantsTest, Inv7ACommandTwoSlotsAfterTheSealThatWasSeenFirst) {
+  for (std::uint64_t replica : {1, 2}) Vote(replica, B(1, 1, 1), 3, Command("after"));
+  EXPECT_TRUE(invariants.ok());
+  for (std::uint64_t replica : {1, 2}) Vote(replica, B(1, 2, 2), 1, SealOf(MoveId{1}, {1, 2, 3}));
+  EXPECT_TRUE(Reported("INV-7 chosen after the Seal"));
+}
+
+TEST_F(InvariantsTest, Inv7AnEpochStartWithoutASeal) {
+  Decree start;
+  start.kind = DecreeKind::kEpochStart;
+  for (std::uint64_t replica : {1, 2}) {
+    Vote(replica, B(1, 1, 1), 1, Command("a"));
+    Vote(replica, B(1, 1, 1), 2, start);
+  }
+  EXPECT_TRUE(Reported("INV-7 EpochStart without"));
+}
+
+TEST_F(InvariantsTest, Inv8WhatWasKnownToBeChosenIsForgotten) {
+  Persist record;
+  record.chosen.push_back({Slot{1}, Command("a")});
+  invariants.Durable(ReplicaId{1}, record);
+  OneReplica fresh;
+  invariants.Restarted(fresh.replica());
+  EXPECT_TRUE(Reported("INV-8 forgot"));
+}
+
+TEST_F(InvariantsTest, Inv12OnlyAVoterOfTheEpochUsesItsOwnBallot) {
+  invariants.Sent(ReplicaId{2}, Prepare{B(1, 3, 2), Slot{1}});
+  EXPECT_TRUE(invariants.ok());
+  invariants.Sent(ReplicaId{3}, Prepare{B(1, 3, 2), Slot{1}});
+  EXPECT_TRUE(Reported("INV-12 not its ballot"));
+  invariants.Sent(ReplicaId{4}, Heartbeat{B(1, 4, 4), Slot{0}});
+  EXPECT_TRUE(Reported("INV-12 not a voter: 1.4.4"));
+  invariants.Sent(ReplicaId{1}, Accept{B(2, 1, 1), Slot{0}, Slot{1}, {Command("a")}, Slot{0}});
+  EXPECT_TRUE(Reported("INV-12 not a voter: 2.1.1")) << "nobody has begun that epoch";
+}
+
+// A voter of epoch 1 that epoch 2 leaves out, as replica 2 of a cluster sees it.
+class InvariantsOfASealTest : public InvariantsTest {
+ protected:
+  void Seal(bool begun) {
+    for (std::uint64_t replica : {2, 3}) {
+      Vote(replica, B(1, 1, 2), 1, SealOf(MoveId{1}, {2, 3, 4}));
+    }
+    OneReplica sealed(GenesisOf({1, 2, 3}, {4}), {}, 2);
+    sealed.Get(3, Learned{Slot{}, Slot{1}, Slot{1}, {SealOf(MoveId{1}, {2, 3, 4})}});
+    sealed.Durable();
+    ASSERT_EQ(sealed.replica().config().epoch, Epoch{2});
+    invariants.Stepped(sealed.replica(), {});
+    Decree start;
+    start.kind = DecreeKind::kEpochStart;
+    for (std::uint64_t replica : {2, 3}) {
+      if (begun) Vote(replica, B(2, 1, 2), 2, start);
+    }
+    ASSERT_TRUE(invariants.ok()) << invariants.violations().front();
+  }
+};
+
+TEST_F(InvariantsOfASealTest, Inv13TheOldVoterGoesOnceTheEpochHasBegun) {
+  Seal(true);
+  invariants.Buried(ReplicaId{1});
+  EXPECT_TRUE(invariants.ok());
+}
+
+TEST_F(InvariantsOfASealTest, Inv13TheOldVoterGoesTooEarly) {
+  Seal(false);
+  invariants.Buried(ReplicaId{1});
+  EXPECT_TRUE(Reported("INV-13 a voter was destroyed before"));
+}
+
+TEST_F(InvariantsOfASealTest, Inv13AMemberGoes) {
+  Seal(true);
+  invariants.Buried(ReplicaId{4});
+  EXPECT_TRUE(Reported("INV-13 a member was destroyed"));
+}
+
+TEST_F(InvariantsTest, Inv14ADestroyedReplicaIsHeardOrSeen) {
+  invariants.Buried(ReplicaId{9});
+  invariants.Sent(ReplicaId{9}, PreVote{B(1, 1, 9)});
+  EXPECT_TRUE(invariants.ok()) << "it may still be stopping";
+  invariants.Destroyed(ReplicaId{9});
+  invariants.Sent(ReplicaId{9}, PreVote{B(1, 1, 9)});
+  EXPECT_TRUE(Reported("INV-14 sends"));
+  OneReplica again(GenesisOf({1, 2, 3}), {}, 9);
+  invariants.Stepped(again.replica(), {});
+  EXPECT_TRUE(Reported("INV-14 works on"));
+  invariants.Restarted(again.replica());
+  EXPECT_TRUE(Reported("INV-14 opened"));
 }
 
 TEST_F(InvariantsTest, Inv15AVoteAboveAHole) {

@@ -1,22 +1,27 @@
 #include "tests/sim/core_checker.h"
 
+#include "kv/base/frame.h"
+#include "server/node/placement_machine.h"
+
 namespace decree::sim {
 
 consensus::Invariants& CoreChecker::Of(ShardId shard) {
-  // Memberships are learned from the replicas; the first comes with the founder's genesis.
-  consensus::Invariants& invariants = shards_.try_emplace(shard, consensus::Config{}).first->second;
+  consensus::Invariants& invariants = shards_[shard].invariants;
   invariants.At(Instant{world_.now()});
   return invariants;
 }
 
 void CoreChecker::Report(ShardId shard) {
-  const consensus::Invariants& invariants = Of(shard);
-  if (invariants.ok()) return;
-  world_.Fail("shard " + ToString(shard) + ", " + invariants.violations().front());
+  Shard& checked = shards_[shard];
+  const auto& violations = checked.invariants.violations();
+  for (; checked.reported < violations.size(); ++checked.reported) {
+    world_.Fail("shard " + ToString(shard) + ", " + violations[checked.reported]);
+  }
 }
 
 void CoreChecker::Opened(ReplicaKey key, const consensus::Replica& replica) {
   Of(key.shard).Restarted(replica);
+  placement_.Opened(key);
   Report(key.shard);
 }
 
@@ -33,7 +38,38 @@ void CoreChecker::Lease(ReplicaKey key, const consensus::Replica& replica,
   Report(key.shard);
 }
 
+void CoreChecker::Applied(ReplicaKey key, const node::AppliedRun& run) {
+  applied_.Applied(key, run);
+  const auto* machine = dynamic_cast<const node::PlacementMachine*>(&run.machine);
+  if (machine == nullptr) return;
+  placement_.Applied(key, run.machine.facts().applied, machine->state(),
+                     [this](ShardId shard, Epoch epoch) { return Of(shard).ConfigOf(epoch); });
+}
+
+std::uint64_t CoreChecker::Decided(ShardId shard) const {
+  const auto known = shards_.find(shard);
+  return known != shards_.end() ? known->second.invariants.decided() : 0;
+}
+
+void CoreChecker::Buried(ReplicaKey key) {
+  world_.Trace("buried", 0, key.shard.value, key.replica.value);
+  Of(key.shard).Buried(key.replica);
+  Report(key.shard);
+}
+
+void CoreChecker::Destroyed(ReplicaKey key) { Of(key.shard).Destroyed(key.replica); }
+
+void CoreChecker::MapChanged(NodeId node, std::uint64_t version) {
+  std::uint64_t& known = map_versions_[node];
+  if (version < known) {
+    world_.Fail("the shard map of node " + ToString(node) + " went back from version " +
+                std::to_string(known) + " to " + std::to_string(version));
+  }
+  known = std::max(known, version);
+}
+
 void CoreChecker::Durable(ReplicaKey key, const consensus::Persist& record) {
+  world_.Trace("durable", 0, key.replica.value, Hash64(Encode(record)));
   Of(key.shard).Durable(key.replica, record);
   Report(key.shard);
 }
@@ -41,6 +77,12 @@ void CoreChecker::Durable(ReplicaKey key, const consensus::Persist& record) {
 void CoreChecker::OnSend(const consensus::Envelope& envelope) {
   Of(envelope.shard).Sent(envelope.from.id, envelope.message);
   Report(envelope.shard);
+}
+
+void CoreChecker::Answered(const Operation& operation, const OperationResult& result) {
+  if (!result.shard) return;
+  applied_.Answered(operation, result,
+                    [&](Slot slot) { return Of(*result.shard).ChosenHash(slot) != 0; });
 }
 
 }  // namespace decree::sim

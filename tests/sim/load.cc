@@ -213,6 +213,7 @@ void Load::Send(Client& client, const Operation& operation) {
   const auto done = [=, this, &client, turn = client.turn](const OperationResult& result) {
     if (!life->alive) return;  // a process that died tells nobody
     history_.Answered(handle, result);
+    cluster_.network().core_checker().Answered(operation, result);
     if (client.ttl) ttl_judge_.Answered(operation, shard, result);
     if (client.turn == turn) EndTurn(client, operation, result.code);
   };

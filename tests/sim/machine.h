@@ -41,6 +41,12 @@ class MachineWatch : public node::HostWatch {
   void Opened(ReplicaKey key, const consensus::Replica& replica) override;
   void Stepped(ReplicaKey key, const consensus::Replica& replica,
                const consensus::Output& output) override;
+  void Applied(ReplicaKey key, const node::AppliedRun& run) override { checker_.Applied(key, run); }
+  void Buried(ReplicaKey key) override { checker_.Buried(key); }
+  void Destroyed(ReplicaKey key) override { checker_.Destroyed(key); }
+  void MapChanged(NodeId node, std::uint64_t version) override {
+    checker_.MapChanged(node, version);
+  }
 
  private:
   CoreChecker& checker_;
