@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "kv/base/codec.h"
 #include "kv/base/random.h"
 #include "tests/sim/world.h"
 
@@ -67,6 +68,7 @@ struct PlannedFault {
   MachineId machine = 0;   // whom it hits; if that one is not there, nothing happens
   Nanos outage = 0;        // how long it lasts, where it lasts
   std::uint64_t dice = 0;  // seeds everything else it has to choose
+  DECREE_FIELDS(number, at, kind, machine, outage, dice)
 };
 
 struct PlanOptions {
@@ -87,3 +89,7 @@ std::string Describe(const PlannedFault& fault);
 FaultPlan Subset(const FaultPlan& plan, const std::optional<std::set<std::uint32_t>>& numbers);
 
 }  // namespace decree::sim
+
+template <>
+inline constexpr decree::sim::Fault decree::kEnumMax<decree::sim::Fault> =
+    static_cast<decree::sim::Fault>(decree::sim::kFaultKinds - 1);

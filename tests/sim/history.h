@@ -19,6 +19,7 @@ struct HistoryCounts {
   std::uint64_t condition_failed = 0;
   std::uint64_t refused = 0;  // certainly without effect
   std::uint64_t unknown = 0;
+  DECREE_FIELDS(called, ok, condition_failed, refused, unknown)
 };
 
 class History {

@@ -46,7 +46,8 @@ store::MemDiskOptions Machine::DiskOptions(std::size_t i, std::shared_ptr<Life> 
   options.background = [this, life = std::move(life)](Task task) {
     const DiskTimes& times = options_.disk_times;
     Nanos delay = world_.Between(times.min_sync, times.max_sync);
-    if (world_.random().Chance(times.slow)) delay += world_.Between(0, times.max_slow);
+    if (times.slow_for_good || world_.random().Chance(times.slow))
+      delay += world_.Between(0, times.max_slow);
     world_.At(world_.now() + delay, EventKind::kDisk, life, 0, std::move(task));
   };
   return options;
@@ -103,7 +104,7 @@ std::unique_ptr<Machine::Running> Machine::MakeRunning() {
 }
 
 void Machine::Boot() {
-  if (up() || retired_) return;
+  if (up() || retired_ || keep_off_) return;
   running_ = MakeRunning();
   world_.Trace("boot", options_.id, generation_, up());
   if (!up()) return;  // no disk opens: it takes a person to mend that

@@ -19,6 +19,7 @@ struct DiskTimes {
   Nanos max_sync = 1 * kMillis;
   double slow = 0;  // chance that one takes up to max_slow
   Nanos max_slow = 300 * kMillis;
+  bool slow_for_good = false;  // all of them, whatever heals
 };
 
 struct MachineOptions {
@@ -73,6 +74,7 @@ class Machine {
   DiskTimes& disk_times() { return options_.disk_times; }
 
   void Boot();
+  void KeepOff(bool off) { keep_off_ = off; }  // Boot does nothing then
   // Power loss: the node is gone at once, and what its disks had not synced. With dice, some of the
   // last writes had reached the disks all the same.
   void Crash();
@@ -131,6 +133,7 @@ class Machine {
   MachineWatch watch_;
   std::uint32_t generation_ = 0;
   bool retired_ = false;
+  bool keep_off_ = false;
   int expected_losses_ = 0;
   std::vector<Slot> slots_;
   std::unique_ptr<Running> running_;

@@ -1,106 +1,86 @@
 // decree-sim: whole clusters in a simulated world, one seed at a time. The same seed gives the same
 // run.
 #include <CLI/CLI.hpp>
+#include <chrono>
 #include <cstdio>
-#include <ctime>
+#include <random>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "kv/base/bug.h"
 #include "kv/base/mark.h"
-#include "tests/sim/seed_run.h"
+#include "tests/sim/campaign.h"
 
 namespace decree::sim {
 namespace {
+
+constexpr int kFailed = 1;
+constexpr int kUsage = 2;
 
 struct Arguments {
   std::vector<std::uint64_t> seed;
   std::string seeds;
   std::uint64_t minutes = 0;
+  std::uint64_t from = 0;
+  std::size_t jobs = 0;
+  std::string faults;
+  std::string pretend;
   bool trace = false;
   bool twice = false;
+  bool verbose = false;
   bool small = false;
   bool until_failed = false;
   std::string bug;
   bool bugs = false;
+  bool no_shorten = false;
+  bool require_marks = false;
+  int report_to = -1;
 };
 
-struct Totals {
-  std::uint64_t seeds = 0;
-  std::uint64_t failed = 0;
-  std::uint64_t counted = 0;
-  std::uint64_t events = 0;
-  Nanos simulated = 0;
-  HistoryCounts operations;
-  std::map<std::string, std::uint64_t> faults;
-  std::map<std::string, std::uint64_t> moves;
-};
+void AddOptions(CLI::App& app, Arguments& arguments) {
+  app.add_option("--seed", arguments.seed, "run this seed (may be given several times)");
+  app.add_option("--seeds", arguments.seeds, "run a range of seeds, A-B (default: 1-100)");
+  app.add_option("--minutes", arguments.minutes, "run fresh seeds for this many minutes");
+  app.add_option("--from", arguments.from,
+                 "with --minutes: the first seed, instead of a fresh one");
+  app.add_option("--jobs", arguments.jobs, "processes at a time (default: one a core)");
+  app.add_option("--faults", arguments.faults,
+                 "of the faults that the seed plans only these happen: 3,7,9 or none");
+  app.add_flag("--trace", arguments.trace, "with --seed: print every event, in this process");
+  app.add_flag("--twice", arguments.twice, "run every seed twice and compare, not one in fifty");
+  app.add_flag("--small", arguments.small, "seconds instead of a minute: such seeds do not count");
+  app.add_flag("--verbose", arguments.verbose, "a line for every seed");
+  app.add_flag("--until-failed", arguments.until_failed,
+               "end with the first seed that fails; a line for every seed");
+  app.add_option("--bug", arguments.bug, "wake this planted bug (a build with DECREE_BUGS=ON)");
+  app.add_flag("--bugs", arguments.bugs, "list the planted bugs");
+  app.add_flag("--no-shorten", arguments.no_shorten, "do not look for the faults that matter");
+  app.add_flag("--require-marks", arguments.require_marks, "fail if a mark is never reached");
+  app.add_option("--pretend", arguments.pretend,
+                 "count a run as failed if such a fault happens in it (crash, move...): tries out "
+                 "what is printed then");
+  app.add_option("--report-to", arguments.report_to, "")->group("");  // our own children
+}
 
-std::string Listed(const std::map<std::string, std::uint64_t>& counts) {
-  std::string text;
-  for (const auto& [name, count] : counts) {
-    text += (text.empty() ? "" : " ") + name + "=" + std::to_string(count);
+// What a child process is to be told, too.
+std::vector<std::string> CommonArguments(const Arguments& arguments) {
+  std::vector<std::string> common;
+  if (!arguments.pretend.empty()) common = {"--pretend", arguments.pretend};
+  if (arguments.small) common.push_back("--small");
+  if (!arguments.bug.empty()) common.insert(common.end(), {"--bug", arguments.bug});
+  return common;
+}
+
+SeedReport RunHere(const Arguments& arguments, std::uint64_t seed,
+                   const std::optional<FaultNumbers>& faults) {
+  SeedReport report =
+      RunSeed({.seed = seed, .trace = arguments.trace, .small = arguments.small, .faults = faults});
+  report.marks = MarksReached();
+  if (report.faults.contains(arguments.pretend)) {
+    report.failures.push_back("pretended: " + arguments.pretend + " happened");
   }
-  return text.empty() ? "-" : text;
-}
-
-unsigned long long Wide(std::uint64_t number) { return number; }
-
-void PrintSeed(const SeedReport& report) {
-  std::printf(
-      "%-4s seed %llu  %.1f s  nodes %u  shards %u  events %llu  operations %llu"
-      " (ok %llu, condition %llu, refused %llu, unknown %llu)  moves %s  faults %s"
-      "  digest %016llx\n",
-      report.ok() ? "ok" : "FAIL", Wide(report.seed),
-      static_cast<double>(report.simulated) / kSeconds, report.machines, report.shards,
-      Wide(report.events), Wide(report.operations.called), Wide(report.operations.ok),
-      Wide(report.operations.condition_failed), Wide(report.operations.refused),
-      Wide(report.operations.unknown), Listed(report.moves).c_str(), Listed(report.faults).c_str(),
-      Wide(report.digest));
-  for (const std::string& failure : report.failures) std::printf("     %s\n", failure.c_str());
-  if (!report.counts()) std::printf("     does not count: %s\n", report.Shortfall().c_str());
-  if (!report.ok()) std::printf("     replay: decree-sim --seed %llu --trace\n", Wide(report.seed));
-  std::fflush(stdout);
-}
-
-void Add(Totals& totals, const SeedReport& report) {
-  ++totals.seeds;
-  totals.failed += !report.ok();
-  totals.counted += report.counts();
-  totals.events += report.events;
-  totals.simulated += report.simulated;
-  totals.operations.called += report.operations.called;
-  totals.operations.ok += report.operations.ok;
-  totals.operations.unknown += report.operations.unknown;
-  for (const auto& [name, count] : report.faults) totals.faults[name] += count;
-  for (const auto& [name, count] : report.moves) totals.moves[name] += count;
-}
-
-void PrintTotals(const Totals& totals) {
-  std::printf("\nseeds %llu, failed %llu, counted %llu, simulated %.0f s, events %llu\n",
-              Wide(totals.seeds), Wide(totals.failed), Wide(totals.counted),
-              static_cast<double>(totals.simulated) / kSeconds, Wide(totals.events));
-  std::printf("operations %llu (ok %llu, unknown %llu)\n", Wide(totals.operations.called),
-              Wide(totals.operations.ok), Wide(totals.operations.unknown));
-  std::printf("moves: %s\nfaults: %s\nmarks:\n", Listed(totals.moves).c_str(),
-              Listed(totals.faults).c_str());
-  for (const auto& [name, reached] : MarksReached()) {
-    std::printf("  %-8s %s\n", reached ? "reached" : "NEVER", name.c_str());
-  }
-}
-
-bool RunOne(const Arguments& arguments, std::uint64_t seed, Totals& totals) {
-  SeedReport report = RunSeed({.seed = seed, .trace = arguments.trace, .small = arguments.small});
-  // One seed of fifty is run again: nothing outside the seed may have a say.
-  if (arguments.twice || seed % 50 == 0) {
-    if (const SeedReport again = RunSeed({.seed = seed, .small = arguments.small});
-        again.digest != report.digest) {
-      report.failures.push_back("the second run of the seed went another way");
-    }
-  }
-  PrintSeed(report);
-  Add(totals, report);
-  return report.ok();
+  return report;
 }
 
 void PrintBugs() {
@@ -122,36 +102,91 @@ bool WakeBug(const std::string& name) {
   return false;
 }
 
+std::uint64_t FreshSeed() {
+  std::random_device device;
+  return ((std::uint64_t{device()} << 32) | device()) >> 20;
+}
+
 bool ParseRange(const std::string& text, std::uint64_t* first, std::uint64_t* last) {
   unsigned long long a = 0;
   unsigned long long b = 0;
-  if (std::sscanf(text.c_str(), "%llu-%llu", &a, &b) != 2 || a > b) return false;
+  char rest = 0;
+  if (std::sscanf(text.c_str(), "%llu-%llu%c", &a, &b, &rest) != 2 || a > b) return false;
   *first = a;
   *last = b;
   return true;
 }
 
+using Next = std::function<std::optional<std::uint64_t>()>;
+
+Next SeedsOf(const Arguments& arguments, std::uint64_t first, std::uint64_t last) {
+  if (!arguments.seed.empty()) {
+    return [left = arguments.seed]() mutable -> std::optional<std::uint64_t> {
+      if (left.empty()) return std::nullopt;
+      const std::uint64_t seed = left.front();
+      left.erase(left.begin());
+      return seed;
+    };
+  }
+  if (arguments.minutes == 0) {
+    return [first, last]() mutable -> std::optional<std::uint64_t> {
+      return first <= last ? std::optional(first++) : std::nullopt;
+    };
+  }
+  std::uint64_t seed = arguments.from != 0 ? arguments.from : FreshSeed();
+  std::printf("seeds from %llu\n", static_cast<unsigned long long>(seed));
+  const auto end = std::chrono::steady_clock::now() + std::chrono::minutes(arguments.minutes);
+  return [seed, end]() mutable -> std::optional<std::uint64_t> {
+    if (std::chrono::steady_clock::now() >= end) return std::nullopt;
+    return seed++;
+  };
+}
+
+int RunCampaign(const Arguments& arguments, const std::optional<FaultNumbers>& faults,
+                const Next& next) {
+  CampaignOptions options;
+  const std::size_t cores = std::max(1u, std::thread::hardware_concurrency());
+  options.jobs = arguments.jobs != 0 ? arguments.jobs : cores;
+  options.verbose = arguments.verbose || arguments.until_failed || !arguments.seed.empty();
+  options.until_failed = arguments.until_failed;
+  options.twice = arguments.twice;
+  if (arguments.no_shorten || arguments.until_failed) options.shorten_runs = 0;
+  options.faults = faults;
+  options.common = CommonArguments(arguments);
+  Campaign campaign(std::move(options));
+  campaign.Run(next);
+  const Totals& totals = campaign.totals();
+  std::printf("\n%s", totals.Table().c_str());
+  const bool marks_missing = arguments.require_marks && !totals.AllMarksReached();
+  if (marks_missing) std::printf("a mark was never reached\n");
+  std::printf("%s\n", totals.Line().c_str());
+  return totals.failed() > 0 || marks_missing ? kFailed : 0;
+}
+
 int RunAll(const Arguments& arguments) {
-  Totals totals;
+  if (arguments.bugs) return PrintBugs(), 0;
+  if (!WakeBug(arguments.bug)) return kUsage;
+  std::optional<FaultNumbers> faults;
+  if (!arguments.faults.empty()) {
+    faults = ParseFaultNumbers(arguments.faults);
+    if (!faults) return std::fprintf(stderr, "--faults wants a list such as 3,7,9\n"), kUsage;
+  }
+  if (arguments.report_to >= 0 && arguments.seed.size() == 1) {
+    SendReport(RunHere(arguments, arguments.seed.front(), faults), arguments.report_to);
+    return 0;
+  }
+  if (arguments.trace && arguments.seed.size() == 1) {
+    const SeedReport report = RunHere(arguments, arguments.seed.front(), faults);
+    std::printf("%s", Describe(report).c_str());
+    return report.ok() ? 0 : kFailed;
+  }
+  if (arguments.trace) return std::fprintf(stderr, "--trace wants one --seed\n"), kUsage;
   std::uint64_t first = 1;
   std::uint64_t last = 100;
   if (!arguments.seeds.empty() && !ParseRange(arguments.seeds, &first, &last)) {
-    std::fprintf(stderr, "--seeds wants a range such as 1-100\n");
-    return 2;
+    return std::fprintf(stderr, "--seeds wants a range such as 1-100\n"), kUsage;
   }
-  if (!WakeBug(arguments.bug)) return 2;
-  const auto over = [&] { return arguments.until_failed && totals.failed > 0; };
-  for (const std::uint64_t seed : arguments.seed) RunOne(arguments, seed, totals);
-  if (arguments.seed.empty()) {
-    // Minutes of processor time, so that a busy machine does not run fewer seeds.
-    const auto limit = static_cast<std::clock_t>(arguments.minutes * 60) * CLOCKS_PER_SEC;
-    for (std::uint64_t seed = first;
-         !over() && (arguments.minutes ? std::clock() < limit : seed <= last); ++seed) {
-      RunOne(arguments, seed, totals);
-    }
-  }
-  PrintTotals(totals);
-  return totals.failed == 0 ? 0 : 1;
+  return RunCampaign(arguments, faults, SeedsOf(arguments, first, last));
 }
 
 }  // namespace
@@ -160,24 +195,11 @@ int RunAll(const Arguments& arguments) {
 int main(int argc, char** argv) {
   decree::sim::Arguments arguments;
   CLI::App app("Runs whole Decree clusters in a deterministic simulated world.", "decree-sim");
-  app.add_option("--seed", arguments.seed, "run these seeds");
-  app.add_option("--seeds", arguments.seeds, "run a range of seeds, A-B (default 1-100)");
-  app.add_option("--minutes", arguments.minutes,
-                 "run seeds for this many minutes of processor time");
-  app.add_flag("--trace", arguments.trace, "print every event");
-  app.add_flag("--small", arguments.small, "seconds instead of a minute: such seeds do not count");
-  app.add_flag("--twice", arguments.twice, "run every seed twice and compare");
-  app.add_flag("--until-failed", arguments.until_failed, "end with the first seed that fails");
-  app.add_option("--bug", arguments.bug, "wake this planted bug (a build with DECREE_BUGS=ON)");
-  app.add_flag("--bugs", arguments.bugs, "list the planted bugs");
+  decree::sim::AddOptions(app, arguments);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : 2;
-  }
-  if (arguments.bugs) {
-    decree::sim::PrintBugs();
-    return 0;
+    return app.exit(error) == 0 ? 0 : decree::sim::kUsage;
   }
   return decree::sim::RunAll(arguments);
 }

@@ -26,6 +26,13 @@ void Network::Detach(MachineId machine) {
   }
 }
 
+MachineId Network::MachineOf(NodeId node) const {
+  for (const auto& [machine, runs] : nodes_) {
+    if (runs == node) return machine;
+  }
+  return 0;
+}
+
 Nanos Network::Delay() {
   Random& random = world_.random();
   const double uniform = static_cast<double>((random.Next() >> 12) + 1) * 0x1.0p-52;

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -73,7 +74,9 @@ class Network {
   void Send(MachineId to, Frame frame);
   // How long word of a refused or reset connection takes to get around.
   Nanos Delay();
-  bool Reachable(MachineId from, MachineId to) const { return !cut_.contains({from, to}); }
+  bool Reachable(MachineId from, MachineId to) const {
+    return !cut_.contains({from, to}) && !cut_for_good_.contains({from, to});
+  }
 
   // Cuts add up: a link cut twice works again when both cuts are healed.
   void Cut(MachineId from, MachineId to) { ++cut_[{from, to}]; }
@@ -91,6 +94,12 @@ class Network {
   void Unclog(const Links& links);
   void HealAll();
   bool healthy() const { return cut_.empty() && clogged_.empty(); }
+  // What no other healing takes back.
+  void CutForGood(const Links& links) { cut_for_good_.insert(links.begin(), links.end()); }
+  void HealForGood() { cut_for_good_.clear(); }
+  // Which node runs on a machine now; 0: none does, or it was wiped and became another.
+  void Identify(MachineId machine, NodeId node) { nodes_[machine] = node; }
+  MachineId MachineOf(NodeId node) const;
   // Lets up to `most` envelopes of long ago arrive once more. How many there were.
   std::size_t Replay(Random& random, std::size_t most);
 
@@ -113,6 +122,8 @@ class Network {
   WireChecker checker_;
   CoreChecker core_checker_;
   std::map<MachineId, Endpoint*> endpoints_;
+  std::set<Link> cut_for_good_;
+  std::map<MachineId, NodeId> nodes_;
   std::map<Link, int> cut_;     // how many cuts lie on it
   std::map<Link, Nanos> last_;  // ordered links
   std::map<Link, Clogged> clogged_;

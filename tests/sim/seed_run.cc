@@ -1,8 +1,11 @@
 #include "tests/sim/seed_run.h"
 
+#include <algorithm>
+
 #include "tests/sim/cluster.h"
 #include "tests/sim/faults.h"
 #include "tests/sim/final_checks.h"
+#include "tests/sim/liveness.h"
 #include "tests/sim/load.h"
 
 namespace decree::sim {
@@ -111,6 +114,23 @@ FaultPlan DrawFaults(Random& random, const ClusterOptions& cluster, MachineId ma
   return DrawPlan(random, options);
 }
 
+// Damage that shows only when it is read would take a quorum away from a shard that has one broken
+// member already.
+bool DamagesUnseen(const FaultPlan& plan) {
+  return std::any_of(plan.begin(), plan.end(), [](const PlannedFault& fault) {
+    switch (fault.kind) {
+      case Fault::kNoSpace:
+      case Fault::kRotLog:
+      case Fault::kRotRows:
+      case Fault::kRotSnapshot:
+      case Fault::kOldRows:
+        return true;
+      default:
+        return false;
+    }
+  });
+}
+
 // With one disk each, there is room for a move from the fourth node on.
 MachineId DrawMachines(Random& random, std::size_t disks) {
   if (disks == 1) return static_cast<MachineId>(random.Between(4, 5));
@@ -133,7 +153,9 @@ class Run {
         faults_(cluster_),
         machines_(DrawMachines(draw_, cluster_.options().disks)),
         length_(DrawLength(draw_, options.small)),
-        plan_(Subset(DrawFaults(draw_, cluster_.options(), machines_, length_), options.faults)) {}
+        whole_plan_(DrawFaults(draw_, cluster_.options(), machines_, length_)),
+        plan_(Subset(whole_plan_, options.faults)),
+        lively_(draw_.Chance(0.9) && !DamagesUnseen(whole_plan_)) {}
 
   SeedReport Go() {
     if (Form()) {
@@ -166,6 +188,7 @@ class Run {
     faults_.Start(plan_);
     world_.RunFor(length_);
     loaded_ = world_.now() - begin;
+    if (lively_) Liveness(cluster_, faults_, draw_.Next()).Run();
     faults_.Stop();
     faults_.HealAll();
     if (draw_.Chance(0.04)) BeSilent();
@@ -212,7 +235,9 @@ class Run {
     report.operations = history_.counts();
     report.plan = plan_;
     report.faults = faults_.counts();
+    report.lively = lively_;
     report.failures = world_.failures();
+    report.checkpoints = world_.checkpoints();
     return report;
   }
 
@@ -225,7 +250,9 @@ class Run {
   Faults faults_;
   const MachineId machines_;
   const Nanos length_;
+  const FaultPlan whole_plan_;
   const FaultPlan plan_;
+  const bool lively_;
   Nanos loaded_ = 0;
   std::uint64_t moves_ended_ = 0;
 };

@@ -42,7 +42,12 @@ struct SeedReport {
   FaultPlan plan;  // what was to happen in this run: all that the seed plans, or the subset of it
   std::map<std::string, std::uint64_t> faults;
   std::map<std::string, std::uint64_t> moves;  // by last stage
+  bool lively = false;                         // ended with a broken minority (liveness.h)
   std::vector<std::string> failures;
+  std::vector<std::uint64_t> checkpoints;  // of the digest (world.h)
+  std::map<std::string, bool> marks;       // of the whole process; for its parent
+  DECREE_FIELDS(seed, digest, events, simulated, loaded, moves_ended, machines, shards, chosen_seen,
+                operations, plan, faults, moves, lively, failures, checkpoints, marks)
   bool ok() const { return failures.empty(); }
   bool counts() const { return Shortfall().empty(); }
   std::string Shortfall() const;  // why the seed does not count; empty: it does

@@ -79,6 +79,7 @@ void SimTransport::SetAddresses(std::map<NodeId, std::string> rpc_addresses) {
 void SimTransport::SetIdentity(ClusterId cluster, NodeId node) {
   world_.Trace("identity", life_->machine, cluster.value, node.value);
   self_ = node;
+  network_.Identify(life_->machine, node);
 }
 
 void SimTransport::SendCall(Executor& on, MachineId to, NodeId to_node, bool bulk,
