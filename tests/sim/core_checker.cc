@@ -59,13 +59,10 @@ void CoreChecker::Buried(ReplicaKey key) {
 
 void CoreChecker::Destroyed(ReplicaKey key) { Of(key.shard).Destroyed(key.replica); }
 
-void CoreChecker::MapChanged(NodeId node, std::uint64_t version) {
-  std::uint64_t& known = map_versions_[node];
-  if (version < known) {
-    world_.Fail("the shard map of node " + ToString(node) + " went back from version " +
-                std::to_string(known) + " to " + std::to_string(version));
-  }
-  known = std::max(known, version);
+void CoreChecker::MapChanged(NodeId node, std::uint64_t from, std::uint64_t to) {
+  if (to >= from) return;
+  world_.Fail("the shard map of node " + ToString(node) + " went back from version " +
+              std::to_string(from) + " to " + std::to_string(to));
 }
 
 void CoreChecker::Durable(ReplicaKey key, const consensus::Persist& record) {

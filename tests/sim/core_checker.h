@@ -15,18 +15,19 @@
 
 namespace decree::sim {
 
-class CoreChecker : public node::HostWatch {
+class CoreChecker {
  public:
   explicit CoreChecker(World& world) : world_(world), applied_(world), placement_(world) {}
 
-  // ---- node::HostWatch ----
-  void Opened(ReplicaKey key, const consensus::Replica& replica) override;
+  // ---- as node::HostWatch; machine.h passes on what it sees ----
+  void Opened(ReplicaKey key, const consensus::Replica& replica);
   void Stepped(ReplicaKey key, const consensus::Replica& replica,
-               const consensus::Output& output) override;
-  void Applied(ReplicaKey key, const node::AppliedRun& run) override;
-  void Buried(ReplicaKey key) override;
-  void Destroyed(ReplicaKey key) override;
-  void MapChanged(NodeId node, std::uint64_t version) override;
+               const consensus::Output& output);
+  void Applied(ReplicaKey key, const node::AppliedRun& run);
+  void Buried(ReplicaKey key);
+  void Destroyed(ReplicaKey key);
+  // Within one life of a node.
+  void MapChanged(NodeId node, std::uint64_t from, std::uint64_t to);
 
   // ---- from disks, network and clients ----
   // Until when the replica may serve reads by its lease, in the world's time.
@@ -58,7 +59,6 @@ class CoreChecker : public node::HostWatch {
   std::map<ShardId, Shard> shards_;
   AppliedChecker applied_;
   PlacementChecker placement_;
-  std::map<NodeId, std::uint64_t> map_versions_;
 };
 
 }  // namespace decree::sim

@@ -85,6 +85,7 @@ std::vector<store::Disk*> Machine::OpenDisks(const std::shared_ptr<Life>& life,
 
 std::unique_ptr<Machine::Running> Machine::MakeRunning() {
   auto running = std::make_unique<Running>();
+  watch_.Reborn();
   running->life = std::make_shared<Life>(Life{options_.id, ++generation_, true, 0});
   // A monotonic clock is comparable only within one life.
   options_.clock.start = world_.Between(0, 1'000 * kSeconds);

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "kv/store/mem_disk.h"
@@ -46,13 +47,16 @@ class MachineWatch : public node::HostWatch {
   void Buried(ReplicaKey key) override { checker_.Buried(key); }
   void Destroyed(ReplicaKey key) override { checker_.Destroyed(key); }
   void MapChanged(NodeId node, std::uint64_t version) override {
-    checker_.MapChanged(node, version);
+    checker_.MapChanged(node, std::exchange(map_version_, version), version);
   }
+  // A new life may begin with an older map: that is a hint, and faults put old ones back.
+  void Reborn() { map_version_ = 0; }
 
  private:
   CoreChecker& checker_;
   Atlas* const atlas_;
   const Clock& clock_;
+  std::uint64_t map_version_ = 0;
 };
 
 class Machine {
