@@ -10,7 +10,8 @@ LAST_LINE = re.compile(r"^seeds (\d+), failed (\d+), simulated hours \d+\.\d+, o
 
 
 def run(*arguments):
-    done = subprocess.run([PROGRAM, *arguments], capture_output=True, text=True, check=False)
+    done = subprocess.run([PROGRAM, "--small", *arguments], capture_output=True, text=True,
+                          check=False)
     return done.returncode, done.stdout, done.stderr
 
 
@@ -49,7 +50,7 @@ class CommandLineTest(unittest.TestCase):
         code, out, _ = run("--seeds", "101-140", "--pretend", "crash", "--no-shorten")
         self.assertEqual(code, 1, out)
         seed = re.search(r"FAIL seed (\d+)", out).group(1)
-        self.assertIn(f"replay: decree-sim --seed {seed} --pretend crash --trace", out)
+        self.assertIn(f"replay: decree-sim --seed {seed} --pretend crash --small --trace", out)
         code, out, _ = run("--seed", seed, "--pretend", "crash")
         self.assertEqual(code, 1, out)
         fewest = re.search(r"fails with (\d+) of its \d+ faults \(\d+ runs\):\n((?:     .*\n)+)",
@@ -62,6 +63,12 @@ class CommandLineTest(unittest.TestCase):
         self.assertEqual(code, 1, out)
         code, out, _ = run("--seed", seed, "--pretend", "crash", "--faults", "none")
         self.assertEqual(code, 0, out)
+
+    def test_a_mark_that_is_never_reached_fails(self):
+        code, out, _ = run("--seed", "101", "--faults", "none", "--require-marks")
+        self.assertEqual(code, 1, out)
+        self.assertIn("NEVER", out)
+        self.assertEqual(self.last_line(out)[1], 0)
 
     def test_misuse_exits_with_two(self):
         for wrong in (["--seeds", "9-1"], ["--seeds", "x"], ["--faults", "x"], ["--nonsense"],
