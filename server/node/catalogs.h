@@ -23,6 +23,7 @@ class Catalogs {
 
   bool TakeOut(const store::Disk& disk);  // false: it was out already
   bool Failed(const store::Disk& disk) const { return failed_.count(&disk) > 0; }
+  bool AllWork() const { return failed_.empty(); }
   std::vector<Catalog*> Working();
 
   // ---- replicas ----

@@ -40,7 +40,10 @@ void Control::HandleCreate(const CreateReplica& create, RpcReply&& reply) {
 void Control::HandleDestroy(const DestroyReplica& destroy, RpcReply&& reply) {
   const Result<Catalog*> home = catalogs_.Bury(destroy.key);
   if (!home) return Answer(reply, home.error());
-  HostWatch* watch = node_->config.watch;
+  // A replica on a directory that is out counts as gone (MOVES.md, clean_up). Should a restart
+  // bring the directory back, the replica comes with it, sealed out, until it is reported and
+  // destroyed.
+  HostWatch* watch = *home || catalogs_.AllWork() ? node_->config.watch : nullptr;
   if (watch) watch->Buried(destroy.key);
   auto done = [watch, key = destroy.key, reply = std::move(reply)](const Status& status) {
     if (watch && status) watch->Destroyed(key);
