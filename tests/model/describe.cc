@@ -47,6 +47,8 @@ std::string Model::Describe(std::size_t replica, Event event) const {
       return who + "is asked for a read";
     case EventKind::kBeat:
       return who + "sends a heartbeat";
+    case EventKind::kTrim:
+      return who + "forgets what its rows hold";
     case EventKind::kTime:
       break;
   }

@@ -143,6 +143,15 @@ void Step::Beat() {
   });
 }
 
+void Step::Trim() {
+  Guard([&] {
+    local.disk.rows = local.replica.applied();
+    local.disk.rows_config = local.replica.config();
+    local.disk.Trim();
+    local.replica.Trim(local.disk.rows);
+  });
+}
+
 void Step::PassTime() {
   ++local.time;
   now_ = local.Now();
@@ -254,6 +263,8 @@ void Step::Leave(Outgoing out) {
     CheckSaid(accepted->ballot, accepted->promised, accepted->voted);
   } else if (const auto* reply = std::get_if<HeartbeatReply>(&out.message)) {
     CheckSaid(reply->ballot, reply->promised, reply->voted);
+  } else if (const auto* prepare = std::get_if<Prepare>(&out.message)) {
+    if (prepare->ballot > local.disk.promised) Violate("INV-5 Prepare of a ballot not durable");
   }
   sends.push_back(std::move(out));
 }
@@ -262,7 +273,7 @@ void Step::CheckSaid(const Ballot& ballot, const Ballot& promised, Slot voted) {
   const testing::BareDisk& disk = local.disk;
   if (promised > disk.promised) Violate("INV-5 promise said before it was durable");
   if (promised != ballot) return;
-  for (Slot slot = disk.watermark.Next(); slot <= voted; slot = slot.Next()) {
+  for (Slot slot = std::max(disk.watermark, disk.rows).Next(); slot <= voted; slot = slot.Next()) {
     const auto vote = disk.votes.find(slot);
     const bool voted_there = vote != disk.votes.end() && vote->second.ballot >= ballot;
     if (!voted_there && disk.chosen.count(slot) == 0) {

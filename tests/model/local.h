@@ -35,6 +35,7 @@ enum class EventKind : std::uint8_t {
   kCrash,     // what is under way is lost; the replica starts again from its disk
   kRead,
   kBeat,  // a leader sends its next heartbeat
+  kTrim,  // what is applied becomes durable in the rows; the log forgets it
   kTime,  // passes, for all replicas at once
 };
 
@@ -65,6 +66,7 @@ class Step {
   void Crash();
   bool Read();
   void Beat();
+  void Trim();
   void PassTime();
 
   Local local;

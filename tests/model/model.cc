@@ -29,12 +29,21 @@ std::uint64_t State::Fingerprint() const {
     take(std::uint64_t{nodes[i]} << 32 | nodes[i + 1]);
   }
   take(std::uint64_t{nodes[kReplicas - 1]} << 32 | ghost);
-  std::uint64_t words[2] = {};
+  std::uint64_t words[3] = {};
   static_assert(sizeof(Left) <= sizeof words);
   std::memcpy(words, &left, sizeof left);
   take(words[0]);
   take(words[1]);
+  take(words[2]);
   return hash | 1;
+}
+
+std::size_t Left::OwnerOf(const Ballot& ballot) const {
+  return rounds[ballot.epoch.value] >> (3 * ballot.round) & 7;
+}
+
+void Left::Own(const Ballot& ballot, std::size_t owner) {
+  rounds[ballot.epoch.value] |= static_cast<std::uint16_t>(owner << (3 * ballot.round));
 }
 
 Model::Model(const Scope& scope) : world_(scope) {
@@ -52,30 +61,33 @@ State Model::Initial() {
   state.left.commands = static_cast<std::uint8_t>(world_.scope.commands);
   state.left.crashes = static_cast<std::uint8_t>(world_.scope.crashes);
   state.left.ticks = static_cast<std::uint8_t>(world_.scope.ticks);
+  state.left.trims = static_cast<std::uint8_t>(world_.scope.trims);
   state.left.beats = static_cast<std::uint8_t>(world_.scope.beats);
   state.left.reads = static_cast<std::uint8_t>(world_.scope.reads);
-  if (world_.scope.leader_at_start) StartWithLeader(state);
-  return state;
+  return world_.scope.leader_at_start ? StartWithLeader(state) : state;
 }
 
-// A campaigns; then whatever can be delivered or written is, until nothing moves.
-void Model::StartWithLeader(State& state) {
+// A campaigns; then whatever can be delivered or written is, until nothing moves. If something is
+// wrong with that already, the search begins before.
+State Model::StartWithLeader(const State& first) {
+  State state = first;
   bool moved = true;
   bool campaigned = false;
+  bool broken = false;
   while (moved) {
     moved = false;
     std::optional<State> next;
     Successors(state, [&](const Successor& s) {
-      DECREE_CHECK(s.violation == nullptr);
+      broken = broken || s.violation != nullptr;
       const bool begins = !campaigned && s.event.kind == EventKind::kCampaign && s.replica == 0;
       const bool flows = s.event.kind == EventKind::kDeliver || s.event.kind == EventKind::kPersist;
       if (!next && s.state != state && (begins || (campaigned && flows))) next = s.state;
     });
-    if (!next) break;
+    if (!next || broken) break;
     campaigned = moved = true;
     state = *next;
   }
-  DECREE_CHECK(LocalOf(state, 0).replica.ReadyLeader());
+  return !broken && LocalOf(state, 0).replica.ReadyLeader() ? state : first;
 }
 
 std::size_t Model::IndexOf(ReplicaId id) const {
@@ -127,7 +139,8 @@ Model::Number Model::NodeNumber(Number local, const std::vector<Number>& message
   const KnownLocal& known = locals_[local];
   std::vector<Number> alive;
   for (const Number message : messages) {
-    if (!IsDead(messages_[message], known.local, known.floor)) alive.push_back(message);
+    const bool keep = world_.scope.everything;
+    if (keep || !IsDead(messages_[message], known.local, known.floor)) alive.push_back(message);
   }
   const Number inbox = InboxNumber(std::move(alive));
   Number& number = node_numbers_.At(Pair(local, inbox));
@@ -204,6 +217,9 @@ bool Model::Run(Step& step, Event event) {
     case EventKind::kBeat:
       step.Beat();
       return true;
+    case EventKind::kTrim:
+      step.Trim();
+      return true;
     case EventKind::kTime:
       step.PassTime();
       return true;
@@ -252,13 +268,17 @@ const std::vector<Model::Number>& Model::OwnSteps(Number local) {
     }
     const bool leads = here.replica.role() == Role::kLeader;
     if (leads && ModelAccess::NextSlot(here.replica).value <= scope.slots) {
-      if (scope.commands > 0) events.push_back({EventKind::kCommand, 0});
+      const bool here_too = scope.commands_in_epoch == 0 || scope.commands_in_epoch == epoch;
+      if (scope.commands > 0 && here_too) events.push_back({EventKind::kCommand, 0});
       for (std::uint32_t i = 0; i < scope.decrees.size(); ++i) {
         events.push_back({EventKind::kDecree, i});
       }
     }
     if (leads && scope.reads > 0) events.push_back({EventKind::kRead, 0});
     if (leads && scope.beats > 0) events.push_back({EventKind::kBeat, 0});
+    if (scope.trims > 0 && here.replica.applied() > here.replica.trimmed()) {
+      events.push_back({EventKind::kTrim, 0});
+    }
     if (!here.writes.empty()) events.push_back({EventKind::kPersist, 0});
     if (scope.crashes > 0) events.push_back({EventKind::kCrash, 0});
   }
@@ -340,16 +360,21 @@ bool Model::InOrder(const Left& left, std::size_t replica) const {
   return true;
 }
 
+// No two replicas campaign in the same round: only the order of ballots matters, and it has other
+// names. A replica that forgot its ballot might use it again.
+bool Model::IsFree(const Left& left, const Ballot& ballot, std::size_t replica) const {
+  const std::size_t owner = left.OwnerOf(ballot);
+  return owner == 0 || owner == replica + 1;
+}
+
 bool Model::Allowed(const State& state, std::size_t replica, const KnownStep& step) const {
   const Left& left = state.left;
   const Ballot& campaign = step.campaign;
-  if (campaign.epoch.value >= left.rounds_used.size()) return false;
+  if (campaign.epoch.value >= left.rounds.size()) return false;
   if (campaign && campaign.round > world_.scope.rounds[campaign.epoch.value]) return false;
   switch (step.event.kind) {
     case EventKind::kCampaign:
-      // No two ballots share a round: only their order matters, and it is given another name.
-      return (left.rounds_used[campaign.epoch.value] >> campaign.round & 1) == 0 &&
-             InOrder(left, replica);
+      return IsFree(left, campaign, replica) && InOrder(left, replica);
     case EventKind::kCommand:
       return left.commands > 0;
     case EventKind::kDecree:
@@ -360,6 +385,8 @@ bool Model::Allowed(const State& state, std::size_t replica, const KnownStep& st
       return left.reads > 0;
     case EventKind::kBeat:
       return left.beats > 0;
+    case EventKind::kTrim:
+      return left.trims > 0;
     default:
       return true;
   }
@@ -368,8 +395,7 @@ bool Model::Allowed(const State& state, std::size_t replica, const KnownStep& st
 void Model::Spend(State& state, std::size_t replica, const KnownStep& step) const {
   Left& left = state.left;
   if (step.campaign) {
-    left.rounds_used[step.campaign.epoch.value] |=
-        static_cast<std::uint8_t>(1u << step.campaign.round);
+    if (left.OwnerOf(step.campaign) == 0) left.Own(step.campaign, replica + 1);
     left.campaigned |= static_cast<std::uint8_t>(1u << replica);
   }
   if (step.event.kind == EventKind::kCommand) --left.commands;
@@ -378,6 +404,7 @@ void Model::Spend(State& state, std::size_t replica, const KnownStep& step) cons
   }
   if (step.event.kind == EventKind::kCrash) --left.crashes;
   if (step.event.kind == EventKind::kBeat) --left.beats;
+  if (step.event.kind == EventKind::kTrim) --left.trims;
   if (step.event.kind == EventKind::kRead) {
     --left.reads;
     left.read_floor = static_cast<std::uint8_t>(ghosts_[state.ghost].ghost.acked().value);

@@ -20,16 +20,20 @@ inline constexpr std::size_t kReplicas = 5;
 
 // What the scope has left, and what only the search as a whole knows.
 struct Left {
-  std::array<std::uint8_t, 4> rounds_used{};  // [epoch]: bit k is round k
+  std::array<std::uint16_t, 4> rounds{};  // [epoch]: for each round who used it, in three bits
   std::uint8_t commands = 0;
   std::uint8_t decrees_used = 0;  // bit k: decree k of the scope
   std::uint8_t crashes = 0;
+  std::uint8_t trims = 0;
   std::uint8_t reads = 0;
   std::uint8_t ticks = 0;
   std::uint8_t beats = 0;
   std::uint8_t read_floor = 0;  // what was acknowledged when the read began
   std::uint8_t campaigned = 0;  // bit k: replica k did, ever
   auto operator<=>(const Left&) const = default;
+
+  std::size_t OwnerOf(const Ballot& ballot) const;  // index + 1; 0: nobody yet
+  void Own(const Ballot& ballot, std::size_t owner);
 };
 
 struct State {
@@ -116,11 +120,12 @@ class Model {
   Number Remember(Number ghost, Number facts, Number& violation);
 
   bool Allowed(const State& state, std::size_t replica, const KnownStep& step) const;
+  bool IsFree(const Left& left, const Ballot& ballot, std::size_t replica) const;
   bool InOrder(const Left& left, std::size_t replica) const;
   void PassTime(const State& state, const Visitor& visit);
   void Spend(State& state, std::size_t replica, const KnownStep& step) const;
   std::size_t IndexOf(ReplicaId id) const;
-  void StartWithLeader(State& state);
+  State StartWithLeader(const State& first);
 
   World world_;
   std::vector<std::uint64_t> ids_;
