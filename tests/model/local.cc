@@ -85,13 +85,13 @@ bool MayCampaign(const Local& local, std::uint64_t round) {
   const Config& config = replica.config();
   const Ballot& promised = replica.promised();
   return config.IsVoter(replica.self()) && config.voters.size() > 1 &&
-         (promised.epoch != config.epoch || round > promised.round) &&
-         !ModelAccess::Bound(replica, local.Now());
+         (promised.epoch != config.epoch || round > promised.round);
 }
 
 // Its timer runs out whatever it is; the others grant the poll, as they have heard nobody for long;
 // and it has met ballots up to the round below (in refusals, which the model does not send).
-void Step::Campaign(std::uint64_t round) {
+bool Step::Campaign(std::uint64_t round) {
+  bool began = false;
   Guard([&] {
     Replica& replica = local.replica;
     const Member other = AnotherVoter(replica);
@@ -110,8 +110,9 @@ void Step::Campaign(std::uint64_t round) {
       replica.Receive(now_, other, PreVoteReply{polled, false, met, {}});
     }
     replica.Receive(now_, other, PreVoteReply{polled, true, {}, {}});
-    DECREE_CHECK(replica.promised().round == round);
+    began = replica.promised() == Ballot{replica.config().epoch, round, replica.self()};
   });
+  return began || !violation.empty();  // a grant may keep it from it
 }
 
 Decree CommandOf(const Replica& replica) {

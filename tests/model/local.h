@@ -60,7 +60,7 @@ class Step {
   Step(const Local& before, World& world);
 
   void Deliver(const Member& from, const Message& message);
-  void Campaign(std::uint64_t round);
+  bool Campaign(std::uint64_t round);
   bool Propose(const Decree& decree);
   void Persist();
   void Crash();

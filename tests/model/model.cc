@@ -200,8 +200,7 @@ bool Model::Run(Step& step, Event event) {
       step.Deliver(messages_[event.arg].from, messages_[event.arg].message);
       return true;
     case EventKind::kCampaign:
-      step.Campaign(event.arg);
-      return true;
+      return step.Campaign(event.arg);
     case EventKind::kCommand:
       return step.Propose(CommandOf(step.local.replica));
     case EventKind::kDecree:
@@ -291,7 +290,7 @@ const std::vector<Model::Number>& Model::OwnSteps(Number local) {
 
 bool Model::Changes(Number node, const KnownStep& step) const {
   return step.local != nodes_[node].local || !step.sends.empty() || step.violation != 0 ||
-         !facts_[step.facts].empty();
+         step.served || !facts_[step.facts].empty();
 }
 
 void Model::Expand(Number node) {

@@ -77,6 +77,12 @@ TEST(ModelTest, ACrash) {
   EXPECT_GT(reached.two_leaders, 0u);
 }
 
+TEST(ModelTest, TheLeaderOfALeaseScopeBeginsWithOne) {
+  Model model(*FindScope("lease"));
+  const State first = model.Initial();
+  EXPECT_TRUE(model.LocalOf(first, 0).replica.LeaseUntil().has_value()) << model.Describe(first);
+}
+
 TEST(ModelTest, TheSameSearchTwiceMeetsTheSameStates) {
   Reached reached;
   const SearchResult once = Exhaust("seal-1", 1000, reached);

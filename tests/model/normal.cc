@@ -100,11 +100,6 @@ const Peer* ModelAccess::PeerOf(const Replica& replica, ReplicaId member) {
   return core.role_ == Role::kLeader ? core.FindPeer(member) : nullptr;
 }
 
-bool ModelAccess::Bound(const Replica& replica, Instant now) {
-  const Replica::Core& core = *replica.core_;
-  return core.grant_.until > now && core.grant_.ballot == core.promised_;
-}
-
 void ModelAccess::HearQuorum(Replica& replica, Instant now) {
   for (Peer& peer : replica.core_->lead_.peers) peer.heard_at = now;
 }

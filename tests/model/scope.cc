@@ -58,10 +58,15 @@ std::vector<Scope> PaxosScopes() {
        .crashes = 1,
        .writes_take_time = true,
        .leader_at_start = true},
+  };
+}
+
+std::vector<Scope> ReadScopes() {
+  return {
       {.name = "read",
        .about = "a command, a read and two ballots",
        .rounds = {0, 2},
-       .slots = 2,
+       .slots = 3,
        .commands = 1,
        .reads = 1,
        .leader_at_start = true,
@@ -167,6 +172,15 @@ std::vector<Scope> EpochScopes() {
        .commands = 1,
        .decrees = {SealForY()},
        .leader_at_start = true},
+      {.name = "void-votes",
+       .about = "three commands that only their leader voted for; another one seals below them",
+       .learners = {4},
+       .rounds = {0, 2, 1},
+       .slots = 4,
+       .commands = 3,
+       .commands_in_epoch = 1,
+       .decrees = {SealForY()},
+       .leader_at_start = true},
       {.name = "takeover",
        .about = "two leaders may seal, two lead the next epoch and take a command each",
        .learners = {4},
@@ -214,7 +228,7 @@ std::vector<Scope> RivalScopes() {
 
 std::vector<Scope> MakeScopes() {
   std::vector<Scope> scopes = PaxosScopes();
-  for (const auto& more : {SealScopes(), EpochScopes(), RivalScopes()}) {
+  for (const auto& more : {ReadScopes(), SealScopes(), EpochScopes(), RivalScopes()}) {
     scopes.insert(scopes.end(), more.begin(), more.end());
   }
   return scopes;
