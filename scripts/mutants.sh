@@ -44,6 +44,7 @@ caught_by() {
   case $1 in
     *INV-*) grep -o 'INV-[0-9]*' <<<"$1" | head -1 ;;
     *"the history of key"* | *"answered twice"*) echo "linearizability" ;;
+    *"went back from version"*) echo "shard maps" ;;
     *"its owner"*) echo "keys that expire" ;;
     *"an exception left a task"*) echo "own check" ;;
     *"two values"* | *"said it had promised"* | *"keeps it from ballot"* | *"no EpochStart"*)
@@ -62,10 +63,10 @@ caught_by() {
 # ends it, and that is how it was caught.
 run_seeds() {
   local bug=$1 small=$((budget < 400 ? budget : 400))
-  timeout 3600 $sim --bug "$bug" --small --seeds "$first-$((first + small - 1))" --until-failed ||
+  timeout 3600 $sim --jobs 1 --bug "$bug" --small --seeds "$first-$((first + small - 1))" --until-failed ||
     return $?
   ((budget == small)) ||
-    timeout 7200 $sim --bug "$bug" --seeds "$((first + small))-$((first + budget - 1))" \
+    timeout 7200 $sim --jobs 1 --bug "$bug" --seeds "$((first + small))-$((first + budget - 1))" \
       --until-failed
 }
 
