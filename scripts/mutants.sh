@@ -63,8 +63,8 @@ caught_by() {
 # ends it, and that is how it was caught.
 run_seeds() {
   local bug=$1 small=$((budget < 400 ? budget : 400))
-  timeout 3600 $sim --jobs 1 --bug "$bug" --small --seeds "$first-$((first + small - 1))" --until-failed ||
-    return $?
+  timeout 3600 $sim --jobs 1 --bug "$bug" --small --seeds "$first-$((first + small - 1))" \
+    --until-failed || return $?
   ((budget == small)) ||
     timeout 7200 $sim --jobs 1 --bug "$bug" --seeds "$((first + small))-$((first + budget - 1))" \
       --until-failed
