@@ -10,14 +10,10 @@
 
 #include "kv/base/executor.h"
 #include "kv/store/engine.h"
+#include "kv/store/files.h"
 #include "kv/store/log.h"
 
 namespace decree::store {
-
-struct DiskSpace {
-  std::uint64_t capacity_bytes = 0;
-  std::uint64_t used_bytes = 0;  // by everybody, as df says
-};
 
 // A place where received snapshot files gather, invisible to reads, dropped whole on abort and at
 // start-up. Any thread, one at a time: filling and preparing wait for the disk and belong on its

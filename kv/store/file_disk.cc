@@ -1,7 +1,5 @@
 #include "kv/store/file_disk.h"
 
-#include <sys/statvfs.h>
-
 #include <utility>
 
 #include "kv/store/file_disk_facts.h"
@@ -14,7 +12,8 @@ namespace decree::store {
 namespace {
 
 struct Parts {
-  DirectoryLock lock;  // first in, last out
+  std::shared_ptr<Files> files;
+  std::unique_ptr<FileLock> lock;  // first in, last out
   DiskIdentity identity;
   std::shared_ptr<FailureMark> failure;
   std::shared_ptr<BackgroundPool> pool;
@@ -33,12 +32,7 @@ class FileDisk : public Disk {
   const std::string& path() const override { return path_; }
   Log& log() override { return *parts_.log; }
 
-  DiskSpace space() const override {
-    struct statvfs info;
-    if (::statvfs(path_.c_str(), &info) != 0) return {};
-    const std::uint64_t block = info.f_frsize;
-    return {info.f_blocks * block, (info.f_blocks - info.f_bfree) * block};
-  }
+  DiskSpace space() const override { return parts_.files->Space(path_); }
 
   void RunInBackground(Task job) override { parts_.pool->Submit(nullptr, std::move(job)); }
   Result<std::optional<std::string>> GetMeta(std::string_view key) override {
@@ -78,6 +72,7 @@ std::shared_ptr<RocksShared> MakeShared(const FileDiskOptions& options,
   shared.write_buffer_bytes = options.write_buffer_bytes;
   shared.background_threads = options.background_threads;
   shared.log = options.log;
+  shared.files = options.files;
   return std::make_shared<RocksShared>(shared);
 }
 
@@ -90,7 +85,7 @@ Status OpenLog(const FileDiskOptions& options, bool create, Parts* parts) {
   log_options.on_failure = [failure = parts->failure](const Error& error) {
     failure->Leave(error);
   };
-  log_options.fault_hook = options.fault_hook;
+  log_options.files = options.files;
   Result<std::unique_ptr<FileLog>> log = FileLog::Open(std::move(log_options));
   if (!log) return log.error();
   parts->log = *std::move(log);
@@ -104,33 +99,34 @@ Status OpenParts(const FileDiskOptions& options, Parts* parts) {
       std::make_shared<BackgroundPool>(static_cast<std::size_t>(options.background_threads));
   const OpenFileShare open_files(options.open_files != 0 ? options.open_files
                                                          : OpenFileLimit() / 2);
-  parts->rows = std::make_unique<FileDiskRows>(options.path, open_files, shared, parts->pool,
-                                               options.fault_hook);
+  parts->rows =
+      std::make_unique<FileDiskRows>(options.path, open_files, shared, parts->pool, options.files);
   if (Status prepared = parts->rows->Prepare(create); !prepared) return prepared;
   if (Status opened = OpenLog(options, create, parts); !opened) return opened;
   if (create) {
-    if (Status made = MakeDirectory(options.path + "/meta"); !made) return made;
+    if (Status made = options.files->MakeDirectory(options.path + "/meta"); !made) return made;
   }
   auto facts = FileDiskFacts::Open(options.path + "/meta", create, shared);
   if (!facts) return facts.error();
   parts->facts = *std::move(facts);
   if (!create) return {};
-  if (Status named = SyncNameOf(options.path, options.fault_hook); !named) return named;
-  if (Status synced = SyncDirectory(options.path, options.fault_hook); !synced) return synced;
-  return ConfirmIdentity(options.path, options.fault_hook);
+  if (Status named = options.files->SyncNameOf(options.path); !named) return named;
+  if (Status synced = options.files->SyncDirectory(options.path); !synced) return synced;
+  return ConfirmIdentity(*options.files, options.path);
 }
 
 }  // namespace
 
 Result<std::unique_ptr<Disk>> OpenFileDisk(FileDiskOptions options) {
-  if (Status made = MakeDirectories(options.path); !made) return made.error();
+  if (Status made = MakeDirectories(*options.files, options.path); !made) return made.error();
   Parts parts;
-  Result<DirectoryLock> lock = DirectoryLock::Take(options.path);
+  parts.files = options.files;
+  auto lock = LockDirectory(*options.files, options.path);
   if (!lock) return lock.error();
   parts.lock = *std::move(lock);
-  parts.failure = std::make_shared<FailureMark>(options.path, options.fault_hook);
+  parts.failure = std::make_shared<FailureMark>(options.path, options.files);
   if (Status sound = parts.failure->Check(); !sound) return sound.error();
-  const Result<DiskIdentity> identity = ReadIdentity(options.path, options.fault_hook);
+  const Result<DiskIdentity> identity = ReadIdentity(*options.files, options.path);
   if (!identity) return identity.error();
   parts.identity = *identity;
   if (Status opened = OpenParts(options, &parts); !opened) return opened.error();

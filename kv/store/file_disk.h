@@ -27,7 +27,7 @@ struct FileDiskOptions {
   int background_threads = 2;
   std::uint64_t open_files = 0;  // descriptors for the replicas' rows; 0: half the process's limit
   LogSink log;
-  FaultHook fault_hook;  // tests only: log files, and renames of rows
+  std::shared_ptr<Files> files = SystemFiles();
 };
 
 // kLocked: another process has the directory. kCorruption: a damaged middle of the log, or a

@@ -1,13 +1,10 @@
 #include "kv/store/file_disk_failure.h"
 
-#include <filesystem>
-
 namespace decree::store {
 
 Status FailureMark::Check() const {
-  std::error_code error;
-  if (!std::filesystem::exists(path_, error) && !error) return {};
-  const Result<std::string> reason = ReadWholeFile(path_);
+  if (!MayExist(*files_, path_)) return {};
+  const Result<std::string> reason = ReadWholeFile(*files_, path_);
   std::string detail = path_ + ": this disk failed and is out for good";
   if (reason && !reason->empty()) detail += " (" + reason->substr(0, reason->find('\n')) + ")";
   return Error(Errc::kIo,
@@ -18,7 +15,7 @@ Status FailureMark::Check() const {
 
 void FailureMark::Leave(const Error& error) {
   if (error != Errc::kIo || left_.exchange(true)) return;
-  [[maybe_unused]] const Status best_effort = ReplaceFile(path_, error.detail() + "\n", hook_);
+  [[maybe_unused]] const Status best_effort = ReplaceFile(*files_, path_, error.detail() + "\n");
 }
 
 }  // namespace decree::store

@@ -4,17 +4,18 @@
 #pragma once
 
 #include <atomic>
+#include <memory>
 #include <string>
 
 #include "decree/result.h"
-#include "kv/store/posix_file.h"
+#include "kv/store/files.h"
 
 namespace decree::store {
 
 class FailureMark {
  public:
-  FailureMark(std::string directory, FaultHook hook)
-      : path_(std::move(directory) + "/FAILED"), hook_(std::move(hook)) {}
+  FailureMark(std::string directory, std::shared_ptr<Files> files)
+      : path_(std::move(directory) + "/FAILED"), files_(std::move(files)) {}
 
   // kIo, naming the mark and saying what to do, if there is one.
   Status Check() const;
@@ -25,7 +26,7 @@ class FailureMark {
 
  private:
   const std::string path_;
-  const FaultHook hook_;
+  const std::shared_ptr<Files> files_;
   std::atomic<bool> left_{false};
 };
 

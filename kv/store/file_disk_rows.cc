@@ -2,14 +2,11 @@
 
 #include <algorithm>
 #include <charconv>
-#include <filesystem>
 #include <optional>
 #include <utility>
 
 namespace decree::store {
 namespace {
-
-namespace fs = std::filesystem;
 
 constexpr std::string_view kNew = ".new";
 
@@ -25,44 +22,16 @@ std::optional<ReplicaKey> KeyOf(const std::string& name) {
   return key;
 }
 
-Result<std::vector<std::string>> Names(const std::string& directory) {
-  std::vector<std::string> names;
-  std::error_code error;
-  fs::directory_iterator it(directory, error);
-  for (; !error && it != fs::directory_iterator(); it.increment(error)) {
-    names.push_back(it->path().filename().string());
-  }
-  if (error) return SystemError("list", directory, error.value());
-  std::sort(names.begin(), names.end());
-  return names;
-}
-
-bool Exists(const std::string& path) {
-  std::error_code ignored;
-  return fs::exists(path, ignored);
-}
-
-// A database that was being created when the power went has neither a CURRENT file nor a table. One
-// that lost its CURRENT file still has its tables, and is damaged.
-Result<bool> NeverCreated(const std::string& path) {
-  if (!Exists(path)) return true;
-  const Result<std::vector<std::string>> names = Names(path);
-  if (!names) return names.error();
-  return std::none_of(names->begin(), names->end(), [](const std::string& name) {
-    return name == "CURRENT" || name.ends_with(".sst");
-  });
-}
-
 }  // namespace
 
 FileDiskRows::FileDiskRows(std::string directory, OpenFileShare open_files,
                            std::shared_ptr<RocksShared> shared,
-                           std::shared_ptr<BackgroundPool> pool, FaultHook hook)
+                           std::shared_ptr<BackgroundPool> pool, std::shared_ptr<Files> files)
     : rows_(directory + "/rows"),
       staging_(directory + "/staging"),
       shared_(std::move(shared)),
       pool_(std::move(pool)),
-      hook_(std::move(hook)),
+      files_(std::move(files)),
       open_files_(open_files),
       tables_(open_files_.TablesFor(expected_)) {}
 
@@ -70,18 +39,29 @@ std::string FileDiskRows::RowPath(ReplicaKey key) const { return rows_ + "/" + N
 
 std::string FileDiskRows::FreshName() { return staging_ + "/place-" + std::to_string(++fresh_); }
 
+// A database that was being created when the power went has neither a CURRENT file nor a table. One
+// that lost its CURRENT file still has its tables, and is damaged.
+Result<bool> FileDiskRows::NeverCreated(const std::string& path) const {
+  const Result<bool> exists = files_->Exists(path);
+  if (!exists) return exists.error();
+  if (!*exists) return true;
+  const Result<std::vector<std::string>> names = files_->List(path);
+  if (!names) return names.error();
+  return std::none_of(names->begin(), names->end(), [](const std::string& name) {
+    return name == "CURRENT" || name.ends_with(".sst");
+  });
+}
+
 Status FileDiskRows::Prepare(bool create) {
-  if (!create && !Exists(rows_)) {
+  if (!create && !MayExist(*files_, rows_)) {
     return Error(Errc::kCorruption, rows_ + ": missing from the data directory");
   }
-  std::error_code error;
-  fs::remove_all(staging_, error);
-  if (error) return SystemError("remove", staging_, error.value());
-  if (Status made = MakeDirectory(rows_); !made) return made;
-  if (Status made = MakeDirectory(staging_); !made) return made;
+  if (Status removed = files_->RemoveTree(staging_); !removed) return removed;
+  if (Status made = files_->MakeDirectory(rows_); !made) return made;
+  if (Status made = files_->MakeDirectory(staging_); !made) return made;
   // A directory may have got its name just before a process was killed.
   if (Status synced = SyncRows(); !synced) return synced;
-  const Result<std::vector<std::string>> names = Names(rows_);
+  const Result<std::vector<std::string>> names = files_->List(rows_);
   if (!names) return names.error();
   expected_ = std::max<std::size_t>(1, names->size());
   tables_ = open_files_.TablesFor(expected_);
@@ -156,7 +136,7 @@ Result<std::unique_ptr<Engine>> FileDiskRows::OpenLocked(ReplicaKey key) {
   const Result<bool> create = NeverCreated(path);
   if (!create) return create.error();
   if (*create) {  // RocksDB calls a missing directory an error in its log
-    if (Status made = MakeDirectory(path); !made) return made.error();
+    if (Status made = files_->MakeDirectory(path); !made) return made.error();
   }
   Result<std::shared_ptr<RocksDatabase>> database =
       OpenRocksDatabase(path, *create, tables_, shared_);
@@ -173,11 +153,10 @@ Result<std::unique_ptr<Engine>> FileDiskRows::OpenLocked(ReplicaKey key) {
 // Out of the way at once, its bytes freed afterwards. What is left is removed at the next start.
 Status FileDiskRows::MoveAside(const std::string& path) {
   const std::string aside = FreshName();
-  if (Status renamed = RenameFile(path, aside, hook_); !renamed) return renamed;
+  if (Status renamed = files_->Rename(path, aside); !renamed) return renamed;
   if (Status synced = SyncRows(); !synced) return synced;
-  pool_->Submit(nullptr, [aside] {
-    std::error_code ignored;
-    fs::remove_all(aside, ignored);
+  pool_->Submit(nullptr, [files = files_, aside] {
+    [[maybe_unused]] const Status best_effort = files->RemoveTree(aside);
   });
   return {};
 }
@@ -187,12 +166,13 @@ Status FileDiskRows::Remove(ReplicaKey key) {
   const std::lock_guard lock(mutex_);
   if (Status unused = CheckUnused(key); !unused) return unused;
   if (Status finished = FinishReplace(RowPath(key)); !finished) return finished;
-  if (!Exists(RowPath(key))) return {};
-  return MoveAside(RowPath(key));
+  const Result<bool> exists = files_->Exists(RowPath(key));
+  if (!exists) return exists.error();
+  return *exists ? MoveAside(RowPath(key)) : Status();
 }
 
 Result<std::vector<ReplicaKey>> FileDiskRows::List() {
-  const Result<std::vector<std::string>> names = Names(rows_);
+  const Result<std::vector<std::string>> names = files_->List(rows_);
   if (!names) return names.error();
   std::vector<ReplicaKey> keys;
   for (const std::string& name : *names) {
@@ -204,7 +184,7 @@ Result<std::vector<ReplicaKey>> FileDiskRows::List() {
 
 Result<std::string> FileDiskRows::MakeStaging() {
   std::string path = FreshName();
-  if (Status made = MakeDirectory(path); !made) return made.error();
+  if (Status made = files_->MakeDirectory(path); !made) return made.error();
   return path;
 }
 
@@ -213,11 +193,15 @@ Result<std::string> FileDiskRows::MakeStaging() {
 // back; then the start makes it again.
 Status FileDiskRows::FinishReplace(const std::string& path) {
   const std::string decided = path + std::string(kNew);
-  if (!Exists(decided)) return {};
-  if (Exists(path)) {
+  const Result<bool> is_decided = files_->Exists(decided);
+  if (!is_decided) return is_decided.error();
+  if (!*is_decided) return {};
+  const Result<bool> has_old = files_->Exists(path);
+  if (!has_old) return has_old.error();
+  if (*has_old) {
     if (Status moved = MoveAside(path); !moved) return moved;
   }
-  return RenameFile(decided, path, hook_);
+  return files_->Rename(decided, path);
 }
 
 Status FileDiskRows::CheckStaged(const std::string& staged) {
@@ -230,7 +214,7 @@ Result<std::unique_ptr<Engine>> FileDiskRows::Replace(ReplicaKey key, const std:
   if (Status unused = CheckUnused(key); !unused) return unused.error();
   const std::string path = RowPath(key);
   if (Status finished = FinishReplace(path); !finished) return finished.error();
-  if (Status renamed = RenameFile(staged, path + std::string(kNew), hook_); !renamed) {
+  if (Status renamed = files_->Rename(staged, path + std::string(kNew)); !renamed) {
     return renamed.error();
   }
   if (Status synced = SyncRows(); !synced) return synced.error();

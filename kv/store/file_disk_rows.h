@@ -12,7 +12,7 @@
 #include "kv/base/ids.h"
 #include "kv/store/disk.h"
 #include "kv/store/file_limit.h"
-#include "kv/store/posix_file.h"
+#include "kv/store/files.h"
 #include "kv/store/rocks_engine.h"
 
 namespace decree::store {
@@ -20,7 +20,7 @@ namespace decree::store {
 class FileDiskRows {
  public:
   FileDiskRows(std::string directory, OpenFileShare open_files, std::shared_ptr<RocksShared> shared,
-               std::shared_ptr<BackgroundPool> pool, FaultHook hook);
+               std::shared_ptr<BackgroundPool> pool, std::shared_ptr<Files> files);
 
   // At start-up: empties staging and finishes replacements that were decided before a crash.
   // `create` makes the directories; without it missing ones are kCorruption.
@@ -34,7 +34,7 @@ class FileDiskRows {
   Result<std::string> MakeStaging();
   // Opens the files of a staging directory as a database and closes them again.
   Status CheckStaged(const std::string& staged);
-  const FaultHook& hook() const { return hook_; }
+  Files& files() const { return *files_; }
   // Puts the synced and checked files of a staging directory in the place of the replica's rows,
   // and opens them.
   Result<std::unique_ptr<Engine>> Replace(ReplicaKey key, const std::string& staged);
@@ -43,17 +43,18 @@ class FileDiskRows {
   std::string FreshName();
   Status AwaitClosed(ReplicaKey key);
   Status CheckUnused(ReplicaKey key) const;
+  Result<bool> NeverCreated(const std::string& path) const;
   Result<std::unique_ptr<Engine>> OpenLocked(ReplicaKey key);
   Status MakeRoom(const std::string& path);
   Status MoveAside(const std::string& path);
   Status FinishReplace(const std::string& path);
-  Status SyncRows() { return SyncDirectory(rows_, hook_); }
+  Status SyncRows() { return files_->SyncDirectory(rows_); }
 
   const std::string rows_;
   const std::string staging_;
   const std::shared_ptr<RocksShared> shared_;
   const std::shared_ptr<BackgroundPool> pool_;
-  const FaultHook hook_;
+  const std::shared_ptr<Files> files_;
   std::mutex mutex_;  // one opening, replacing or removing at a time
   std::map<ReplicaKey, std::shared_ptr<RowsUse>> uses_;
   const OpenFileShare open_files_;

@@ -1,4 +1,3 @@
-#include <filesystem>
 #include <map>
 #include <utility>
 
@@ -14,8 +13,8 @@ class FileStaging : public Staging {
       : rows_(rows), key_(key), directory_(std::move(directory)) {}
 
   ~FileStaging() override {
-    std::error_code ignored;  // committed: the directory has moved away; else: dropped
-    std::filesystem::remove_all(directory_, ignored);
+    // Committed: the directory has moved away; else: dropped.
+    [[maybe_unused]] const Status best_effort = rows_.files().RemoveTree(directory_);
   }
 
   Status Append(const std::string& file, std::uint64_t offset, std::string_view bytes) override {
@@ -25,21 +24,21 @@ class FileStaging : public Staging {
     if (Status fits = CheckStagedAppend(file, offset, size); !fits) return fits;
     prepared_ = false;
     if (Status opened = Use(file, known == sizes_.end()); !opened) return opened;
-    if (Status written = open_.WriteAt(offset, bytes); !written) return written;
+    if (Status written = open_->WriteAt(offset, bytes); !written) return written;
     sizes_[file] = std::max<std::uint64_t>(size, offset + bytes.size());
     return {};
   }
 
   Status Prepare() override {
     if (committed_) return AlreadyCommitted();
-    open_ = File();
+    open_.reset();
     open_name_.clear();
     for (const auto& [name, size] : sizes_) {
-      Result<File> file = File::Open(directory_ + "/" + name, File::Mode::kReadWrite, rows_.hook());
+      const auto file = rows_.files().Open(directory_ + "/" + name, File::Mode::kReadWrite);
       if (!file) return file.error();
-      if (Status synced = file->Sync(); !synced) return synced;
+      if (Status synced = (*file)->Sync(); !synced) return synced;
     }
-    if (Status synced = SyncDirectory(directory_, rows_.hook()); !synced) return synced;
+    if (Status synced = rows_.files().SyncDirectory(directory_); !synced) return synced;
     if (Status good = rows_.CheckStaged(directory_); !good) return good;
     prepared_ = true;
     return {};
@@ -64,9 +63,8 @@ class FileStaging : public Staging {
   Status Use(const std::string& name, bool fresh) {
     if (name == open_name_) return {};
     open_name_.clear();
-    Result<File> file =
-        File::Open(directory_ + "/" + name, fresh ? File::Mode::kCreate : File::Mode::kReadWrite,
-                   rows_.hook());
+    auto file = rows_.files().Open(directory_ + "/" + name,
+                                   fresh ? File::Mode::kCreate : File::Mode::kReadWrite);
     if (!file) return file.error();
     open_ = *std::move(file);
     open_name_ = name;
@@ -77,7 +75,7 @@ class FileStaging : public Staging {
   const ReplicaKey key_;
   const std::string directory_;
   std::map<std::string, std::uint64_t> sizes_;
-  File open_;
+  std::unique_ptr<File> open_;
   std::string open_name_;
   bool prepared_ = false;
   bool committed_ = false;

@@ -49,8 +49,8 @@ Result<LogPlace> LogAppender::Add(LogRecordType type, ReplicaKey key, std::uint6
 
 Status LogAppender::Sync() {
   if (buffer_.empty()) return {};
-  if (Status written = current_.file.WriteAt(end_, buffer_); !written) return written;
-  if (Status synced = current_.file.Sync(); !synced) return synced;
+  if (Status written = current_.file->WriteAt(end_, buffer_); !written) return written;
+  if (Status synced = current_.file->Sync(); !synced) return synced;
   end_ += buffer_.size();
   constexpr std::size_t kKeep = std::size_t{1} << 20;
   buffer_.clear();

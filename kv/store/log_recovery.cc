@@ -112,7 +112,7 @@ Status OpenCurrent(LogSegments& segments, const SegmentScan& scan, RecoveredLog*
   const std::uint64_t newest = log->live.back();
   Result<OpenSegment> current = segments.Open(newest);
   if (!current) return current.error();
-  if (Status durable = MakeDurable(current->file, scan, current->header.bytes); !durable) {
+  if (Status durable = MakeDurable(*current->file, scan, current->header.bytes); !durable) {
     return durable;
   }
   log->current = *std::move(current);

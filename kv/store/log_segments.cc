@@ -1,11 +1,8 @@
 #include "kv/store/log_segments.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
-#include <filesystem>
 #include <utility>
 
 #include "kv/base/mark.h"
@@ -24,14 +21,19 @@ std::optional<std::uint64_t> SequenceOf(const std::string& name) {
   return sequence;
 }
 
+Status WriteHeader(File& file, const SegmentHeader& header) {
+  if (Status written = file.WriteAt(0, EncodeSegmentHeader(header)); !written) return written;
+  return file.Sync();
+}
+
 }  // namespace
 
-LogSegments::LogSegments(std::string directory, std::uint64_t segment_bytes, std::uint64_t seed,
-                         FaultHook hook)
+LogSegments::LogSegments(std::string directory, std::uint64_t segment_bytes,
+                         std::shared_ptr<Files> files)
     : directory_(std::move(directory)),
       segment_bytes_(segment_bytes),
-      salts_(seed),
-      hook_(std::move(hook)) {}
+      files_(std::move(files)),
+      salts_(files_->RandomSeed()) {}
 
 std::string LogSegments::Path(std::uint64_t sequence) const {
   char name[kDigits + 1];
@@ -40,16 +42,13 @@ std::string LogSegments::Path(std::uint64_t sequence) const {
 }
 
 Result<std::vector<std::uint64_t>> LogSegments::List() {
-  ::unlink((directory_ + "/prepare.tmp").c_str());
+  Unneeded(directory_ + "/prepare.tmp");
+  const Result<std::vector<std::string>> names = files_->List(directory_);
+  if (!names) return names.error();
   std::vector<std::uint64_t> sequences;
-  std::error_code error;
-  std::filesystem::directory_iterator it(directory_, error);
-  for (; !error && it != std::filesystem::directory_iterator(); it.increment(error)) {
-    if (const auto sequence = SequenceOf(it->path().filename().string())) {
-      sequences.push_back(*sequence);
-    }
+  for (const std::string& name : *names) {
+    if (const auto sequence = SequenceOf(name)) sequences.push_back(*sequence);
   }
-  if (error) return SystemError("list", directory_, error.value());
   std::sort(sequences.begin(), sequences.end());
   return sequences;
 }
@@ -59,7 +58,7 @@ Error LogSegments::DamagedHeader(std::uint64_t sequence) const {
 }
 
 Result<SegmentBytes> LogSegments::Read(std::uint64_t sequence) const {
-  Result<std::string> bytes = ReadWholeFile(Path(sequence));
+  Result<std::string> bytes = ReadWholeFile(*files_, Path(sequence));
   if (!bytes) return bytes.error();
   const std::optional<SegmentHeader> header = DecodeSegmentHeader(*bytes);
   if (!header || header->sequence != sequence) {
@@ -76,7 +75,7 @@ Result<SegmentBytes> LogSegments::Read(std::uint64_t sequence) const {
 Result<OpenSegment> LogSegments::Open(std::uint64_t sequence) const {
   Result<SegmentBytes> segment = Read(sequence);
   if (!segment) return segment.error();
-  Result<File> file = File::Open(Path(sequence), File::Mode::kReadWrite, hook_);
+  auto file = files_->Open(Path(sequence), File::Mode::kReadWrite);
   if (!file) return file.error();
   return OpenSegment{segment->header, *std::move(file)};
 }
@@ -96,51 +95,48 @@ Result<OpenSegment> LogSegments::Begin(std::uint64_t sequence, std::uint64_t fir
 Result<OpenSegment> LogSegments::Recycle(const SegmentHeader& header) {
   SOMETIMES(log_segment_recycled);
   const std::uint64_t spare = spares_.back();
-  Result<File> opened = File::Open(Path(spare), File::Mode::kReadWrite, hook_);
+  const auto opened = files_->Open(Path(spare), File::Mode::kReadWrite);
   if (!opened) return opened.error();
   spares_.pop_back();
-  const Result<std::uint64_t> size = opened->Size();
+  const Result<std::uint64_t> size = (*opened)->Size();
   if (!size || *size != header.bytes) {
-    ::unlink(Path(spare).c_str());  // made with another segment size
+    Unneeded(Path(spare));  // made with another segment size
     return Create(header);
   }
   // Until the rename the file is still named as a spare: a crash in between leaves a spare.
-  if (Status written = WriteHeader(*opened, header); !written) return written.error();
-  if (Status renamed = RenameFile(Path(spare), Path(header.sequence), hook_); !renamed) {
-    return renamed.error();
-  }
-  if (Status synced = SyncNames(); !synced) return synced.error();
-  Result<File> file = File::Open(Path(header.sequence), File::Mode::kReadWrite, hook_);
-  if (!file) return file.error();
-  return OpenSegment{header, *std::move(file)};
+  if (Status written = WriteHeader(**opened, header); !written) return written.error();
+  return Name(Path(spare), header);
 }
 
 Result<OpenSegment> LogSegments::Create(const SegmentHeader& header) {
   const std::string temporary = directory_ + "/prepare.tmp";
-  Result<File> fresh = File::Open(temporary, File::Mode::kCreate, hook_);
+  const auto fresh = files_->Open(temporary, File::Mode::kCreate);
   if (!fresh) return fresh.error();
-  if (Status filled = fresh->ZeroFill(0, header.bytes); !filled) {
-    ::unlink(temporary.c_str());  // a full disk gets its bytes back
+  if (Status filled = (*fresh)->ZeroFill(0, header.bytes); !filled) {
+    Unneeded(temporary);  // a full disk gets its bytes back
     return filled.error();
   }
-  if (Status written = WriteHeader(*fresh, header); !written) return written.error();
-  if (Status renamed = RenameFile(temporary, Path(header.sequence), hook_); !renamed) {
+  if (Status written = WriteHeader(**fresh, header); !written) return written.error();
+  return Name(temporary, header);
+}
+
+Result<OpenSegment> LogSegments::Name(const std::string& prepared, const SegmentHeader& header) {
+  if (Status renamed = files_->Rename(prepared, Path(header.sequence)); !renamed) {
     return renamed.error();
   }
   if (Status synced = SyncNames(); !synced) return synced.error();
-  Result<File> file = File::Open(Path(header.sequence), File::Mode::kReadWrite, hook_);
+  auto file = files_->Open(Path(header.sequence), File::Mode::kReadWrite);
   if (!file) return file.error();
   return OpenSegment{header, *std::move(file)};
 }
 
-Status LogSegments::WriteHeader(File& file, const SegmentHeader& header) {
-  if (Status written = file.WriteAt(0, EncodeSegmentHeader(header)); !written) return written;
-  return file.Sync();
+void LogSegments::Unneeded(const std::string& path) const {
+  [[maybe_unused]] const Status best_effort = files_->RemoveFile(path);
 }
 
 void LogSegments::LimitSpares(std::size_t keep) {
   while (spares_.size() > keep) {
-    ::unlink(Path(spares_.front()).c_str());
+    Unneeded(Path(spares_.front()));
     spares_.erase(spares_.begin());
   }
 }
@@ -148,9 +144,9 @@ void LogSegments::LimitSpares(std::size_t keep) {
 Status RecordReader::Use(std::uint64_t sequence) {
   if (header_.sequence == sequence) return {};
   header_ = SegmentHeader();
-  Result<File> file = File::Open(segments_.Path(sequence), File::Mode::kRead);
+  auto file = segments_.files().Open(segments_.Path(sequence), File::Mode::kRead);
   if (!file) return file.error();
-  const Result<std::string> head = file->ReadAt(0, kSegmentHeaderBytes);
+  const Result<std::string> head = (*file)->ReadAt(0, kSegmentHeaderBytes);
   if (!head) return head.error();
   const std::optional<SegmentHeader> header = DecodeSegmentHeader(*head);
   if (!header || header->sequence != sequence) return segments_.DamagedHeader(sequence);
@@ -161,7 +157,7 @@ Status RecordReader::Use(std::uint64_t sequence) {
 
 Result<std::string> RecordReader::Read(const LogPlace& place) {
   if (Status used = Use(place.segment); !used) return used.error();
-  return file_.ReadAt(place.offset, static_cast<std::size_t>(place.bytes));
+  return file_->ReadAt(place.offset, static_cast<std::size_t>(place.bytes));
 }
 
 }  // namespace decree::store

@@ -5,19 +5,20 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "kv/base/random.h"
+#include "kv/store/files.h"
 #include "kv/store/log_book.h"
 #include "kv/store/log_format.h"
-#include "kv/store/posix_file.h"
 
 namespace decree::store {
 
 struct OpenSegment {
   SegmentHeader header;
-  File file;
+  std::unique_ptr<File> file;
 };
 
 struct SegmentBytes {
@@ -28,12 +29,10 @@ struct SegmentBytes {
 // Reading is thread-safe beside one writing thread, as long as that does not recycle what is read.
 class LogSegments {
  public:
-  // `seed` gives the salts; take it from the operating system.
-  LogSegments(std::string directory, std::uint64_t segment_bytes, std::uint64_t seed,
-              FaultHook hook);
+  LogSegments(std::string directory, std::uint64_t segment_bytes, std::shared_ptr<Files> files);
 
   // Makes the names of the segments durable that are there.
-  Status SyncNames() const { return SyncDirectory(directory_, hook_); }
+  Status SyncNames() const { return files_->SyncDirectory(directory_); }
   // Sequences found, ascending. Removes an unfinished new segment.
   Result<std::vector<std::uint64_t>> List();
   // kCorruption, naming the file, unless it is the segment of this sequence in its full length.
@@ -49,17 +48,18 @@ class LogSegments {
   void LimitSpares(std::size_t keep);
   std::string Path(std::uint64_t sequence) const;
   Error DamagedHeader(std::uint64_t sequence) const;
-  const FaultHook& hook() const { return hook_; }
+  Files& files() const { return *files_; }
 
  private:
   Result<OpenSegment> Recycle(const SegmentHeader& header);
   Result<OpenSegment> Create(const SegmentHeader& header);
-  Status WriteHeader(File& file, const SegmentHeader& header);
+  Result<OpenSegment> Name(const std::string& prepared, const SegmentHeader& header);
+  void Unneeded(const std::string& path) const;  // removed if the disk lets us
 
   const std::string directory_;
   const std::uint64_t segment_bytes_;
+  const std::shared_ptr<Files> files_;
   Random salts_;
-  const FaultHook hook_;
   std::vector<std::uint64_t> spares_;
 };
 
@@ -76,7 +76,7 @@ class RecordReader {
 
   const LogSegments& segments_;
   SegmentHeader header_;  // sequence 0: none is open
-  File file_;
+  std::unique_ptr<File> file_;
 };
 
 }  // namespace decree::store

@@ -180,7 +180,7 @@ void RocksEngine::Checkpoint(SnapshotDone done) {
   const bool queued =
       pool_->Submit(database_->use(), [database = database_, shared_done, directory] {
         if (!database->use()->engine_alive()) return (*shared_done)(EngineClosed(*database));
-        (*shared_done)(FreezeRocks(database->db(), directory));
+        (*shared_done)(FreezeRocks(database->db(), directory, database->files()));
       });
   if (!queued) (*shared_done)(EngineClosed(*database_));
 }

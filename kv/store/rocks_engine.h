@@ -26,6 +26,7 @@ class RocksDatabase {
   RocksDatabase& operator=(const RocksDatabase&) = delete;
   rocksdb::DB& db() const { return *db_; }
   const std::string& path() const { return path_; }
+  const std::shared_ptr<Files>& files() const { return shared_->files(); }
   // In effect for tables that are opened from now on. Waits for the disk.
   void LimitTables(int tables);
   Status Written(const rocksdb::Status& status) const { return shared_->Written(status, path_); }

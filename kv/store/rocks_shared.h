@@ -15,6 +15,7 @@
 
 #include "decree/result.h"
 #include "kv/base/log_sink.h"
+#include "kv/store/posix_file.h"
 
 namespace decree::store {
 
@@ -24,6 +25,7 @@ struct RocksSharedOptions {
   int background_threads = 2;
   std::shared_ptr<rocksdb::RateLimiter> rate_limiter;  // of flushes and compactions; none: no limit
   LogSink log;
+  std::shared_ptr<Files> files = SystemFiles();  // where checkpoints are read and removed
   std::function<void(const Error&)> on_failure;  // a write or flush failed. Any thread
 };
 
@@ -38,6 +40,7 @@ class RocksShared {
   rocksdb::Options RowOptions(int tables = kFewTables) const;
   // The disk's facts: few, small, each write synced.
   rocksdb::Options FactOptions() const;
+  const std::shared_ptr<Files>& files() const { return options_.files; }
   // The status of something that had to become durable, or to be ready for it.
   Status Written(const rocksdb::Status& status, const std::string& path) const;
 

@@ -4,11 +4,9 @@
 #include <rocksdb/utilities/checkpoint.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <utility>
 #include <vector>
 
-#include "kv/store/posix_file.h"
 #include "kv/store/rocks_shared.h"
 
 namespace decree::store {
@@ -16,21 +14,23 @@ namespace {
 
 class RocksSnapshot : public SnapshotSource {
  public:
-  explicit RocksSnapshot(std::string directory) : directory_(std::move(directory)) {}
+  RocksSnapshot(std::string directory, std::shared_ptr<Files> files)
+      : directory_(std::move(directory)), filesystem_(std::move(files)) {}
   ~RocksSnapshot() override {
-    std::error_code ignored;  // what stays is removed when the disk is opened next
-    std::filesystem::remove_all(directory_, ignored);
+    // What stays is removed when the disk is opened next.
+    [[maybe_unused]] const Status best_effort = filesystem_->RemoveTree(directory_);
   }
 
   Status ListFiles() {
-    std::error_code error;
-    std::filesystem::directory_iterator it(directory_, error);
-    for (; !error && it != std::filesystem::directory_iterator(); it.increment(error)) {
-      const std::uint64_t bytes = it->file_size(error);
-      if (error) break;
-      files_.push_back({it->path().filename().string(), bytes});
+    const Result<std::vector<std::string>> names = filesystem_->List(directory_);
+    if (!names) return names.error();
+    for (const std::string& name : *names) {
+      const auto file = filesystem_->Open(directory_ + "/" + name, File::Mode::kRead);
+      if (!file) return file.error();
+      const Result<std::uint64_t> bytes = (*file)->Size();
+      if (!bytes) return bytes.error();
+      files_.push_back({name, *bytes});
     }
-    if (error) return SystemError("list", directory_, error.value());
     return {};
   }
 
@@ -41,27 +41,29 @@ class RocksSnapshot : public SnapshotSource {
     for (const SnapshotFile& known : files_) {
       if (known.name != file) continue;
       if (offset >= known.bytes) return std::string();
-      const Result<File> opened = File::Open(directory_ + "/" + file, File::Mode::kRead);
+      const auto opened = filesystem_->Open(directory_ + "/" + file, File::Mode::kRead);
       if (!opened) return opened.error();
-      return opened->ReadAt(offset, std::min<std::uint64_t>(size, known.bytes - offset));
+      return (*opened)->ReadAt(offset, std::min<std::uint64_t>(size, known.bytes - offset));
     }
     return Error(Errc::kNotFound, "no snapshot file " + file);
   }
 
  private:
   const std::string directory_;
+  const std::shared_ptr<Files> filesystem_;
   std::vector<SnapshotFile> files_;
 };
 
 }  // namespace
 
-Result<std::shared_ptr<SnapshotSource>> FreezeRocks(rocksdb::DB& db, const std::string& directory) {
+Result<std::shared_ptr<SnapshotSource>> FreezeRocks(rocksdb::DB& db, const std::string& directory,
+                                                    std::shared_ptr<Files> files) {
   rocksdb::Checkpoint* raw = nullptr;
   if (const auto status = rocksdb::Checkpoint::Create(&db, &raw); !status.ok()) {
     return RocksError(status, directory);
   }
   const std::unique_ptr<rocksdb::Checkpoint> checkpoint(raw);
-  auto snapshot = std::make_shared<RocksSnapshot>(directory);
+  auto snapshot = std::make_shared<RocksSnapshot>(directory, std::move(files));
   // With a limit of 0 the checkpoint flushes first, so it holds everything written before.
   if (const auto status = checkpoint->CreateCheckpoint(directory, 0); !status.ok()) {
     return RocksError(status, directory);

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "kv/store/engine.h"
+#include "kv/store/files.h"
 
 namespace rocksdb {
 class DB;
@@ -14,6 +15,7 @@ class DB;
 namespace decree::store {
 
 // Flushes, then freezes the database into the directory, which must not exist.
-Result<std::shared_ptr<SnapshotSource>> FreezeRocks(rocksdb::DB& db, const std::string& directory);
+Result<std::shared_ptr<SnapshotSource>> FreezeRocks(rocksdb::DB& db, const std::string& directory,
+                                                    std::shared_ptr<Files> files);
 
 }  // namespace decree::store

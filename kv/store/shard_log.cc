@@ -11,9 +11,9 @@
 namespace decree::store {
 
 Result<std::unique_ptr<FileLog>> FileLog::Open(FileLogOptions options) {
-  if (Status made = MakeDirectory(options.directory); !made) return made.error();
-  auto segments = std::make_unique<LogSegments>(options.directory, options.segment_bytes,
-                                                RandomSeed(), options.fault_hook);
+  if (Status made = options.files->MakeDirectory(options.directory); !made) return made.error();
+  auto segments =
+      std::make_unique<LogSegments>(options.directory, options.segment_bytes, options.files);
   Result<RecoveredLog> recovered = RecoverLog(*segments, options.create);
   if (!recovered) return recovered.error();
   return std::unique_ptr<FileLog>(

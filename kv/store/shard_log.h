@@ -17,6 +17,7 @@
 #include "kv/store/log.h"
 #include "kv/store/log_appender.h"
 #include "kv/store/log_recovery.h"
+#include "kv/store/posix_file.h"
 
 namespace decree::store {
 
@@ -26,7 +27,7 @@ struct FileLogOptions {
   std::uint64_t segment_bytes = std::uint64_t{16} << 20;
   std::uint64_t goal_bytes = std::uint64_t{256} << 20;
   std::function<void(const Error&)> on_failure;  // once, on the writer's thread, before any report
-  FaultHook fault_hook;                          // tests only
+  std::shared_ptr<Files> files = SystemFiles();
 };
 
 class FileLog : public Log {

@@ -25,11 +25,11 @@ class MortalDisk {
     options.path = path();
     options.segment_bytes = 1 << 14;
     options.block_cache_bytes = 1 << 20;
-    options.fault_hook = [this](FileOp op, const std::string& at) {
+    options.files = FaultyFiles([this](FileOp op, const std::string& at) {
       if (calls_left_ == 0) return EIO;
       if (calls_left_ > 0) --calls_left_;
       return power_.OnCall(op, at);
-    };
+    });
     return OpenFileDisk(options);
   }
   void EndAfter(int calls) { calls_left_ = calls; }

@@ -10,6 +10,7 @@
 #include <fstream>
 #include <future>
 
+#include "tests/store/faulty_files.h"
 #include "tests/store/temp_dir.h"
 #include "tests/store/test_disk.h"
 
@@ -137,10 +138,10 @@ TEST_F(FileDiskTest, ADecidedReplacementIsFinishedBeforeTheRowsOpenAgain) {
   // already, and nobody gets to write into the old ones any more.
   int renames = 0;
   FileDiskOptions options = Options();
-  options.fault_hook = [&](FileOp op, const std::string& path) {
+  options.files = FaultyFiles([&](FileOp op, const std::string& path) {
     const bool aside = path.find("staging") != std::string::npos;
     return op == FileOp::kRename && aside && ++renames == 1 ? EIO : 0;
-  };
+  });
   auto disk = *OpenFileDisk(options);
   PutRow(*disk, "new");
   auto engine = *disk->OpenRows(key_);
@@ -259,9 +260,9 @@ TEST_F(FileDiskTest, RowsHeldByAViewAreNotReplacedUnderIt) {
 TEST_F(FileDiskTest, Scenario17_AFailedSyncIsRememberedByTheDirectory) {
   std::atomic<bool> failing{false};
   FileDiskOptions options = Options();
-  options.fault_hook = [&](FileOp op, const std::string& path) {
+  options.files = FaultyFiles([&](FileOp op, const std::string& path) {
     return failing && op == FileOp::kSync && path.ends_with(".log") ? EIO : 0;
-  };
+  });
   {
     auto disk = *OpenFileDisk(options);
     failing = true;
@@ -282,9 +283,8 @@ TEST_F(FileDiskTest, Scenario17_AFailedSyncIsRememberedByTheDirectory) {
 TEST_F(FileDiskTest, AFullDiskIsNotAFailedOne) {
   std::atomic<bool> full{false};
   FileDiskOptions options = Options();
-  options.fault_hook = [&](FileOp op, const std::string&) {
-    return full && op == FileOp::kAllocate ? ENOSPC : 0;
-  };
+  options.files = FaultyFiles(
+      [&](FileOp op, const std::string&) { return full && op == FileOp::kAllocate ? ENOSPC : 0; });
   {
     auto disk = *OpenFileDisk(options);
     full = true;

@@ -32,14 +32,15 @@ class LogFiles {
 
   // The hook may fail calls with an errno; the others happen, their syncs as PowerLoss has them.
   void SetHook(FaultHook hook) {
-    options_.fault_hook = [this, hook = std::move(hook)](FileOp op, const std::string& path) {
-      if (calls_left_ == 0) dead_ = true;
-      if (calls_left_ > 0) --calls_left_;
-      const int fault = dead_ ? EIO : hook ? hook(op, path) : 0;
-      if (fault == 0) return power_->OnCall(op, path);
-      if (op == FileOp::kSync && !dead_) power_->OnFailedSync(path);
-      return fault;
-    };
+    options_.files =
+        FaultyFiles([this, hook = std::move(hook)](FileOp op, const std::string& path) {
+          if (calls_left_ == 0) dead_ = true;
+          if (calls_left_ > 0) --calls_left_;
+          const int fault = dead_ ? EIO : hook ? hook(op, path) : 0;
+          if (fault == 0) return power_->OnCall(op, path);
+          if (op == FileOp::kSync && !dead_) power_->OnFailedSync(path);
+          return fault;
+        });
   }
 
   FileLogOptions& options() { return options_; }

@@ -13,7 +13,7 @@
 #include <optional>
 #include <string>
 
-#include "kv/store/posix_file.h"
+#include "tests/store/faulty_files.h"
 
 namespace decree::store {
 

@@ -61,9 +61,9 @@ class FileTestDisk : public TestDisk {
     FileDiskOptions options;
     options.path = Directory();
     options.segment_bytes = 1 << 18;
-    options.fault_hook = [power = power_.back().get()](FileOp op, const std::string& path) {
+    options.files = FaultyFiles([power = power_.back().get()](FileOp op, const std::string& path) {
       return power->OnCall(op, path);
-    };
+    });
     options.block_cache_bytes = 8 << 20;
     auto opened = OpenFileDisk(options);
     if (!opened) throw std::runtime_error(opened.error().ToString());

@@ -133,6 +133,7 @@ COVERED_BY = {
     "kv/store/file_disk_identity.cc": ("tests/store/file_disk_test.cc", "part of the disk"),
     "kv/store/file_disk_rows.cc": ("tests/store/file_disk_test.cc", "part of the disk"),
     "kv/store/file_disk_staging.cc": ("tests/store/file_disk_power_test.cc", "part of the disk"),
+    "kv/store/files.cc": ("tests/store/file_disk_test.cc", "what the disk stands on"),
     "kv/store/posix_file.cc": ("tests/store/shard_log_test.cc", "what the log stands on"),
     "kv/store/log_appender.cc": ("tests/store/shard_log_test.cc", "part of the log"),
     "kv/store/log_segments.cc": ("tests/store/shard_log_test.cc", "part of the log"),
