@@ -40,6 +40,9 @@ Status RowsUse::AwaitClosed() {
   return {};
 }
 
+BackgroundPool::BackgroundPool(std::function<void(Task)> later)
+    : later_(std::move(later)), self_(std::make_shared<BackgroundPool*>(this)) {}
+
 BackgroundPool::BackgroundPool(std::size_t threads) {
   for (std::size_t i = 0; i < std::max<std::size_t>(1, threads); ++i) {
     threads_.emplace_back([this] { Run(); });
@@ -54,7 +57,16 @@ bool BackgroundPool::Submit(std::shared_ptr<RowsUse> use, Task job) {
     jobs_.push_back({std::move(use), std::move(job)});
   }
   wake_.notify_one();
+  if (later_) {
+    later_([weak = std::weak_ptr<BackgroundPool*>(self_)] {
+      if (const auto self = weak.lock()) (*self)->RunFirst();
+    });
+  }
   return true;
+}
+
+void BackgroundPool::Help() {
+  while (later_ && RunFirst()) continue;
 }
 
 void BackgroundPool::Stop() {
@@ -65,21 +77,35 @@ void BackgroundPool::Stop() {
   wake_.notify_all();
   for (std::thread& thread : threads_) thread.join();
   threads_.clear();
+  Help();
+}
+
+void BackgroundPool::Finish(Job job) {
+  job.run();
+  job.run = nullptr;  // gives up the database before the job counts as done
+  if (job.use) job.use->JobDone();
+}
+
+bool BackgroundPool::RunFirst() {
+  Job job;
+  {
+    const std::lock_guard lock(mutex_);
+    if (jobs_.empty()) return false;
+    job = std::move(jobs_.front());
+    jobs_.pop_front();
+  }
+  Finish(std::move(job));
+  return true;
 }
 
 void BackgroundPool::Run() {
   for (;;) {
-    Job job;
     {
       std::unique_lock lock(mutex_);
       wake_.wait(lock, [this] { return stopping_ || !jobs_.empty(); });
       if (jobs_.empty()) return;
-      job = std::move(jobs_.front());
-      jobs_.pop_front();
     }
-    job.run();
-    job.run = nullptr;  // gives up the database before the job counts as done
-    if (job.use) job.use->JobDone();
+    RunFirst();  // another thread may have been faster
   }
 }
 

@@ -1,10 +1,12 @@
 // The few threads that run a disk's flushes, checkpoints and digests, and the record of whether a
-// replica's rows are still in use by one of them.
+// replica's rows are still in use by one of them. In a simulator there are none: each job is then a
+// task of the one thread that there is.
 #pragma once
 
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -38,11 +40,15 @@ class RowsUse {
 class BackgroundPool {
  public:
   explicit BackgroundPool(std::size_t threads);
+  // Without threads: `later` runs a task later, on the caller's thread.
+  explicit BackgroundPool(std::function<void(Task)> later);
   ~BackgroundPool() { Stop(); }
   // `use` is null for a job that touches no rows. False after Stop: the job was dropped and will
   // never run.
   bool Submit(std::shared_ptr<RowsUse> use, Task job);
   void Stop();  // runs what is queued, then ends the threads
+  // Before waiting for a job: without threads nobody else would run it.
+  void Help();
 
  private:
   struct Job {
@@ -50,7 +56,11 @@ class BackgroundPool {
     Task run;
   };
   void Run();
+  bool RunFirst();  // false: nothing is queued
+  static void Finish(Job job);
 
+  const std::function<void(Task)> later_;
+  const std::shared_ptr<BackgroundPool*> self_;  // for tasks that may come after the end
   std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<Job> jobs_;

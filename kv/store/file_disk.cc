@@ -73,6 +73,8 @@ std::shared_ptr<RocksShared> MakeShared(const FileDiskOptions& options,
   shared.background_threads = options.background_threads;
   shared.log = options.log;
   shared.files = options.files;
+  shared.env = options.rocks_env;
+  shared.run_flushes = options.run_rocks_flushes;
   return std::make_shared<RocksShared>(shared);
 }
 
@@ -86,6 +88,7 @@ Status OpenLog(const FileDiskOptions& options, bool create, Parts* parts) {
     failure->Leave(error);
   };
   log_options.files = options.files;
+  log_options.later = options.later;
   Result<std::unique_ptr<FileLog>> log = FileLog::Open(std::move(log_options));
   if (!log) return log.error();
   parts->log = *std::move(log);
@@ -95,8 +98,9 @@ Status OpenLog(const FileDiskOptions& options, bool create, Parts* parts) {
 Status OpenParts(const FileDiskOptions& options, Parts* parts) {
   const bool create = parts->identity.fresh;
   const auto shared = MakeShared(options, parts->failure);
-  parts->pool =
-      std::make_shared<BackgroundPool>(static_cast<std::size_t>(options.background_threads));
+  const auto threads = static_cast<std::size_t>(options.background_threads);
+  parts->pool = options.later ? std::make_shared<BackgroundPool>(options.later)
+                              : std::make_shared<BackgroundPool>(threads);
   const OpenFileShare open_files(options.open_files != 0 ? options.open_files
                                                          : OpenFileLimit() / 2);
   parts->rows =

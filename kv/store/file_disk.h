@@ -9,12 +9,18 @@
 //   DIR/staging/        emptied at start-up
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
+#include "kv/base/executor.h"
 #include "kv/base/log_sink.h"
 #include "kv/store/disk.h"
 #include "kv/store/posix_file.h"
+
+namespace rocksdb {
+class Env;
+}
 
 namespace decree::store {
 
@@ -28,6 +34,10 @@ struct FileDiskOptions {
   std::uint64_t open_files = 0;  // descriptors for the replicas' rows; 0: half the process's limit
   LogSink log;
   std::shared_ptr<Files> files = SystemFiles();
+  // A simulator has files of its own and one thread, which also runs RocksDB's jobs.
+  std::function<void(Task)> later;          // runs a task later; none: the disk has threads
+  std::shared_ptr<rocksdb::Env> rocks_env;  // none: RocksDB's own, over the system's files
+  std::function<void()> run_rocks_flushes;  // that `rocks_env` has to run; none: it has threads
 };
 
 // kLocked: another process has the directory. kCorruption: a damaged middle of the log, or a

@@ -75,6 +75,7 @@ Status FileDiskRows::Prepare(bool create) {
 
 // Waits without the mutex: the jobs waited for may stand behind one that needs it.
 Status FileDiskRows::AwaitClosed(ReplicaKey key) {
+  pool_->Help();
   std::shared_ptr<RowsUse> use;
   {
     const std::lock_guard lock(mutex_);

@@ -122,6 +122,13 @@ RocksDatabase::~RocksDatabase() {
   use_->DatabaseClosed();
 }
 
+Status RocksDatabase::Flush() {
+  const std::uint64_t before = written_bytes_;
+  Status flushed = Written(shared_->Flush(*db_));
+  if (flushed) flushed_bytes_ = before;
+  return flushed;
+}
+
 void RocksDatabase::LimitTables(int tables) {
   // Failing, it keeps the limit that it has.
   db_->SetDBOptions({{"max_open_files", std::to_string(MaxOpenFiles(tables))}})
@@ -144,6 +151,8 @@ Status RocksEngine::Write(const RowBatch& batch) {
   rocksdb::WriteOptions options;
   options.disableWAL = true;
   const rocksdb::Status written = database_->db().Write(options, &writes);
+  constexpr std::uint64_t kRowOverhead = 64;  // in a memtable, roughly
+  database_->CountWritten(writes.GetDataSize() + batch.size() * kRowOverhead);
   stalled_ = FallsBehind(database_->db());
   return database_->Written(written);
 }
@@ -165,10 +174,7 @@ void RocksEngine::Flush(Done done) {
   const auto shared_done = std::make_shared<Done>(std::move(done));
   const bool queued = pool_->Submit(database_->use(), [database = database_, shared_done] {
     if (!database->use()->engine_alive()) return (*shared_done)(EngineClosed(*database));
-    rocksdb::FlushOptions options;
-    options.wait = true;
-    options.allow_write_stall = true;  // asked for: do not wait for a better moment
-    (*shared_done)(database->Written(database->db().Flush(options)));
+    (*shared_done)(database->Flush());
   });
   if (!queued) (*shared_done)(EngineClosed(*database_));
 }
@@ -180,6 +186,7 @@ void RocksEngine::Checkpoint(SnapshotDone done) {
   const bool queued =
       pool_->Submit(database_->use(), [database = database_, shared_done, directory] {
         if (!database->use()->engine_alive()) return (*shared_done)(EngineClosed(*database));
+        if (Status flushed = database->Flush(); !flushed) return (*shared_done)(flushed.error());
         (*shared_done)(FreezeRocks(database->db(), directory, database->files()));
       });
   if (!queued) (*shared_done)(EngineClosed(*database_));
@@ -198,7 +205,7 @@ std::uint64_t RocksEngine::UnflushedBytes() const {
       Property(database_->db(), rocksdb::DB::Properties::kNumEntriesActiveMemTable) +
       Property(database_->db(), rocksdb::DB::Properties::kNumEntriesImmMemTables);
   if (entries == 0) return 0;
-  return Property(database_->db(), rocksdb::DB::Properties::kCurSizeAllMemTables);
+  return database_->unflushed_bytes();
 }
 
 Result<std::shared_ptr<RocksDatabase>> OpenRocksDatabase(const std::string& path, bool create,

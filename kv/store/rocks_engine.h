@@ -29,6 +29,11 @@ class RocksDatabase {
   const std::shared_ptr<Files>& files() const { return shared_->files(); }
   // In effect for tables that are opened from now on. Waits for the disk.
   void LimitTables(int tables);
+  // Returns when everything written before the call is durable.
+  Status Flush();
+  // Counted, not asked of RocksDB: what its memtables take is up to chance.
+  std::uint64_t unflushed_bytes() const { return written_bytes_ - flushed_bytes_; }
+  void CountWritten(std::uint64_t bytes) { written_bytes_ += bytes; }
   Status Written(const rocksdb::Status& status) const { return shared_->Written(status, path_); }
   const std::shared_ptr<RowsUse>& use() const { return use_; }
 
@@ -37,6 +42,8 @@ class RocksDatabase {
   const std::shared_ptr<RocksShared> shared_;  // outlives db_: cache, write buffers, logger
   std::unique_ptr<rocksdb::DB> db_;
   const std::shared_ptr<RowsUse> use_;
+  std::atomic<std::uint64_t> written_bytes_{0};
+  std::atomic<std::uint64_t> flushed_bytes_{0};
 };
 
 class RocksEngine : public Engine {

@@ -1,5 +1,6 @@
 #include "kv/store/rocks_shared.h"
 
+#include <rocksdb/db.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/table.h>
 
@@ -29,6 +30,10 @@ class SinkLogger : public rocksdb::Logger {
   const LogSink sink_;
 };
 
+std::shared_ptr<rocksdb::Env> OwnEnv() {
+  return rocksdb::NewCompositeEnv(std::make_shared<RocksFiles>());
+}
+
 }  // namespace
 
 RocksShared::RocksShared(const RocksSharedOptions& options)
@@ -36,7 +41,7 @@ RocksShared::RocksShared(const RocksSharedOptions& options)
       cache_(rocksdb::NewLRUCache(options.block_cache_bytes)),
       write_buffers_(std::make_shared<rocksdb::WriteBufferManager>(options.write_buffer_bytes)),
       logger_(std::make_shared<SinkLogger>(options.log)),
-      env_(rocksdb::NewCompositeEnv(std::make_shared<RocksFiles>())) {
+      env_(options.env ? options.env : OwnEnv()) {
   env_->IncBackgroundThreadsIfNeeded(options.background_threads, rocksdb::Env::LOW);
   env_->IncBackgroundThreadsIfNeeded(1, rocksdb::Env::HIGH);
 }
@@ -99,6 +104,18 @@ rocksdb::Options RocksShared::FactOptions() const {
   // middle.
   options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
   return options;
+}
+
+rocksdb::Status RocksShared::Flush(rocksdb::DB& db) const {
+  rocksdb::FlushOptions options;
+  options.allow_write_stall = true;  // asked for: do not wait for a better moment
+  if (options_.run_flushes) {
+    options.wait = false;
+    if (const auto status = db.Flush(options); !status.ok()) return status;
+    options_.run_flushes();
+  }
+  options.wait = true;
+  return db.Flush(options);
 }
 
 Status RocksShared::Written(const rocksdb::Status& status, const std::string& path) const {

@@ -17,6 +17,10 @@
 #include "kv/base/log_sink.h"
 #include "kv/store/posix_file.h"
 
+namespace rocksdb {
+class DB;
+}
+
 namespace decree::store {
 
 struct RocksSharedOptions {
@@ -26,6 +30,10 @@ struct RocksSharedOptions {
   std::shared_ptr<rocksdb::RateLimiter> rate_limiter;  // of flushes and compactions; none: no limit
   LogSink log;
   std::shared_ptr<Files> files = SystemFiles();  // where checkpoints are read and removed
+  std::shared_ptr<rocksdb::Env> env;             // none: RocksDB's own, over the system's files
+  // Where the environment has no threads: runs the flushes that are scheduled in it. Whoever is to
+  // wait for one calls it before.
+  std::function<void()> run_flushes;
   std::function<void(const Error&)> on_failure;  // a write or flush failed. Any thread
 };
 
@@ -41,6 +49,8 @@ class RocksShared {
   // The disk's facts: few, small, each write synced.
   rocksdb::Options FactOptions() const;
   const std::shared_ptr<Files>& files() const { return options_.files; }
+  // Of the rows. Returns when they are durable.
+  rocksdb::Status Flush(rocksdb::DB& db) const;
   // The status of something that had to become durable, or to be ready for it.
   Status Written(const rocksdb::Status& status, const std::string& path) const;
 
@@ -51,7 +61,7 @@ class RocksShared {
   const std::shared_ptr<rocksdb::Cache> cache_;
   const std::shared_ptr<rocksdb::WriteBufferManager> write_buffers_;
   const std::shared_ptr<rocksdb::Logger> logger_;
-  const std::unique_ptr<rocksdb::Env> env_;  // its threads serve every database of the process
+  const std::shared_ptr<rocksdb::Env> env_;  // its threads serve every database of the process
 };
 
 // RocksDB's option for so many open tables: it takes some descriptors off for itself.

@@ -64,8 +64,8 @@ Result<std::shared_ptr<SnapshotSource>> FreezeRocks(rocksdb::DB& db, const std::
   }
   const std::unique_ptr<rocksdb::Checkpoint> checkpoint(raw);
   auto snapshot = std::make_shared<RocksSnapshot>(directory, std::move(files));
-  // With a limit of 0 the checkpoint flushes first, so it holds everything written before.
-  if (const auto status = checkpoint->CreateCheckpoint(directory, 0); !status.ok()) {
+  constexpr std::uint64_t kNoFlush = UINT64_MAX;
+  if (const auto status = checkpoint->CreateCheckpoint(directory, kNoFlush); !status.ok()) {
     return RocksError(status, directory);
   }
   if (Status listed = snapshot->ListFiles(); !listed) return listed.error();

@@ -14,7 +14,7 @@ class DB;
 
 namespace decree::store {
 
-// Flushes, then freezes the database into the directory, which must not exist.
+// Freezes what is flushed of the database into the directory, which must not exist.
 Result<std::shared_ptr<SnapshotSource>> FreezeRocks(rocksdb::DB& db, const std::string& directory,
                                                     std::shared_ptr<Files> files);
 

@@ -30,7 +30,9 @@ FileLog::FileLog(FileLogOptions options, std::unique_ptr<LogSegments> segments,
       appender_(*segments_, std::move(recovered.current), recovered.end,
                 [this] { return WaitForFiles(); }),
       first_(recovered.first),
-      writer_([this] { Run(); }) {}
+      self_(std::make_shared<FileLog*>(this)) {
+  if (!options_.later) writer_ = std::thread([this] { Run(); });
+}
 
 FileLog::~FileLog() {
   {
@@ -38,16 +40,33 @@ FileLog::~FileLog() {
     stopping_ = true;
   }
   wake_.notify_one();
-  writer_.join();
+  if (writer_.joinable()) {
+    writer_.join();
+    return;
+  }
+  for (Items items = TakeQueue(); !items.empty(); items = TakeQueue()) Turn(std::move(items));
+  Mark();
 }
 
 void FileLog::Enqueue(Item item, bool wake) {
+  bool turn = false;
   {
     const std::lock_guard lock(queue_mutex_);
     queue_.push_back(std::move(item));
+    turn = wake && !work_;
     work_ = work_ || wake;
   }
   if (wake) wake_.notify_one();
+  if (turn && options_.later) TurnLater();
+}
+
+// What is queued until then becomes one write, as with the thread.
+void FileLog::TurnLater() {
+  options_.later([weak = std::weak_ptr<FileLog*>(self_)] {
+    const auto self = weak.lock();
+    if (!self) return;
+    if (Items items = (*self)->TakeQueue(); !items.empty()) (*self)->Turn(std::move(items));
+  });
 }
 
 void FileLog::Append(ReplicaKey key, consensus::Persist record, Done done) {
@@ -132,17 +151,29 @@ Result<consensus::Recovered> FileLog::Recover(ReplicaKey key) {
 
 void FileLog::Run() {
   for (;;) {
-    Items items;
     {
       std::unique_lock lock(queue_mutex_);
       wake_.wait(lock, [this] { return work_ || stopping_; });
-      items = std::exchange(queue_, {});
-      work_ = false;
     }
+    Items items = TakeQueue();
     if (items.empty()) break;  // stopping, and nothing is left
-    Commit(items);
-    if (check_tail_ && !failed_) RecycleOldest();
+    Turn(std::move(items));
   }
+  Mark();
+}
+
+FileLog::Items FileLog::TakeQueue() {
+  const std::lock_guard lock(queue_mutex_);
+  work_ = false;
+  return std::exchange(queue_, {});
+}
+
+void FileLog::Turn(Items items) {
+  Commit(items);
+  if (check_tail_ && !failed_) RecycleOldest();
+}
+
+void FileLog::Mark() {
   if (marked_ || failed_) return;
   Items mark(1);
   mark.front().type = LogRecordType::kMark;
@@ -217,6 +248,7 @@ void FileLog::Note(const Item& item, const LogPlace& place) {
 // Until somebody may have closed one; false when the log is closing.
 bool FileLog::WaitForFiles() {
   constexpr auto kPause = std::chrono::milliseconds(20);
+  if (options_.later) return false;  // whoever could close one waits for us
   std::unique_lock lock(queue_mutex_);
   return !wake_.wait_for(lock, kPause, [this] { return stopping_; });
 }

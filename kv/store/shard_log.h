@@ -14,6 +14,7 @@
 #include <thread>
 #include <vector>
 
+#include "kv/base/executor.h"
 #include "kv/store/log.h"
 #include "kv/store/log_appender.h"
 #include "kv/store/log_recovery.h"
@@ -28,6 +29,8 @@ struct FileLogOptions {
   std::uint64_t goal_bytes = std::uint64_t{256} << 20;
   std::function<void(const Error&)> on_failure;  // once, on the writer's thread, before any report
   std::shared_ptr<Files> files = SystemFiles();
+  // Runs a task later, on the thread of the appends, in place of a writer thread: for a simulator.
+  std::function<void(Task)> later;
 };
 
 class FileLog : public Log {
@@ -62,8 +65,12 @@ class FileLog : public Log {
   Result<Places> PlacesOf(ReplicaKey key);
   Result<consensus::Persist> ReadRecord(RecordReader& reader, const LogPlace& place);
 
-  // The writer thread.
+  // The writer thread, or the task in its place.
   void Run();
+  Items TakeQueue();
+  void Turn(Items items);
+  void Mark();
+  void TurnLater();
   void Commit(Items& items);
   Result<LogPlace> Write(const Item& item);
   void Publish(const Item* items, const Places& places);
@@ -99,6 +106,7 @@ class FileLog : public Log {
   bool marked_ = true;      // nothing was written since the last mark
   bool check_tail_ = true;  // an old segment may have become recyclable
 
+  const std::shared_ptr<FileLog*> self_;  // for tasks that may come after the end
   std::thread writer_;
 };
 
