@@ -22,8 +22,8 @@ class Staging {
  public:
   virtual ~Staging() = default;  // uncommitted: dropped
   virtual Status Append(const std::string& file, std::uint64_t offset, std::string_view bytes) = 0;
-  // fsyncs files and directory and checks that they open: kCorruption if they do not. Commit does
-  // it if nobody did.
+  // fsyncs files and directory and checks that they open and that all of them is whole: kCorruption
+  // if not. Commit does it if nobody did.
   virtual Status Prepare() = 0;
   // Puts the files in the place of the replica's rows by rename: after a crash the old rows or the
   // new ones, no hybrid. The replica's engine must be closed. The reopened engine is returned.

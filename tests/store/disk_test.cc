@@ -167,6 +167,26 @@ TEST_P(DiskTest, CommitRefusesDamagedFilesAndKeepsTheOldRows) {
   EXPECT_EQ(Dump(*(*disk().OpenRows(key_))->View()), "row=old");
 }
 
+// Rows damaged where they came from: no reader here may be the first to meet them.
+TEST_P(DiskTest, PrepareFindsADamagedRowOfASnapshot) {
+  const auto source = Snapshot(std::string(10'000, 'n'));
+  int rows_files = 0;
+  for (const SnapshotFile& damaged : source->files()) {
+    if (!damaged.name.ends_with(".sst") && !damaged.name.starts_with("rows-")) continue;
+    ++rows_files;
+    auto staging = *disk().Stage(key_);
+    for (const SnapshotFile& file : source->files()) {
+      std::string bytes = *source->Read(file.name, 0, file.bytes);
+      if (file.name == damaged.name) bytes[30] = static_cast<char>(bytes[30] ^ 4);
+      ASSERT_TRUE(staging->Append(file.name, 0, bytes));
+    }
+    const Status prepared = staging->Prepare();
+    ASSERT_FALSE(prepared) << damaged.name;
+    EXPECT_EQ(prepared.error(), Errc::kCorruption) << prepared.error().ToString();
+  }
+  EXPECT_GT(rows_files, 0);
+}
+
 TEST_P(DiskTest, SpaceIsReported) {
   EXPECT_GT(disk().space().capacity_bytes, 0u);
   EXPECT_LE(disk().space().used_bytes, disk().space().capacity_bytes);
