@@ -1,14 +1,11 @@
 // Log segments: whatever stands in the files of a log's directory, opening it gives a log or a
 // kCorruption that names a file. An input is a script: records of up to three segments as a writer
 // would have left them, then bytes that are damaged.
-#include <filesystem>
-#include <fstream>
-
 #include "consensus/output.h"
 #include "kv/store/log_format.h"
 #include "kv/store/log_recovery.h"
 #include "tests/fuzz/fuzz_target.h"
-#include "tests/store/temp_dir.h"
+#include "tests/sim/sim_files.h"
 
 namespace decree::fuzz {
 namespace {
@@ -102,28 +99,26 @@ class Script {
   std::vector<std::string> segments_;
 };
 
-// Syncs are left out: only what the calls write counts here.
-int NoSync(store::FileOp operation, const std::string&) {
-  const bool sync = operation == store::FileOp::kSync || operation == store::FileOp::kSyncDirectory;
-  return sync ? store::kPretend : 0;
-}
-
+// In memory: what the calls write counts here, not the disk.
 class LogDirectory {
  public:
   explicit LogDirectory(const std::vector<std::string>& segments) {
+    DECREE_CHECK(files_->MakeDirectory(path_));
     for (std::size_t i = 0; i < segments.size(); ++i) {
-      std::ofstream(Open().Path(i + 1), std::ios::binary) << segments[i];
+      const auto file = files_->Open(Open().Path(i + 1), store::File::Mode::kCreate);
+      DECREE_CHECK(file && (*file)->WriteAt(0, segments[i]));
     }
   }
-  LogSegments Open() const { return LogSegments(dir_.path(), kSegmentBytes, 1, NoSync); }
+  LogSegments Open() const { return LogSegments(path_, kSegmentBytes, files_); }
   Result<RecoveredLog> Recover() const {
     LogSegments segments = Open();
     return RecoverLog(segments, false);
   }
-  const std::string& path() const { return dir_.path(); }
+  const std::string& path() const { return path_; }
 
  private:
-  store::TempDir dir_;
+  const std::string path_ = "/log";
+  const std::shared_ptr<store::Files> files_ = sim::MakeSimFiles(std::make_shared<sim::SimFs>(1));
 };
 
 // Recovery changes nothing that it would find another time.
