@@ -16,7 +16,7 @@
 //          durably chosen is known after a restart; decrees are handed out in slot order, no gaps.
 //   INV-9  replicas agree on the voters and the first slot of an epoch.
 //   INV-10 what is handed out as chosen has a majority of durable votes in one ballot (P4).
-//   INV-11 at most one valid lease: while one is held no other is, and no other ballot chooses.
+//   INV-11 at most one valid lease: while one is held no other is, and no higher ballot chooses.
 //   INV-12 who prepares, proposes or beats the heart of a ballot is its owner and a voter of its
 //          epoch.
 //   INV-13 no member is destroyed: a voter only after the EpochStart of an epoch without it is

@@ -3,9 +3,9 @@
 //
 // The grantor refuses other ballots until `received + L` on its clock; the holder serves until
 // `sent + L(1 - rho) - epsilon` on its own, so that it stops first. A majority of grants meets
-// every majority of promises: while one lease holds, no other ballot gets its promises, and nothing
-// is chosen but by the holder. Grants do not keep an acceptor from voting in a higher ballot that
-// has its promises already: that ballot waited for them.
+// every majority of promises: while one lease holds, no higher ballot gets its promises, and so
+// none chooses anything. Grants do not keep an acceptor from voting in a higher ballot that has its
+// promises already: that ballot waited for them.
 #include <algorithm>
 #include <functional>
 
@@ -40,9 +40,9 @@ void Replica::Core::RememberGrant() {
   if (may_have) grant_ = LeaseGrant{promised_, now_ + options_.lease};
 }
 
-// Whoever led that ballot will never read by its lease again.
+// Whoever led that ballot will never read by its lease again; lower ballots were over before it.
 void Replica::Core::ReleaseGrant(const Ballot& ballot) {
-  if (!BoundByGrant() || grant_.ballot != ballot) return;
+  if (!BoundByGrant() || grant_.ballot > ballot) return;
   SOMETIMES(consensus_lease_released);
   grant_ = LeaseGrant{};
 }

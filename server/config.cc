@@ -117,6 +117,13 @@ Status SetNumber(const Settings& settings, const char* name, std::uint32_t* numb
   return {};
 }
 
+Status SetMillis(const Settings& settings, const char* name, Duration* duration) {
+  std::uint32_t number = 0;
+  const Status status = SetNumber(settings, name, &number);
+  if (status) *duration = milliseconds(number);
+  return status;
+}
+
 Status SetSwitch(const Settings& settings, const char* name, bool* flag) {
   const std::string& text = Text(settings, name);
   *flag = text == "true" || text == "1";
@@ -169,7 +176,12 @@ Result<DaemonConfig> ToConfig(const Settings& settings) {
   config.ports_file = Text(settings, "ports-file");
   for (const Status& status :
        {SetSwitch(settings, "insecure", &server.insecure),
-        SetOnOff(settings, "leases", &server.leases), SetNumber(settings, "shards", &server.shards),
+        SetOnOff(settings, "leases", &server.consensus.leases),
+        SetMillis(settings, "heartbeat-ms", &server.consensus.heartbeat),
+        SetMillis(settings, "election-min-ms", &server.consensus.election_min),
+        SetMillis(settings, "election-max-ms", &server.consensus.election_max),
+        SetMillis(settings, "lease-ms", &server.consensus.lease),
+        SetNumber(settings, "shards", &server.shards),
         SetNumber(settings, "replicas", &server.replicas),
         SetNumber(settings, "bootstrap-expect", &server.bootstrap_expect),
         SetLog(settings, &config)}) {

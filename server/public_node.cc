@@ -20,7 +20,11 @@ net::ServerOptions ToServerOptions(NodeOptions options) {
   server.advertise = std::move(options.advertise);
   server.advertise_http = std::move(options.advertise_http);
   server.insecure = options.insecure;
-  server.leases = options.leases;
+  server.consensus.leases = options.leases;
+  server.consensus.heartbeat = options.heartbeat;
+  server.consensus.election_min = options.election_min;
+  server.consensus.election_max = options.election_max;
+  server.consensus.lease = options.lease;
   server.join = std::move(options.join);
   server.shards = options.shards;
   server.replicas = options.replicas;

@@ -100,6 +100,20 @@ Result<std::string> Advertised(const std::string& wanted, const HostPort& bound,
   return ToString(*address);
 }
 
+// A follower misses one heartbeat before it campaigns, and never before a lease is over.
+Status CheckTimes(const consensus::Options& times) {
+  if (times.heartbeat < 1ms || 2 * times.heartbeat > times.election_min) {
+    return Invalid("heartbeat: from 1 ms to half of the shortest election timeout");
+  }
+  if (times.election_min > times.election_max || times.election_max > 60s) {
+    return Invalid("election: the shortest timeout is above the longest, or that above a minute");
+  }
+  if (times.lease < 1ms || times.lease >= times.election_min) {
+    return Invalid("lease: from 1 ms to less than the shortest election timeout");
+  }
+  return {};
+}
+
 }  // namespace
 
 Status CheckOptions(const ServerOptions& options) {
@@ -119,6 +133,7 @@ Status CheckOptions(const ServerOptions& options) {
   if (!options.join.empty() && !options.listen) {
     return Invalid("a node that joins others must be reachable: listen is needed");
   }
+  if (const Status times = CheckTimes(options.consensus); !times) return times;
   if (!std::has_single_bit(options.shards) || options.shards > 4096) {
     return Invalid("shards: " + std::to_string(options.shards) +
                    " is no power of two from 1 to 4096");
@@ -232,7 +247,7 @@ Status Server::Impl::MakeCore() {
   config.advertise_http = advertise_http;
   config.join = options.join;
   config.bootstrap_expect = options.bootstrap_expect;
-  config.consensus.leases = options.leases;
+  config.consensus = options.consensus;
   config.shards = options.shards;
   config.replicas = options.replicas;
   config.lost_disk = lost_disk;

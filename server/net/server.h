@@ -31,7 +31,7 @@ struct ServerOptions {
   std::uint32_t bootstrap_expect = 0;
   std::size_t workers = 0;  // 0: one a core
   bool insecure = false;    // allows addresses other than loopback
-  bool leases = true;       // linearizable reads without a round (consensus/PROTOCOL.md)
+  consensus::Options consensus;  // its times and leases; the same on every node
   std::uint64_t block_cache_bytes = std::uint64_t{128} << 20;   // a disk
   std::uint64_t write_buffer_bytes = std::uint64_t{256} << 20;  // a disk
   LogSink log;

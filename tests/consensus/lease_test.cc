@@ -353,5 +353,56 @@ TEST(LeaseTest, ATransferNeedsNobodyToWaitForTheLease) {
   EXPECT_TRUE(c.invariants.ok());
 }
 
+// Two of five grants are no majority.
+TEST(LeaseTest, OfFiveVotersThreeMustGrant) {
+  OneReplica r(GenesisOf({1, 2, 3, 4, 5}));
+  r.Wait(1s);
+  for (const std::uint64_t from : {2, 3}) r.Get(from, PreVoteReply{kOwn, true, {}, {}});
+  r.Durable();
+  for (const std::uint64_t from : {2, 3}) r.Get(from, Promise{kOwn, kOwn, {}, {}, 0, 1, {}});
+  r.Durable();
+  for (const std::uint64_t from : {2, 3}) r.Get(from, Accepted{kOwn, kOwn, Slot{1}, Slot{1}});
+  ASSERT_TRUE(r.replica().ReadyLeader());
+  r.Forget();
+  r.Wait(50ms);
+  const auto beat = r.Last<Heartbeat>();
+  ASSERT_TRUE(beat);
+  r.Get(4, HeartbeatReply{kOwn, kOwn, beat->round, Slot{1}, Slot{1}, true});
+  EXPECT_FALSE(r.replica().LeaseUntil());
+  r.Get(5, HeartbeatReply{kOwn, kOwn, beat->round, Slot{1}, Slot{1}, true});
+  EXPECT_TRUE(r.replica().LeaseUntil());
+}
+
+// A lease longer than the election timeout is not used, but a restart waits for it: who is bound
+// must not campaign (a CHECK would end the process).
+TEST(LeaseTest, WhoIsBoundForLongerThanAnElectionTimeoutDoesNotCampaign) {
+  Options options;
+  options.lease = 2s;
+  OneReplica r(GenesisOf({1, 2, 3}), options);
+  r.Get(2, Prepare{B(1, 1, 2), Slot{1}, {}});
+  r.Durable();
+  r.Restart();
+  r.Wait(600ms);
+  EXPECT_EQ(r.replica().role(), Role::kFollower);
+  r.Get(3, PreVoteReply{B(1, 2, 1), true, {}, {}});
+  EXPECT_EQ(r.replica().promised(), B(1, 1, 2));
+  r.Wait(1400ms);
+  EXPECT_EQ(r.replica().role(), Role::kPreCandidate);
+}
+
+TEST(LeaseTest, ARestartInALaterEpochThanThePromiseWaitsForNobody) {
+  OneReplica r;
+  const Ballot leader = B(1, 1, 2);
+  r.Get(2, r.AcceptOf(leader, 0, 1, {SealOf(MoveId{1}, {1, 2, 3})}));
+  r.Durable();
+  r.Get(2, Heartbeat{leader, Slot{1}, 0, 0, 0});
+  r.Durable();
+  r->Flush();
+  r.Restart();
+  ASSERT_EQ(r.replica().config().epoch, Epoch{2});
+  r.Get(3, Prepare{B(2, 1, 3), Slot{2}, {}});
+  EXPECT_EQ(r.replica().promised(), B(2, 1, 3));
+}
+
 }  // namespace
 }  // namespace decree::consensus::testing

@@ -16,6 +16,9 @@ ClusterOptions Draw(std::uint64_t seed) {
   if (random.Chance(0.5)) options.duplicate = 0.1;
   if (random.Chance(0.6)) options.crash = 0.3;
   if (random.Chance(0.5)) options.cut = random.Chance(0.5) ? 0.3 : 0.04;
+  if (random.Chance(0.5)) options.lie = 0.7;
+  if (random.Chance(0.5)) options.impatient = 0.4;
+  if (random.Chance(0.5)) options.restart = 0.9;
   options.moves = random.Chance(0.6);
   options.trims = random.Chance(0.6);
   if (random.Chance(0.5)) options.duel = 0.3;
@@ -53,8 +56,12 @@ void RandomCluster::AddNode(std::uint64_t id, const Config& config) {
   const auto width = static_cast<std::uint64_t>(2 * options_.drift_ppm);
   node.drift_ppm = static_cast<std::int64_t>(random_.Between(0, width)) - options_.drift_ppm;
   node.clock_start = static_cast<std::int64_t>(random_.Below(std::uint64_t{1} << 40));
-  node.host = std::make_unique<BareHost>(MemberOf(id), config, options_.consensus, random_.Next(),
-                                         &invariants_);
+  Options own = options_.consensus;
+  if (random_.Chance(options_.impatient)) {
+    own.election_min = 60ms;
+    own.election_max = 120ms;
+  }
+  node.host = std::make_unique<BareHost>(MemberOf(id), config, own, random_.Next(), &invariants_);
   node.host->apply_at_once = options_.slow_apply == Duration{};
   node.life = 1;
   node.host->Start(Local(ReplicaId{id}));
@@ -99,7 +106,11 @@ void RandomCluster::Step(const Event& event) {
   Node& node = nodes_[event.host];
   if (node.destroyed || !node.host->up()) return;
   if (event.kind == Kind::kDeliver) {
-    node.host->Receive(Local(event.host), event.from, event.message);
+    Message message = event.message;
+    // A pre-vote is a poll: no safety may rest on what is answered.
+    auto* poll = std::get_if<PreVoteReply>(&message);
+    if (poll != nullptr && !healed_ && random_.Chance(options_.lie)) poll->granted = true;
+    node.host->Receive(Local(event.host), event.from, message);
   } else if (node.life != event.life) {
     return;
   } else if (event.kind == Kind::kWrite) {
@@ -197,7 +208,7 @@ void RandomCluster::Chaos() {
   for (auto& [id, node] : nodes_) {
     if (node.destroyed) continue;
     if (!node.host->up()) {
-      if (healed_ || random_.Chance(0.3)) {
+      if (healed_ || random_.Chance(options_.restart)) {
         ++node.life;
         node.writes_scheduled = 0;
         node.wake = kNever;

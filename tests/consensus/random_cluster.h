@@ -22,6 +22,9 @@ struct ClusterOptions {
   double crash = 0;            // chance a chaos step crashes a host
   double cut = 0;              // chance a chaos step cuts links
   double duel = 0;             // chance somebody campaigns against a live leader
+  double lie = 0;              // chance that the answer to a poll is turned into a grant
+  double impatient = 0;        // chance that a host campaigns sooner than leases last
+  double restart = 0.3;        // chance a chaos step starts a crashed host
   bool moves = false;          // replace, add and remove members
   bool trims = false;          // flush and trim, so that laggards need snapshots
   Duration slow_disk{};        // now and then a write takes so long

@@ -59,7 +59,8 @@ TEST_F(ConfigTest, DataAloneIsEnough) {
   EXPECT_EQ(server.replicas, 3u);
   EXPECT_TRUE(server.join.empty());
   EXPECT_FALSE(server.insecure);
-  EXPECT_TRUE(server.leases);
+  EXPECT_TRUE(server.consensus.leases);
+  EXPECT_EQ(server.consensus.election_min, 250ms);
   EXPECT_TRUE(outcome.config.for_new_cluster.empty());
 }
 
@@ -111,6 +112,23 @@ TEST_F(ConfigTest, WhatIsPrintedIsAFileOfTheSameSettings) {
   EXPECT_EQ(second.config.server.name, "a \"b\" \\ c\nd");
   EXPECT_EQ(second.config.server.shards, 8u);
   EXPECT_TRUE(second.config.server.insecure);
+}
+
+TEST_F(ConfigTest, TimesOfTheConsensusAreSetTogetherAndMustFit) {
+  const ConfigOutcome outcome =
+      Load({"--data", "/d", "--heartbeat-ms", "200", "--election-min-ms", "2000",
+            "--election-max-ms", "4000", "--lease-ms", "1500", "--leases", "off"});
+  ASSERT_TRUE(outcome.run) << outcome.text;
+  const consensus::Options& times = outcome.config.server.consensus;
+  EXPECT_EQ(times.heartbeat, 200ms);
+  EXPECT_EQ(times.election_min, 2s);
+  EXPECT_EQ(times.election_max, 4s);
+  EXPECT_EQ(times.lease, 1500ms);
+  EXPECT_FALSE(times.leases);
+  EXPECT_TRUE(Has(Refusal({"--data", "/d", "--heartbeat-ms", "200"}), "heartbeat"));
+  EXPECT_TRUE(Has(Refusal({"--data", "/d", "--heartbeat-ms", "0"}), "heartbeat"));
+  EXPECT_TRUE(Has(Refusal({"--data", "/d", "--election-min-ms", "600"}), "election"));
+  EXPECT_TRUE(Has(Refusal({"--data", "/d", "--lease-ms", "250"}), "lease"));
 }
 
 TEST_F(ConfigTest, ListsComeRepeatedOrWithCommas) {

@@ -45,6 +45,14 @@ struct NodeOptions {
   // the others run (a virtual machine that is frozen or restored): where that cannot be promised,
   // turn it off, on every node; reads then ask a majority each time.
   bool leases = true;
+  // How soon a dead leader is replaced, and how long a lease is; the same on every node. The
+  // defaults are for one site; wide-area values are in consensus/PROTOCOL.md. Wanted: 2 x heartbeat
+  // <= election_min <= election_max, and lease < election_min. A shorter lease than the running
+  // cluster's needs leases off first, on every node.
+  std::chrono::milliseconds heartbeat{50};
+  std::chrono::milliseconds election_min{250};
+  std::chrono::milliseconds election_max{500};
+  std::chrono::milliseconds lease{200};
 
   // `listen` addresses of other nodes. Empty with empty directories: a new cluster of one node.
   std::vector<std::string> join;
