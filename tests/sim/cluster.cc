@@ -9,13 +9,18 @@
 namespace decree::sim {
 
 Cluster::Cluster(World& world, ClusterOptions options)
-    : world_(world), options_(std::move(options)), network_(world, options_.network) {}
+    : world_(world), options_(std::move(options)), network_(world, options_.network) {
+  // The files of RocksDB name themselves by real randomness (session ids).
+  network_.options().opaque_bulk = options_.storage == Storage::kFiles;
+  if (options_.storage == Storage::kFiles) world_.LiftLibcBan();
+}
 
 Machine& Cluster::Add() {
   MachineOptions machine;
   machine.id = size() + 1;
   machine.workers = options_.workers;
   machine.disks = options_.disks;
+  machine.storage = options_.storage;
   machine.disk_times = options_.disk_times;
   machine.max_hop = options_.max_hop;
   machine.log_goal_bytes = options_.log_goal_bytes;

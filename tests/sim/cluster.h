@@ -21,6 +21,7 @@ struct ClusterOptions {
   std::uint32_t replicas = 3;
   std::size_t workers = 1;
   std::size_t disks = 1;
+  Storage storage = Storage::kMemory;
   std::int64_t max_drift_ppm = 0;
   std::int64_t max_wall_skew_ms = 0;
   Nanos max_hop = 20 * kMicros;

@@ -46,8 +46,12 @@ bool Faults::InjectProcess(const PlannedFault& fault, Random& random) {
   switch (fault.kind) {
     case Fault::kCrash:
       if (!machine.up()) return false;
-      machine.Crash(random);
-      BootAfter(fault.outage, fault.machine);
+      if (random.Chance(0.5)) {
+        machine.CrashInDiskCall(1 + random.Below(60));
+      } else {
+        machine.Crash(random);
+      }
+      BootAfter(Machine::kLongestDying + fault.outage, fault.machine);
       return true;
     case Fault::kCrashAll:
       CrashAll(fault, random);

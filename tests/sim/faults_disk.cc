@@ -114,7 +114,7 @@ bool Faults::Damage(const PlannedFault& fault, Random& random) {
 bool Faults::DoDamage(const PlannedFault& fault, std::size_t index, Random& random) {
   const MachineId id = fault.machine;
   Machine& machine = cluster_.node(id);
-  store::MemDisk& disk = machine.disk(index);
+  SimDisk& disk = machine.disk(index);
   switch (fault.kind) {
     case Fault::kFsyncFails:
       disk.FailSyncs();

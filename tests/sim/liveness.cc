@@ -84,10 +84,8 @@ bool Liveness::KeepsQuorum(ShardId shard, const std::set<MachineId>& broken) {
 bool Liveness::IsWell(ReplicaKey key, MachineId machine, const std::set<MachineId>& broken) {
   if (machine == 0 || broken.contains(machine)) return false;
   for (std::size_t i = 0; i < cluster_.node(machine).disks(); ++i) {
-    store::MemDisk& disk = cluster_.node(machine).disk(i);
-    const auto rows = disk.ListRows();
-    const bool here = rows && std::find(rows->begin(), rows->end(), key) != rows->end();
-    if (here && disk.Usable()) return true;
+    SimDisk& disk = cluster_.node(machine).disk(i);
+    if (disk.HasRows(key) && disk.works()) return true;
   }
   return false;
 }

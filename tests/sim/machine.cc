@@ -29,17 +29,11 @@ Machine::Machine(World& world, Network& network, MachineOptions options)
   for (std::size_t i = 0; i < slots_.size(); ++i) ReplaceDisk(i);
 }
 
-Machine::~Machine() {
-  if (up()) TurnOff();
-  // A disk that ends in peace reports what its log still holds, to executors that are gone.
-  for (Slot& slot : slots_) slot.disk = slot.disk->Crash({});
-}
+Machine::~Machine() { Crash(); }
 
-store::MemDiskOptions Machine::DiskOptions(std::size_t i, std::shared_ptr<Life> life) {
-  store::MemDiskOptions options;
-  options.path = "n" + std::to_string(options_.id) + "/disk" + std::to_string(i);
-  options.incarnation = Incarnation{options_.id * 1000 + slots_[i].replaced * 10 + i};
-  options.log_goal_bytes = options_.log_goal_bytes;
+DiskLife Machine::LifeOfDisks(std::shared_ptr<Life> life) {
+  DiskLife options;
+  options.now_ns = [this] { return world_.now(); };
   options.on_durable = [this](ReplicaKey key, const consensus::Persist& record) {
     network_.core_checker().Durable(key, record);
   };
@@ -72,12 +66,16 @@ std::vector<store::Disk*> Machine::OpenDisks(const std::shared_ptr<Life>& life,
   std::vector<store::Disk*> disks;
   for (std::size_t i = 0; i < slots_.size(); ++i) {
     Slot& slot = slots_[i];
-    slot.disk = slot.disk->Crash(DiskOptions(i, life));
+    const Result<store::Disk*> opened = slot.disk->Open(LifeOfDisks(life));
     slot.disk->SetFull(slot.full);
-    if (const Status usable = slot.disk->Usable(); !usable) {
-      config.lost_disk = usable.error();
-    } else {
-      disks.push_back(slot.disk.get());
+    slot.open = opened ? *opened : nullptr;
+    if (opened) {
+      disks.push_back(*opened);
+      continue;
+    }
+    config.lost_disk = opened.error();
+    if (expected_losses_ == 0) {
+      world_.Fail("a disk does not open: " + opened.error().ToString());
     }
   }
   return disks;
@@ -148,19 +146,40 @@ void Machine::TurnOff() {
   world_.End(*running_->life);
   running_->transport->Close();
   running_->core.reset();
+  for (Slot& slot : slots_) slot.disk->Close();
   running_.reset();
 }
 
 void Machine::Crash() {
   if (!up()) return;
-  world_.Trace("crash", options_.id, generation_);
-  TurnOff();
+  LosePower(nullptr);
 }
 
 void Machine::Crash(Random& random) {
   if (!up()) return;
-  for (Slot& slot : slots_) slot.disk->LosePower(random);
-  Crash();
+  LosePower(&random);
+}
+
+void Machine::LosePower(Random* dice) {
+  world_.Trace("crash", options_.id, generation_);
+  for (Slot& slot : slots_) slot.disk->LosePower(dice);
+  TurnOff();
+}
+
+void Machine::CrashInDiskCall(std::uint64_t nth) {
+  if (!up()) return;
+  const std::shared_ptr<Life> life = running_->life;
+  const auto crash = [this, life] {
+    if (up() && running_->life == life) Crash();
+  };
+  // The node stands on the stack: nothing of it leaves the machine any more, and it ends at once.
+  const auto died = [life, crash, this] {
+    life->alive = false;
+    world_.After(0, crash);
+  };
+  bool waits = true;
+  for (Slot& slot : slots_) waits = slot.disk->DieAfter(nth, died) && waits;
+  world_.After(waits ? kLongestDying - 1 : 0, crash);  // an idle disk makes no calls
 }
 
 void Machine::SetFull(std::size_t disk, bool full) {
@@ -170,11 +189,15 @@ void Machine::SetFull(std::size_t disk, bool full) {
 
 void Machine::ReplaceDisk(std::size_t disk) {
   Slot& slot = slots_[disk];
-  if (slot.disk) slot.disk = slot.disk->Crash({});
   ++slot.replaced;
   slot.full = false;
-  const auto unborn = std::make_shared<Life>(Life{options_.id, 0, false, 0});
-  slot.disk = std::make_unique<store::MemDisk>(DiskOptions(disk, unborn));
+  SimDiskOptions options;
+  options.storage = options_.storage;
+  options.path = "/n" + std::to_string(options_.id) + "/disk" + std::to_string(disk);
+  options.incarnation = Incarnation{options_.id * 1000 + slot.replaced * 10 + disk};
+  options.log_goal_bytes = options_.log_goal_bytes;
+  if (options.storage == Storage::kFiles) options.seed = world_.random().Next();
+  slot.disk = MakeSimDisk(std::move(options));
 }
 
 void Machine::SetJoin(std::vector<std::string> addresses) {

@@ -7,10 +7,10 @@
 #include <utility>
 #include <vector>
 
-#include "kv/store/mem_disk.h"
 #include "server/node/node_core.h"
 #include "tests/sim/atlas.h"
 #include "tests/sim/executor.h"
+#include "tests/sim/sim_disk.h"
 #include "tests/sim/transport.h"
 
 namespace decree::sim {
@@ -27,6 +27,7 @@ struct MachineOptions {
   MachineId id = 1;
   std::size_t workers = 1;
   std::size_t disks = 1;
+  Storage storage = Storage::kMemory;
   DiskTimes disk_times;
   Clock clock;
   Nanos max_hop = 20 * kMicros;
@@ -74,7 +75,8 @@ class Machine {
   node::NodeCore& core() { return *running_->core; }
   SimExecutor& worker(std::size_t i) { return *running_->workers[i]; }
   std::size_t workers() const { return options_.workers; }
-  store::MemDisk& disk(std::size_t i) { return *slots_[i].disk; }
+  SimDisk& disk(std::size_t i) { return *slots_[i].disk; }
+  store::Disk& open_disk(std::size_t i) { return *slots_[i].open; }
   DiskTimes& disk_times() { return options_.disk_times; }
 
   void Boot();
@@ -83,6 +85,10 @@ class Machine {
   // last writes had reached the disks all the same.
   void Crash();
   void Crash(Random& random);
+  // The same in the middle of a disk's work: inside the nth call to the system from now on, and
+  // soon. In memory at once.
+  static constexpr Nanos kLongestDying = 50 * kMillis;
+  void CrashInDiskCall(std::uint64_t nth);
   // The node stops as on SIGTERM; when it is done, the machine is off.
   void StopCleanly(Nanos grace);
   void Pause(Nanos duration);
@@ -118,17 +124,19 @@ class Machine {
 
   // Where a disk is plugged in. The one place that makes disks.
   struct Slot {
-    std::unique_ptr<store::MemDisk> disk;
+    std::unique_ptr<SimDisk> disk;
+    store::Disk* open = nullptr;
     std::uint32_t replaced = 0;
     bool full = false;
   };
 
-  store::MemDiskOptions DiskOptions(std::size_t i, std::shared_ptr<Life> life);
+  DiskLife LifeOfDisks(std::shared_ptr<Life> life);
   std::vector<store::Disk*> OpenDisks(const std::shared_ptr<Life>& life, node::NodeConfig& config);
   node::NodeConfig ConfigOfThisLife(const std::shared_ptr<Life>& life);
   void OnStarted(const std::shared_ptr<Life>& life, const Status& status);
   void Exit(const std::shared_ptr<Life>& life);
   std::unique_ptr<Running> MakeRunning();
+  void LosePower(Random* dice);
   void TurnOff();
 
   World& world_;

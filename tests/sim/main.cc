@@ -27,6 +27,7 @@ struct Arguments {
   std::string faults;
   std::string pretend;
   bool trace = false;
+  std::string storage;
   bool twice = false;
   bool verbose = false;
   bool small = false;
@@ -36,6 +37,11 @@ struct Arguments {
   bool no_shorten = false;
   bool require_marks = false;
   int report_to = -1;
+
+  std::optional<Storage> tier() const {
+    if (storage.empty()) return std::nullopt;
+    return storage == "files" ? Storage::kFiles : Storage::kMemory;
+  }
 };
 
 void AddOptions(CLI::App& app, Arguments& arguments) {
@@ -47,6 +53,9 @@ void AddOptions(CLI::App& app, Arguments& arguments) {
   app.add_option("--jobs", arguments.jobs, "processes at a time (default: one a core)");
   app.add_option("--faults", arguments.faults,
                  "of the faults that the seed plans only these happen: 3,7,9 or none");
+  app.add_option("--storage", arguments.storage,
+                 "memory or files: force the tier of storage that a seed draws")
+      ->check(CLI::IsMember({"memory", "files"}));
   app.add_flag("--trace", arguments.trace, "with --seed: print every event, in this process");
   app.add_flag("--twice", arguments.twice, "run every seed twice and compare, not one in fifty");
   app.add_flag("--small", arguments.small, "seconds instead of a minute: such seeds do not count");
@@ -68,14 +77,20 @@ std::vector<std::string> CommonArguments(const Arguments& arguments) {
   std::vector<std::string> common;
   if (!arguments.pretend.empty()) common = {"--pretend", arguments.pretend};
   if (arguments.small) common.push_back("--small");
+  if (!arguments.storage.empty()) {
+    common.insert(common.end(), {"--storage", arguments.storage});
+  }
   if (!arguments.bug.empty()) common.insert(common.end(), {"--bug", arguments.bug});
   return common;
 }
 
 SeedReport RunHere(const Arguments& arguments, std::uint64_t seed,
                    const std::optional<FaultNumbers>& faults) {
-  SeedReport report =
-      RunSeed({.seed = seed, .trace = arguments.trace, .small = arguments.small, .faults = faults});
+  SeedReport report = RunSeed({.seed = seed,
+                               .trace = arguments.trace,
+                               .small = arguments.small,
+                               .storage = arguments.tier(),
+                               .faults = faults});
   report.marks = MarksReached();
   if (report.faults.contains(arguments.pretend)) {
     report.failures.push_back("pretended: " + arguments.pretend + " happened");

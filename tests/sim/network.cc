@@ -33,6 +33,12 @@ MachineId Network::MachineOf(NodeId node) const {
   return 0;
 }
 
+// Of opaque bytes only the number is a fact of the run. What a snapshot amounts to is compared row
+// by row all the same, by the digests of the move.
+std::uint64_t Network::Summary(const Frame& frame) const {
+  return frame.bulk && options_.opaque_bulk ? frame.bytes.size() : Hash64(frame.bytes);
+}
+
 Nanos Network::Delay() {
   Random& random = world_.random();
   const double uniform = static_cast<double>((random.Next() >> 12) + 1) * 0x1.0p-52;
@@ -43,7 +49,7 @@ Nanos Network::Delay() {
 }
 
 void Network::Send(MachineId to, Frame frame) {
-  world_.Trace("send", frame.from, Hash64(frame.bytes),
+  world_.Trace("send", frame.from, Summary(frame),
                (std::uint64_t{to} << 8) | static_cast<std::uint64_t>(frame.kind));
   const bool local = to == frame.from;
   if (!local && frame.kind == FrameKind::kEnvelopes) Remember(to, frame);
@@ -77,7 +83,7 @@ void Network::Deliver(MachineId to, const Frame& frame) {
   if (const Nanos until = endpoint.life().paused_until; until > world_.now()) {
     return Arrive(until, to, frame);
   }
-  world_.Trace("deliver", to, Hash64(frame.bytes), frame.from);
+  world_.Trace("deliver", to, Summary(frame), frame.from);
   endpoint.OnFrame(frame);
 }
 

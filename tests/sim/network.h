@@ -37,6 +37,7 @@ struct NetworkOptions {
   Nanos max_spike = 200 * kMillis;
   bool ordered = false;  // a link keeps the order, as TCP does
   Nanos nanos_per_kib = 1 * kMicros;
+  bool opaque_bulk = false;  // pieces of snapshots hold bytes that no seed decides
 };
 
 // One direction of a pair of machines: from, to.
@@ -74,6 +75,7 @@ class Network {
   void Send(MachineId to, Frame frame);
   // How long word of a refused or reset connection takes to get around.
   Nanos Delay();
+  std::uint64_t Summary(const Frame& frame) const;  // for the trace
   bool Reachable(MachineId from, MachineId to) const {
     return !cut_.contains({from, to}) && !cut_for_good_.contains({from, to});
   }

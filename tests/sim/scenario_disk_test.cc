@@ -12,7 +12,7 @@ class DiskScenarioTest : public ScenarioTest {
   std::size_t DiskOf(MachineId at, std::uint32_t shard) {
     Machine& machine = cluster_->node(at);
     for (std::size_t i = 0; i < cluster_->options().disks; ++i) {
-      for (const ReplicaKey& key : *machine.disk(i).ListRows()) {
+      for (const ReplicaKey& key : *machine.open_disk(i).ListRows()) {
         if (key.shard == ShardId{shard}) return i;
       }
     }

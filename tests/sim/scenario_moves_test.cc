@@ -135,7 +135,7 @@ class MoveStepTest : public ScenarioTest,
     ASSERT_TRUE(world_.RunUntil(
         [this] {
           if (step() != kSourceDestroyed) return reached_;
-          const auto rows = *cluster_->node(source_).disk(0).ListRows();
+          const auto rows = *cluster_->node(source_).open_disk(0).ListRows();
           return std::find(rows.begin(), rows.end(), ReplicaKey{kShard, source_id_}) == rows.end();
         },
         30 * kSeconds))

@@ -182,7 +182,7 @@ TEST_F(ScenarioTest, AColdShardDoesNotHoldTheLogOfItsDiskAboveItsGoal) {
   }
   const auto some_disk_is_pinned = [this] {
     for (MachineId id = 1; id <= 3; ++id) {
-      if (cluster_->node(id).disk(0).log().OldestPin()) return true;
+      if (cluster_->node(id).open_disk(0).log().OldestPin()) return true;
     }
     return false;
   };
@@ -242,7 +242,7 @@ TEST_F(ScenarioTest, TooManyOpenFilesCostNoDiskAndNoData) {
   Form(3);
   StartLoad();
   world_.RunFor(1 * kSeconds);
-  store::MemDisk& starved = cluster_->node(2).disk(0);
+  SimDisk& starved = cluster_->node(2).disk(0);
   starved.SetBusy(true);
   world_.RunFor(4 * kSeconds);
   starved.SetBusy(false);

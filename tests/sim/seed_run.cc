@@ -71,6 +71,13 @@ LoadOptions DrawLoad(Random& random) {
   return load;
 }
 
+// One seed of fifteen runs on files. Drawn apart, so that a seed is the same cluster on both tiers.
+ClusterOptions OnStorage(ClusterOptions options, const RunOptions& run) {
+  const bool files = Random(run.seed ^ 0x73746f72616765).Below(15) == 0;
+  options.storage = run.storage.value_or(files ? Storage::kFiles : Storage::kMemory);
+  return options;
+}
+
 // Swarm: a seed has some kinds of faults, not all, so that rare combinations get their turn. The
 // moves are its subject: nearly every seed asks for some.
 double ChanceOf(Fault fault) {
@@ -147,7 +154,7 @@ class Run {
       : seed_(options.seed),
         world_(options.seed * 2 + 1, options.trace),
         draw_(options.seed),
-        cluster_(world_, DrawCluster(draw_)),
+        cluster_(world_, OnStorage(DrawCluster(draw_), options)),
         history_(world_),
         load_(cluster_, history_, DrawLoad(draw_)),
         faults_(cluster_),
@@ -231,6 +238,7 @@ class Run {
     report.moves_ended = moves_ended_;
     report.machines = cluster_.size();
     report.shards = cluster_.options().shards;
+    report.storage = cluster_.options().storage;
     report.chosen_seen = cluster_.network().checker().chosen_seen();
     report.operations = history_.counts();
     report.plan = plan_;

@@ -15,6 +15,7 @@
 
 #include "tests/sim/fault_plan.h"
 #include "tests/sim/history.h"
+#include "tests/sim/sim_disk.h"
 #include "tests/sim/world.h"
 
 namespace decree::sim {
@@ -24,6 +25,8 @@ struct RunOptions {
   bool trace = false;
   // Seconds instead of a minute: enough for a test of the simulator, but it does not count.
   bool small = false;
+  // Which tier of storage; none given: as the seed draws it.
+  std::optional<Storage> storage;
   // Numbers of the faults that happen; none given: all that the seed plans.
   std::optional<std::set<std::uint32_t>> faults;
 };
@@ -37,6 +40,7 @@ struct SeedReport {
   std::uint64_t moves_ended = 0;  // under load
   std::uint32_t machines = 0;
   std::uint32_t shards = 0;
+  Storage storage = Storage::kMemory;
   std::uint64_t chosen_seen = 0;  // values that the wire checker compared
   HistoryCounts operations;
   FaultPlan plan;  // what was to happen in this run: all that the seed plans, or the subset of it

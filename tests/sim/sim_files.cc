@@ -27,7 +27,7 @@ class SimFile : public store::File {
     if (const int error = fs_->Read(*node_, offset, size, &bytes)) {
       return SystemError("read", path_, error);
     }
-    return bytes;
+    return fs_->ReadDamage(path_, std::move(bytes));
   }
   Result<std::uint64_t> Size() const override {
     std::uint64_t size = 0;

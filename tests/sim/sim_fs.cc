@@ -19,6 +19,7 @@ struct FsNode {
   std::string bytes;                         // of a file, as calls see them
   std::uint64_t durable_size = 0;
   std::map<std::uint64_t, Sector> dirty;
+  std::uint64_t last_write = 0;  // where the last one began
 
   std::string SectorNow(std::uint64_t sector) const {
     const std::uint64_t at = sector * SimFs::kSector;
@@ -89,6 +90,7 @@ int SimFs::Write(FsNode& file, std::uint64_t offset, std::string_view bytes) {
   if (end > file.bytes.size() && full_) return ENOSPC;
   file.Touch(std::min<std::uint64_t>(offset, file.bytes.size()), end);
   if (end > file.bytes.size()) file.bytes.resize(end);
+  file.last_write = offset;
   file.bytes.replace(offset, bytes.size(), bytes);
   return Dies() ? EIO : 0;
 }
@@ -118,7 +120,6 @@ int SimFs::Size(const FsNode& file, std::uint64_t* size) const {
 int SimFs::Sync(FsNode& file) {
   if (dead_ || Dies()) return EIO;
   if (std::exchange(fail_next_sync_, false)) {
-    sync_failed_ = true;
     for (auto& [index, sector] : file.dirty) sector.lost = true;
     return EIO;
   }
@@ -256,7 +257,6 @@ int SimFs::SyncDirectory(const std::string& path) {
   const FsNodePtr directory = Find(path);
   if (!directory) return ENOENT;
   if (std::exchange(fail_next_sync_, false)) {
-    sync_failed_ = true;
     return EIO;
   }
   const auto here = [&](const Entry& entry) { return entry.directory == directory; };
@@ -424,17 +424,18 @@ void SimFs::LoseBytes(FsNode& file, Survivors survivors) {
 
 // ---- faults ----
 
-std::string SimFs::Rot(const std::string& where, Random& random) {
-  std::vector<std::pair<std::string, FsNodePtr>> files;
+std::string SimFs::Rot(const std::string& files, Where where) {
+  const auto room = [&](const FsNode& node) {
+    return where == Where::kAnywhere ? node.bytes.size() : node.last_write;
+  };
+  std::vector<std::pair<std::string, FsNodePtr>> found;
   Walk(root_, "", [&](const std::string& path, const FsNodePtr& node) {
-    if (!node->bytes.empty() && path.find(where) != std::string::npos) {
-      files.emplace_back(path, node);
-    }
+    if (room(*node) > 0 && path.find(files) != std::string::npos) found.emplace_back(path, node);
   });
-  if (files.empty()) return "";
-  const auto& [path, node] = files[random.Below(files.size())];
-  const std::uint64_t at = random.Below(node->bytes.size());
-  const auto flip = [bit = random.Below(8)](char& byte) {
+  if (found.empty()) return "";
+  const auto& [path, node] = found[random_.Below(found.size())];
+  const std::uint64_t at = random_.Below(room(*node));
+  const auto flip = [bit = random_.Below(8)](char& byte) {
     byte = static_cast<char>(byte ^ (1 << bit));
   };
   flip(node->bytes[at]);
@@ -445,6 +446,50 @@ std::string SimFs::Rot(const std::string& where, Random& random) {
     }
   }
   return path;
+}
+
+std::string SimFs::ReadDamage(const std::string& path, std::string bytes) {
+  if (damage_next_read_.empty() || bytes.empty()) return bytes;
+  if (path.find(damage_next_read_) == std::string::npos) return bytes;
+  damage_next_read_.clear();
+  char& byte = bytes[random_.Below(bytes.size())];
+  byte = static_cast<char>(byte ^ 4);
+  return bytes;
+}
+
+// ---- old states ----
+
+namespace {
+
+// Everything in it is durable.
+FsNodePtr DeepCopy(const FsNode& node) {
+  auto copy = std::make_shared<FsNode>();
+  copy->directory = node.directory;
+  copy->bytes = node.bytes;
+  copy->durable_size = node.bytes.size();
+  for (const auto& [name, inner] : node.names) copy->names[name] = DeepCopy(*inner);
+  copy->durable = copy->names;
+  return copy;
+}
+
+}  // namespace
+
+FsNodePtr SimFs::Copy(const std::string& path) const {
+  const FsNodePtr node = Find(path);
+  return node ? DeepCopy(*node) : nullptr;
+}
+
+bool SimFs::PutBackOne(const FsNodePtr& copy, const std::string& path, std::uint64_t which) {
+  const FsNodePtr parent = Find(path);
+  if (dead_ || !copy || !parent) return false;
+  std::vector<std::string> there;
+  for (const auto& [name, inner] : copy->names) {
+    if (parent->names.contains(name)) there.push_back(name);
+  }
+  if (there.empty()) return false;
+  const std::string& name = there[which % there.size()];
+  parent->names[name] = parent->durable[name] = DeepCopy(*copy->names.at(name));
+  return true;
 }
 
 }  // namespace decree::sim

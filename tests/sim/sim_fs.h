@@ -79,11 +79,20 @@ class SimFs {
   // The next sync fails, and the kernel takes what it should have written for clean: no later sync
   // writes it, unless it is written again.
   void FailNextSync() { fail_next_sync_ = true; }
-  bool sync_failed() const { return sync_failed_; }  // since the beginning of this life
-  void SetFull(bool full) { full_ = full; }          // nothing can grow
-  // Flips one bit of a file whose path contains `where`, on the disk and in what is cached. The
+  void SetFull(bool full) { full_ = full; }  // nothing can grow
+  // Flips one bit of a file whose path contains `files`, on the disk and in what is cached. The
   // path; empty: there is no such file.
-  std::string Rot(const std::string& where, Random& random);
+  enum class Where { kAnywhere, kNotInLastWrite };
+  std::string Rot(const std::string& files, Where where);
+  // The next read of such a file gets a damaged bit.
+  void DamageNextRead(const std::string& files) { damage_next_read_ = files; }
+  std::string ReadDamage(const std::string& path, std::string bytes);
+
+  // ---- old states ----
+  FsNodePtr Copy(const std::string& path) const;  // null: there is nothing
+  // Puts one of the directories of a copied directory in the place of what it has become, durably.
+  // False: none of them is there any more.
+  bool PutBackOne(const FsNodePtr& copy, const std::string& path, std::uint64_t which);
 
  private:
   struct Entry {
@@ -121,7 +130,7 @@ class SimFs {
   bool dead_ = false;
   bool full_ = false;
   bool fail_next_sync_ = false;
-  bool sync_failed_ = false;
+  std::string damage_next_read_;
   std::uint64_t calls_left_ = 0;  // 0: no death is due
   std::function<void()> died_;
 };

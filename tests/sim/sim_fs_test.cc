@@ -196,9 +196,8 @@ TEST_F(SimFsTest, RotTurnsOneBitForGood) {
   const auto fs = Make();
   WriteSynced(*fs, "/d/f", std::string(4, '\0'));
   WriteSynced(*fs, "/d/other", "other");
-  Random random(1);
-  EXPECT_EQ(fs->Rot("/nowhere/", random), "");
-  EXPECT_EQ(fs->Rot("/d/f", random), "/d/f");
+  EXPECT_EQ(fs->Rot("/nowhere/", SimFs::Where::kAnywhere), "");
+  EXPECT_EQ(fs->Rot("/d/f", SimFs::Where::kAnywhere), "/d/f");
   const auto survivor = fs->AfterPowerLoss();
   int bits = 0;
   for (const char byte : Content(*survivor, "/d/f")) {
@@ -206,6 +205,25 @@ TEST_F(SimFsTest, RotTurnsOneBitForGood) {
   }
   EXPECT_EQ(bits, 1);
   EXPECT_EQ(Content(*survivor, "/d/other"), "other");
+}
+
+TEST_F(SimFsTest, AnOldDirectoryIsPutBackWhereItStillIs) {
+  const auto fs = Make();
+  WriteSynced(*fs, "/d/f", "old");
+  const FsNodePtr backup = fs->Copy("/");
+  WriteSynced(*fs, "/d/f", "new");
+  EXPECT_TRUE(fs->PutBackOne(backup, "/", 5));
+  EXPECT_EQ(Content(*fs, "/d/f"), "old");
+  EXPECT_EQ(Content(*fs->AfterPowerLoss(), "/d/f"), "old");
+  EXPECT_FALSE(Make()->PutBackOne(nullptr, "/", 0));
+}
+
+TEST_F(SimFsTest, ADamagedReadHappensOnce) {
+  const auto fs = Make();
+  fs->DamageNextRead("/staging/");
+  EXPECT_EQ(fs->ReadDamage("/d/f", "bytes"), "bytes");
+  EXPECT_NE(fs->ReadDamage("/staging/f", "bytes"), "bytes");
+  EXPECT_EQ(fs->ReadDamage("/staging/f", "bytes"), "bytes");
 }
 
 TEST_F(SimFsTest, EqualSeedsLoseTheSame) {

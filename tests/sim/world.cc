@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <exception>
+#include <optional>
 #include <utility>
 
 #include "tests/sim/libc_ban.h"
@@ -82,7 +83,8 @@ void World::Run(Event& event) {
   Trace("event", event.life ? event.life->machine : 0, static_cast<std::uint64_t>(event.kind),
         event.actor);
   actor_ = event.actor;
-  const LibcBan no_time_or_chance_but_ours;
+  std::optional<LibcBan> no_time_or_chance_but_ours;
+  if (libc_banned_) no_time_or_chance_but_ours.emplace();
   try {
     event.task();
   } catch (const std::exception& error) {
