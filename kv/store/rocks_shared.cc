@@ -124,8 +124,21 @@ Status RocksShared::Written(const rocksdb::Status& status, const std::string& pa
   return written;
 }
 
+namespace {
+
+// Without the two checksums of a damaged block: they help nobody, and depend on the random ids that
+// RocksDB puts into its files.
+std::string TextOf(const rocksdb::Status& status) {
+  std::string text = status.ToString();
+  const std::size_t checksums = text.find(": stored = ");
+  if (checksums == std::string::npos) return text;
+  return text.erase(checksums, text.find(" in ", checksums) - checksums);
+}
+
+}  // namespace
+
 Error RocksError(const rocksdb::Status& status, const std::string& path) {
-  const std::string detail = path + ": " + status.ToString();
+  const std::string detail = path + ": " + TextOf(status);
   if (IsTooManyFiles(status)) return Error(Errc::kBusy, detail);
   if (status.IsNoSpace()) return Error(Errc::kNoSpace, detail);
   if (status.IsIOError()) return Error(Errc::kIo, detail);

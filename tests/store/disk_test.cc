@@ -183,6 +183,8 @@ TEST_P(DiskTest, PrepareFindsADamagedRowOfASnapshot) {
     const Status prepared = staging->Prepare();
     ASSERT_FALSE(prepared) << damaged.name;
     EXPECT_EQ(prepared.error(), Errc::kCorruption) << prepared.error().ToString();
+    EXPECT_EQ(prepared.error().detail().find("stored ="), std::string::npos)
+        << prepared.error().ToString();
   }
   EXPECT_GT(rows_files, 0);
 }
