@@ -83,11 +83,13 @@ class TestCluster {
     return Do(advance);
   }
   // Carries a move to its end, as its shard's log would let it.
-  void Finish(MoveId id) {
+  void Finish(MoveId id, const std::string& digest = "d1") {
     const MoveRecord move = *state.Move(id);
     std::vector<Stage> stages = {Stage::kAddLearner, Stage::kSnapshot, Stage::kCatchUp,
                                  Stage::kVerify,     Stage::kSeal,     Stage::kActivate};
-    for (const Stage stage : stages) EXPECT_EQ(To(id, stage).code, Errc::kOk);
+    for (const Stage stage : stages) {
+      EXPECT_EQ(To(id, stage, stage == Stage::kSeal ? digest : "").code, Errc::kOk);
+    }
     consensus::Config config = ConfigOf(move.shard);
     config.epoch = config.epoch.Next();
     std::erase_if(config.voters, [&](const auto& m) { return m.id == move.source.replica; });

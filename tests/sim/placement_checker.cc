@@ -35,6 +35,9 @@ void PlacementChecker::Applied(ReplicaKey key, Slot applied, const rebalance::Pl
 
 void PlacementChecker::CheckMoves(Seen& seen, const rebalance::PlacementState& state) {
   for (const auto& [id, move] : state.moves()) {
+    if (move.stage == Stage::kDone && move.digest.empty()) {
+      world_.Fail("move " + ToString(id) + " is done and its copies were never compared");
+    }
     const auto [known, fresh] = seen.stages.emplace(id, move.stage);
     if (known->second == move.stage) continue;
     if (!CanComeFrom(known->second, move.stage, !move.source.replica)) {

@@ -1,5 +1,6 @@
 // What the placement group's replicas hold true, looked at after every apply:
 //   - a move goes along the stage table of rebalance/MOVES.md and never leaves its end;
+//   - no move ends well whose two copies were not compared;
 //   - the epoch published for a shard never falls;
 //   - one owner an epoch: who is published as its voters are those that the shard's own log names.
 #pragma once

@@ -66,6 +66,19 @@ TEST_F(PlacementCheckerTest, RejectsAMoveThatGoesBack) {
   EXPECT_TRUE(Broken("went from add_learner to intent"));
 }
 
+TEST_F(PlacementCheckerTest, RejectsAMoveWhoseCopiesWereNotCompared) {
+  Found();
+  for (const std::string digest : {"d1", ""}) {
+    cluster_.Do(cluster_.Intent(ShardId{digest.empty() ? 2u : 1u}, ReplicaId{1}, two_));
+    const MoveId move = cluster_.state.moves().rbegin()->first;
+    cluster_.Finish(move, digest);
+    ASSERT_EQ(cluster_.state.Move(move)->stage, Stage::kDone);
+    Look();
+    EXPECT_EQ(Broken("move " + ToString(move) + " is done and its copies were never compared"),
+              digest.empty());
+  }
+}
+
 TEST_F(PlacementCheckerTest, ANewLifeMayApplyAgain) {
   Found();
   const rebalance::PlacementState before = cluster_.state;
