@@ -51,6 +51,7 @@ node::NodeConfig Machine::ConfigOfThisLife(const std::shared_ptr<Life>& life) {
   node::NodeConfig config = options_.config;
   config.advertise_rpc = AddressOf(options_.id);
   config.watch = &watch_;
+  config.log = [this](LogLevel, std::string_view line) { world_.Say(options_.id, line); };
   config.on_disks_lost = [this, life](const std::string& why) {
     if (expected_losses_ == 0) {
       world_.Fail("node " + std::to_string(options_.id) + " stopped for good: " + why);

@@ -128,6 +128,12 @@ void World::Trace(const char* what, MachineId machine, std::uint64_t a, std::uin
               static_cast<unsigned long long>(digest_));
 }
 
+void World::Say(MachineId machine, std::string_view words) const {
+  if (!trace_) return;
+  std::printf("%12.6f n%u says %.*s\n", static_cast<double>(now_) / kSeconds, machine,
+              static_cast<int>(words.size()), words.data());
+}
+
 void World::Fail(const std::string& what) {
   Trace("FAILED", 0, failures_.size());
   char time[32];

@@ -71,6 +71,8 @@ class World {
 
   // Into the digest, and onto the screen with --trace.
   void Trace(const char* what, MachineId machine, std::uint64_t a, std::uint64_t b = 0);
+  // Onto the screen with --trace, and nowhere else: words that say what the numbers mean.
+  void Say(MachineId machine, std::string_view words) const;
   std::uint64_t digest() const { return digest_; }
   // The digest after each kCheckpointEvents events: where the traces of two runs part.
   static constexpr std::uint64_t kCheckpointEvents = 256;
