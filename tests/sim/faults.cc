@@ -22,6 +22,10 @@ void Faults::Stop() {
   traps_.clear();
 }
 
+void Faults::FinishWhatBegan() {
+  world_.RunUntil([this] { return pending_ == 0; }, 60 * kSeconds);
+}
+
 MachineId Faults::AnyMachine(Random& random) {
   return 1 + static_cast<MachineId>(random.Below(cluster_.size()));
 }
@@ -146,7 +150,7 @@ void Faults::HealAll() {
   network.loss = network.spike = network.duplicate = 0;
   for (MachineId id = 1; id <= cluster_.size(); ++id) cluster_.node(id).Heal();
   cluster_.BootAll();
-  world_.RunUntil([this] { return pending_ == 0; }, 60 * kSeconds);
+  FinishWhatBegan();
   operator_.SettleDown(60 * kSeconds);
 }
 

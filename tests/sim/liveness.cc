@@ -20,6 +20,7 @@ Liveness::Liveness(Cluster& cluster, Faults& faults, std::uint64_t seed)
 
 void Liveness::Run() {
   faults_.Stop();
+  faults_.FinishWhatBegan();  // a machine whose disks are about to be replaced is lost, not well
   Heal();
   world_.RunUntil([this] { return AllStarted(); }, 5 * kSeconds);
   Choose();
