@@ -30,9 +30,9 @@ class Faults {
 
   void Start(const FaultPlan& plan);
   void Stop();     // nothing new; HealAll mends what is broken
-  void HealAll();
+  void HealAll();  // runs the world until the operator has put right what it had changed
   // What a fault has still to do is done: machines that lost their disks are back with empty ones.
-  void FinishWhatBegan();  // runs the world until the operator has put right what it had changed
+  void FinishWhatBegan();
   const std::map<std::string, std::uint64_t>& counts() const { return counts_; }
 
  private:
