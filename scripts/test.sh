@@ -33,8 +33,8 @@ run_tests() {
 }
 
 # Built and run in CI under the address sanitizer: what fits the time. --asan has them all.
-addressed=(base_test api_test consensus_test store_test rebalance_test linearizability_test client_test
-           cli_test net_test)
+addressed=(base_test api_test consensus_test store_test rebalance_test linearizability_test
+           client_test cli_test net_test)
 # And under the thread sanitizer: of these the others start no thread. --tsan has them all.
 threaded=(store_test net_test client_test)
 
