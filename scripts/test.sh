@@ -79,7 +79,6 @@ stage_clang() {
     phase_done
   fi
   phase $total "all tests, $preset" "3-8 min"
-  export TSAN_OPTIONS="suppressions=$PWD/tests/tsan.supp ${TSAN_OPTIONS:-}"
   [[ $preset == clang ]] || export DECREE_TEST_PERCENT=${DECREE_TEST_PERCENT:-$sanitizer_percent}
   run_tests "build-$preset" 1800 "$@"
 }

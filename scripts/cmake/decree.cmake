@@ -60,6 +60,7 @@ set(DECREE_TEST_ENVIRONMENT)
 if(DECREE_SANITIZE)
   find_program(DECREE_SYMBOLIZER NAMES llvm-symbolizer-19 llvm-symbolizer
     HINTS /usr/lib/llvm-19/bin)
+  set(suppressions ${DECREE_SOURCE_DIR}/tests/tsan.supp)
   set(symbolizer)
   if(DECREE_SYMBOLIZER)
     set(symbolizer :external_symbolizer_path=${DECREE_SYMBOLIZER})
@@ -67,7 +68,7 @@ if(DECREE_SANITIZE)
   set(DECREE_TEST_ENVIRONMENT
     ASAN_OPTIONS=strict_string_checks=1${symbolizer}
     UBSAN_OPTIONS=print_stacktrace=1${symbolizer}
-    TSAN_OPTIONS=second_deadlock_stack=1${symbolizer})
+    TSAN_OPTIONS=second_deadlock_stack=1:suppressions=${suppressions}${symbolizer})
 endif()
 
 # Half of an unoptimised compilation is the reading of these. Only for the sanitizers' builds, which
