@@ -21,6 +21,12 @@ namespace {
 // A run that never ends is a failure, too.
 constexpr rlim_t kMaxProcessorSeconds = 1'800;
 
+// A seed lives half a second and allocates all the time: a heap of huge pages that is never given
+// back costs a fifth less processor time (6.3 s against 5.1 s for 20 seeds). Read by glibc at exec.
+constexpr char kHeapTunables[] =
+    "glibc.malloc.hugetlb=1:glibc.malloc.top_pad=16000000:glibc.malloc.trim_threshold=1000000000:"
+    "glibc.malloc.mmap_threshold=1000000000";
+
 std::string HowItEnded(int status) {
   if (WIFSIGNALED(status)) {
     return "the run ended by signal " + std::to_string(WTERMSIG(status)) + " (" +
@@ -33,6 +39,7 @@ std::string HowItEnded(int status) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   const rlimit limit{kMaxProcessorSeconds, kMaxProcessorSeconds + 10};
   setrlimit(RLIMIT_CPU, &limit);
+  setenv("GLIBC_TUNABLES", kHeapTunables, 0);
   std::vector<char*> pointers;
   for (std::string& argument : arguments) pointers.push_back(argument.data());
   pointers.push_back(nullptr);
