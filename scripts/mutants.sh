@@ -4,6 +4,7 @@
 #   scripts/mutants.sh            all, up to 2,000 seeds each: 400 of seconds, then of a minute
 #   scripts/mutants.sh NAME...    some
 #   scripts/mutants.sh --quick    a handful that is caught fast: the machinery still works
+#   scripts/mutants.sh --model    those of the core, found by the model checker instead
 # Options: --jobs N (default: cores), --budget SEEDS (default 2000), --first SEED (default 1),
 # --fresh (a first seed drawn anew, printed), --control SEEDS (without a bug; default 50).
 # Ends with 1 if a bug was not caught, or if the control run failed.
@@ -25,8 +26,12 @@ while (($#)); do
     --first) first=$2; shift ;;
     --fresh) first=$((1000000 + $(od -An -N4 -tu4 /dev/urandom))) ;;
     --control) control=$2; shift ;;
+    --model)
+      configure_and_build release build model-check-bugs >&2
+      exec nice -n 10 build/model-check-bugs --bugs
+      ;;
     --quick) bugs=("${quick[@]}"); budget=200; control=10 ;;
-    -h | --help) sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    -h | --help) sed -n '2,10s/^# \{0,1\}//p' "$0"; exit 0 ;;
     -*) echo "unknown option $1" >&2; exit 2 ;;
     *) bugs+=("$1") ;;
   esac

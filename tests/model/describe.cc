@@ -27,7 +27,10 @@ std::string LogOf(const Local& local) {
 }  // namespace
 
 std::string Model::Describe(std::size_t replica, Event event) const {
-  if (event.kind == EventKind::kTime) return "time passes";
+  if (event.kind == EventKind::kTime) {
+    const std::string slow = event.arg != 0 ? ", but not for replica " : "";
+    return "time passes" + slow + (event.arg != 0 ? std::to_string(event.arg) : "");
+  }
   const std::string who = "replica " + ToString(IdAt(replica)) + " ";
   switch (event.kind) {
     case EventKind::kDeliver:
@@ -49,6 +52,8 @@ std::string Model::Describe(std::size_t replica, Event event) const {
       return who + "sends a heartbeat";
     case EventKind::kTrim:
       return who + "forgets what its rows hold";
+    case EventKind::kTransfer:
+      return who + "is told to hand over to replica " + std::to_string(event.arg);
     case EventKind::kTime:
       break;
   }
@@ -64,6 +69,8 @@ std::string Model::Describe(const State& state) const {
             kRoles[static_cast<std::size_t>(replica.role())] + " epoch " +
             ToString(replica.config().epoch) + " promised " + ToString(replica.promised()) +
             " chosen " + ToString(replica.chosen()) + LogOf(local);
+    if (local.time != 0) text += ", clock " + std::to_string(local.time);
+    if (ModelAccess::LeaseOf(replica, local.Now())) text += ", holds a lease";
     if (!local.writes.empty()) text += ", writes under way " + std::to_string(local.writes.size());
     text += "\n";
   }

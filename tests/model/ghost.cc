@@ -66,6 +66,16 @@ std::string Ghost::Add(const Fact& fact, const Config& genesis, const Values& va
   return "";
 }
 
+std::string Ghost::AboveHole(const Fact& vote) const {
+  if (vote.kind != FactKind::kVote || vote.slot <= 1 || vote.slot >= kSlots) return "";
+  if (decided_[vote.slot - 1u] != 0) return "";
+  const bool voted = std::any_of(votes_.begin(), votes_.end(), [&](const Fact& below) {
+    return below.replica == vote.replica && below.slot + 1 == vote.slot &&
+           below.epoch == vote.epoch && below.round == vote.round && below.owner == vote.owner;
+  });
+  return voted ? "" : "INV-15 a vote above a hole" + Where(vote);
+}
+
 std::string Ghost::AddVote(const Fact& vote, const Config& genesis, const Values& values) {
   const Config config = ConfigOf(Epoch{vote.epoch}, genesis, *this, values);
   if (!config.IsVoter(ReplicaId{vote.replica})) return "INV-4 not a voter" + Where(vote);

@@ -53,6 +53,9 @@ class Ghost {
 
   // Empty if all is well, else the invariant that the fact breaks.
   std::string Add(const Fact& fact, const Config& genesis, const Values& values);
+  // INV-15, before the vote is added: below it every slot is chosen, or voted by the same replica
+  // in that ballot.
+  std::string AboveHole(const Fact& vote) const;
 
   Slot acked() const { return Slot{acked_}; }
   ValueId decided(std::size_t slot) const { return decided_[slot]; }

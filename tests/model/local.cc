@@ -37,18 +37,26 @@ Instant Local::Now() const { return ModelAccess::kBegin + ModelAccess::kTick * t
 
 World::World(const Scope& of) : scope(of), genesis(testing::GenesisOf(of.voters, of.learners)) {
   options.leases = of.leases;
-  options.lease = of.leases ? ModelAccess::kTick : Duration{};
+  options.lease = of.leases ? ModelAccess::kTick * of.lease_ticks : Duration{};
   options.lease_margin = Duration{1};
-  options.lease_drift_ppm = 0;  // one clock for all
+  options.lease_drift_ppm = of.drift_ppm;
 }
 
 Local World::Fresh(ReplicaId id) const {
   testing::BareDisk disk;
-  disk.rows_config = genesis;
+  const bool empty = scope.empty_learner && genesis.IsLearner(id);
+  if (!empty) disk.rows_config = genesis;
   Local local{Replica(id, disk.Recover(), options, 0, ModelAccess::kBegin), disk, {}};
   local.replica.TakeOutput();
   ModelAccess::Normalise(local.replica, local.Now());
   return local;
+}
+
+Slot World::NumberOf(const Config& snapshot) {
+  const auto known = std::find(snapshots.begin(), snapshots.end(), snapshot);
+  const auto number = static_cast<std::uint64_t>(known - snapshots.begin());
+  if (known == snapshots.end()) snapshots.push_back(snapshot);
+  return Slot{number};
 }
 
 Step::Step(const Local& before, World& world)
@@ -77,7 +85,36 @@ void Step::Violate(const std::string& what) {
 }
 
 void Step::Deliver(const Member& from, const Message& message) {
-  Guard([&] { local.replica.Receive(now_, from, message); });
+  const auto* learned = std::get_if<Learned>(&message);
+  Guard([&] {
+    if (learned != nullptr && learned->decrees.empty()) {
+      Install(learned->trimmed, world_.snapshots[learned->chosen.value]);
+    } else {
+      local.replica.Receive(now_, from, message);
+    }
+  });
+}
+
+// Whoever lags may install it at any later time, whether it asked or not.
+void Step::OfferSnapshot() {
+  const Learned offer{
+      local.disk.rows, world_.NumberOf(local.disk.rows_config), local.disk.rows, {}};
+  for (const std::vector<std::uint64_t>& ids : {world_.scope.voters, world_.scope.learners}) {
+    for (const std::uint64_t id : ids) {
+      if (ReplicaId{id} != local.replica.self()) {
+        sends.push_back(Outgoing{testing::MemberOf(id), offer});
+      }
+    }
+  }
+}
+
+// What the log holds below the rows stays there: a restart must not believe it.
+void Step::Install(Slot slot, const Config& config) {
+  if (slot <= local.replica.chosen()) return;
+  local.disk.rows = slot;
+  local.disk.rows_config = config;
+  std::erase_if(local.proposed, [&](const auto& waiting) { return waiting.first <= slot; });
+  local.replica.InstalledSnapshot(now_, slot, config);
 }
 
 bool MayCampaign(const Local& local, std::uint64_t round) {
@@ -132,9 +169,9 @@ bool Step::Propose(const Decree& decree) {
 }
 
 bool Step::Read() {
-  const bool ready = local.replica.ReadyLeader();
-  if (ready) Guard([&] { local.replica.RequestRead(now_, 1); });
-  return ready;
+  const bool leads = local.replica.role() == Role::kLeader;
+  if (leads) Guard([&] { local.replica.RequestRead(now_, 1); });
+  return leads;
 }
 
 void Step::Beat() {
@@ -150,7 +187,13 @@ void Step::Trim() {
     local.disk.rows_config = local.replica.config();
     local.disk.Trim();
     local.replica.Trim(local.disk.rows);
+    if (world_.scope.snapshots) OfferSnapshot();
   });
+}
+
+bool Step::Transfer(ReplicaId target) {
+  Guard([&] { local.replica.TransferLeadership(now_, target); });
+  return local.replica.HandingOver() || !violation.empty();
 }
 
 void Step::PassTime() {
@@ -190,6 +233,9 @@ void Step::BreakDisk() {
 void Step::Settled() {
   if (local.replica.promised() < promised_before_) Violate("INV-3 the promise fell");
   if (local.replica.chosen() < chosen_before_) Violate("INV-8 chosen fell");
+  if (!world_.scope.outcomes_only && local.replica.config().start > local.replica.chosen().Next()) {
+    Violate("INV-9 takes part in an epoch whose beginning it does not know");
+  }
   TellChosen();
   ModelAccess::Normalise(local.replica, now_);
   PersistId id = 0;
@@ -265,9 +311,18 @@ void Step::Leave(Outgoing out) {
   } else if (const auto* reply = std::get_if<HeartbeatReply>(&out.message)) {
     CheckSaid(reply->ballot, reply->promised, reply->voted);
   } else if (const auto* prepare = std::get_if<Prepare>(&out.message)) {
-    if (prepare->ballot > local.disk.promised) Violate("INV-5 Prepare of a ballot not durable");
+    CheckOwner(prepare->ballot);
+    if (prepare->ballot > local.disk.promised) Violate("INV-16 Prepare of a ballot not durable");
+  } else if (const auto* accept = std::get_if<Accept>(&out.message)) {
+    CheckOwner(accept->ballot);
+  } else if (const auto* beat = std::get_if<Heartbeat>(&out.message)) {
+    CheckOwner(beat->ballot);
   }
   sends.push_back(std::move(out));
+}
+
+void Step::CheckOwner(const Ballot& ballot) {
+  if (ballot.replica != local.replica.self()) Violate("INV-12 uses the ballot of another");
 }
 
 void Step::CheckSaid(const Ballot& ballot, const Ballot& promised, Slot voted) {

@@ -34,9 +34,10 @@ enum class EventKind : std::uint8_t {
   kPersist,   // the oldest record under way becomes durable
   kCrash,     // what is under way is lost; the replica starts again from its disk
   kRead,
-  kBeat,  // a leader sends its next heartbeat
-  kTrim,  // what is applied becomes durable in the rows; the log forgets it
-  kTime,  // passes, for all replicas at once
+  kBeat,      // a leader sends its next heartbeat
+  kTrim,      // what is applied becomes durable in the rows; the log forgets it
+  kTransfer,  // arg: the member that a leader is told to hand over to
+  kTime,      // passes, for all replicas at once; arg: but not for this one
 };
 
 struct Event {
@@ -50,8 +51,10 @@ struct World {
   Config genesis;
   Options options;
   Values values;
+  std::vector<Config> snapshots{};  // that were offered; an offer is a Learned without decrees
   explicit World(const Scope& of);
   Local Fresh(ReplicaId id) const;
+  Slot NumberOf(const Config& snapshot);
 };
 
 // What an event does to its replica.
@@ -67,6 +70,7 @@ class Step {
   bool Read();
   void Beat();
   void Trim();
+  bool Transfer(ReplicaId target);
   void PassTime();
 
   Local local;
@@ -82,9 +86,12 @@ class Step {
   void TakeOnce();
   void BreakDisk();
   void HandOut(const ChosenDecree& chosen);
+  void OfferSnapshot();
+  void Install(Slot slot, const Config& config);
   void CompleteWrite();
   void CheckRecord(const consensus::Persist& record);
   void Leave(Outgoing out);
+  void CheckOwner(const Ballot& ballot);
   void CheckSaid(const Ballot& ballot, const Ballot& promised, Slot voted);
   void Settled();
   void TellChosen();

@@ -5,6 +5,8 @@
 #include <string>
 
 #include "kv/base/bug.h"
+#include "kv/base/check.h"
+#include "tests/model/planted.h"
 #include "tests/model/recovery.h"
 #include "tests/model/search.h"
 
@@ -15,6 +17,8 @@ struct Arguments {
   std::string scope;
   std::string bug;
   bool list = false;
+  bool bugs = false;
+  bool outcomes_only = false;
   bool trace = false;
   bool progress = false;
   std::uint64_t max_states = SearchOptions{}.max_states;
@@ -45,7 +49,27 @@ void Print(const Scope& scope, const SearchResult& result, double seconds, const
   std::printf("%s", result.end.c_str());
 }
 
-bool Check(const Scope& scope, const Arguments& args) {
+// The table of the planted bugs; whether each was found.
+bool FindBugs() {
+  bool all = true;
+  std::printf("| bug | scope | depth | states | violation |\n| --- | --- | --- | --- | --- |\n");
+  for (const PlantedCase& planted : PlantedCases()) {
+    DECREE_CHECK(ChooseBug(planted.bug));
+    const SearchResult result = SearchFor(planted);
+    all = all && !result.violation.empty();
+    std::printf("| %s | %s%s%s | %zu | %llu%s | %s |\n", planted.bug, planted.scope,
+                planted.outcomes_only ? ", outcomes" : "", planted.at_random ? ", at random" : "",
+                result.depth,
+                static_cast<unsigned long long>(planted.at_random ? result.steps : result.states),
+                planted.at_random ? " steps" : "",
+                result.violation.empty() ? "**not found**" : result.violation.c_str());
+    std::fflush(stdout);
+  }
+  return all;
+}
+
+bool Check(Scope scope, const Arguments& args) {
+  scope.outcomes_only = args.outcomes_only;
   Model model(scope);
   const auto begin = std::chrono::steady_clock::now();
   SearchOptions options;
@@ -76,6 +100,7 @@ int Main(const Arguments& args) {
     List();
     return 0;
   }
+  if (args.bugs) return FindBugs() ? 0 : 1;
   bool well = true;
   for (const Scope& scope : Scopes()) {
     if (!args.scope.empty() && args.scope != scope.name) continue;
@@ -94,6 +119,8 @@ int main(int argc, char** argv) {
   CLI::App app("Searches every state of the consensus core within a scope");
   app.add_option("--scope", args.scope, "the scope to search; without it all are");
   app.add_option("--bug", args.bug, "wakes a planted bug: the first scope that finds it ends it");
+  app.add_flag("--bugs", args.bugs, "finds every planted bug that it should, and prints a table");
+  app.add_flag("--outcomes", args.outcomes_only, "lets pass what only leads to harm");
   app.add_flag("--list", args.list, "lists the scopes");
   app.add_flag("--trace", args.trace, "prints the shortest trace to a violation");
   app.add_flag("--progress", args.progress, "prints each depth");
@@ -106,7 +133,7 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "no such scope; --list names them\n");
     return 2;
   }
-  if (!decree::ChooseBug(args.bug)) {
+  if (!decree::ChooseBug(args.bug) || (args.bugs && !decree::kBugsPlanted)) {
     std::fprintf(stderr, "no such bug in this build: configure it with -DDECREE_BUGS=ON\n");
     return 2;
   }

@@ -1,6 +1,7 @@
 #include "tests/model/model.h"
 
 #include <algorithm>
+#include <type_traits>
 
 #include "kv/base/check.h"
 #include "kv/base/frame.h"
@@ -31,6 +32,7 @@ std::uint64_t State::Fingerprint() const {
   take(std::uint64_t{nodes[kReplicas - 1]} << 32 | ghost);
   std::uint64_t words[3] = {};
   static_assert(sizeof(Left) <= sizeof words);
+  static_assert(std::has_unique_object_representations_v<Left>);
   std::memcpy(words, &left, sizeof left);
   take(words[0]);
   take(words[1]);
@@ -61,6 +63,8 @@ State Model::Initial() {
   state.left.commands = static_cast<std::uint8_t>(world_.scope.commands);
   state.left.crashes = static_cast<std::uint8_t>(world_.scope.crashes);
   state.left.ticks = static_cast<std::uint8_t>(world_.scope.ticks);
+  state.left.lags = static_cast<std::uint8_t>(world_.scope.lags);
+  state.left.transfers = static_cast<std::uint8_t>(world_.scope.transfers);
   state.left.trims = static_cast<std::uint8_t>(world_.scope.trims);
   state.left.beats = static_cast<std::uint8_t>(world_.scope.beats);
   state.left.reads = static_cast<std::uint8_t>(world_.scope.reads);
@@ -107,7 +111,8 @@ Model::Number Model::LocalNumber(Local local) {
   if (number == FlatMap::kNone) {
     number = static_cast<Number>(locals_.size());
     const Floor floor = FloorOf(local, world_);
-    locals_.push_back(KnownLocal{std::move(local), floor, {}});
+    const Standing standing = StandingOf(local);
+    locals_.push_back(KnownLocal{std::move(local), floor, standing, {}});
   }
   return number;
 }
@@ -219,6 +224,8 @@ bool Model::Run(Step& step, Event event) {
     case EventKind::kTrim:
       step.Trim();
       return true;
+    case EventKind::kTransfer:
+      return step.Transfer(ReplicaId{event.arg});
     case EventKind::kTime:
       step.PassTime();
       return true;
@@ -275,6 +282,11 @@ const std::vector<Model::Number>& Model::OwnSteps(Number local) {
     }
     if (leads && scope.reads > 0) events.push_back({EventKind::kRead, 0});
     if (leads && scope.beats > 0) events.push_back({EventKind::kBeat, 0});
+    if (leads && scope.transfers > 0 && !here.replica.HandingOver()) {
+      for (const Member& voter : here.replica.config().voters) {
+        events.push_back({EventKind::kTransfer, static_cast<std::uint32_t>(voter.id.value)});
+      }
+    }
     if (scope.trims > 0 && here.replica.applied() > here.replica.trimmed()) {
       events.push_back({EventKind::kTrim, 0});
     }
@@ -334,6 +346,7 @@ Model::Number Model::Remember(Number ghost, Number facts, Number& violation) {
     Ghost next = ghosts_[ghost].ghost;
     std::string broken;
     for (const Fact& fact : facts_[facts]) {
+      if (broken.empty() && !world_.scope.outcomes_only) broken = next.AboveHole(fact);
       if (broken.empty()) broken = next.Add(fact, world_.genesis, world_.values);
     }
     if (!broken.empty()) ghost_violations_[key] = ViolationNumber(broken);
@@ -386,6 +399,8 @@ bool Model::Allowed(const State& state, std::size_t replica, const KnownStep& st
       return left.beats > 0;
     case EventKind::kTrim:
       return left.trims > 0;
+    case EventKind::kTransfer:
+      return left.transfers > 0;
     default:
       return true;
   }
@@ -404,18 +419,40 @@ void Model::Spend(State& state, std::size_t replica, const KnownStep& step) cons
   if (step.event.kind == EventKind::kCrash) --left.crashes;
   if (step.event.kind == EventKind::kBeat) --left.beats;
   if (step.event.kind == EventKind::kTrim) --left.trims;
+  if (step.event.kind == EventKind::kTransfer) --left.transfers;
   if (step.event.kind == EventKind::kRead) {
     --left.reads;
     left.read_floor = static_cast<std::uint8_t>(ghosts_[state.ghost].ghost.acked().value);
   }
 }
 
+// For all clocks alike, or for all but one: what the drift allows for.
 void Model::PassTime(const State& state, const Visitor& visit) {
   if (state.left.ticks == 0) return;
   Successor next{state, 0, Event{EventKind::kTime, 0}};
   --next.state.left.ticks;
   for (std::size_t i = 0; i < ids_.size(); ++i) next.state.nodes[i] = Later(state.nodes[i]);
   visit(next);
+  if (state.left.lags == 0) return;
+  --next.state.left.lags;
+  for (std::size_t slow = 0; slow < ids_.size(); ++slow) {
+    Successor lagged = next;
+    lagged.event.arg = static_cast<std::uint32_t>(ids_[slow]);
+    lagged.state.nodes[slow] = state.nodes[slow];
+    visit(lagged);
+  }
+}
+
+const std::string* Model::WhatIsWrong(const State& state, std::size_t acted) const {
+  std::array<const Standing*, kReplicas> others;
+  for (std::size_t i = 0; i < ids_.size(); ++i) {
+    others[i] = &locals_[nodes_[state.nodes[i]].local].standing;
+  }
+  if (!others[acted]->leads) return nullptr;  // nothing that was well before is broken by it
+  const Standings all(others.data(), ids_.size());
+  const std::string* wrong = world_.scope.leases ? UnderALease(all, acted) : nullptr;
+  if (wrong == nullptr && !world_.scope.outcomes_only) wrong = WithoutPromises(all, acted);
+  return wrong;
 }
 
 void Model::Successors(const State& state, const Visitor& visit) {
@@ -439,6 +476,7 @@ void Model::Successors(const State& state, const Visitor& visit) {
       if (step.served && *step.served < Slot{next.state.left.read_floor}) {
         next.violation = &kStale;
       }
+      if (next.violation == nullptr) next.violation = WhatIsWrong(next.state, replica);
       visit(next);
     }
   }

@@ -13,6 +13,7 @@
 
 #include "tests/model/flat_map.h"
 #include "tests/model/network.h"
+#include "tests/model/standing.h"
 
 namespace decree::consensus::model {
 
@@ -28,8 +29,11 @@ struct Left {
   std::uint8_t reads = 0;
   std::uint8_t ticks = 0;
   std::uint8_t beats = 0;
+  std::uint8_t transfers = 0;
+  std::uint8_t lags = 0;
   std::uint8_t read_floor = 0;  // what was acknowledged when the read began
   std::uint8_t campaigned = 0;  // bit k: replica k did, ever
+  std::uint8_t without_gaps = 0;
   auto operator<=>(const Left&) const = default;
 
   std::size_t OwnerOf(const Ballot& ballot) const;  // index + 1; 0: nobody yet
@@ -77,6 +81,7 @@ class Model {
   struct KnownLocal {
     Local local;
     Floor floor;
+    Standing standing;
     std::optional<std::vector<Number>> own_steps;  // those that need no message
   };
   struct Node {
@@ -123,6 +128,7 @@ class Model {
   bool IsFree(const Left& left, const Ballot& ballot, std::size_t replica) const;
   bool InOrder(const Left& left, std::size_t replica) const;
   void PassTime(const State& state, const Visitor& visit);
+  const std::string* WhatIsWrong(const State& state, std::size_t acted) const;
   void Spend(State& state, std::size_t replica, const KnownStep& step) const;
   std::size_t IndexOf(ReplicaId id) const;
   State StartWithLeader(const State& first);

@@ -122,6 +122,7 @@ bool IsDead(const Packet& packet, const Local& to, const Floor& floor) {
                     SaysNothingNew(packet, to, m.voted, m.round, m.granted));
           },
           [&](const Learned& m) { return m.first <= floor.chosen; },
+          [&](const TransferNow& m) { return PastBallot(m.ballot, floor); },
           [](const auto&) { return false; },
       },
       packet.message);

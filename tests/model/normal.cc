@@ -34,9 +34,10 @@ void NormaliseLeading(Leading& lead) {
   }
 }
 
-// What is over is as good as never had.
-void NormaliseLease(Leading& lead, Instant now, Duration lease) {
-  if (lead.lease_until <= now) lead.lease_until = kLongAgo;
+// What is over is as good as never had. Whether a lease is, the replica has to see by itself: it
+// keeps the moment until it next looked at its clock.
+void NormaliseLease(Leading& lead, Instant now, Instant looked, Duration lease) {
+  if (lead.lease_until <= looked) lead.lease_until = kLongAgo;
   std::erase_if(lead.lease_rounds,
                 [&](const LeaseRound& round) { return round.sent_at + lease <= now; });
 }
@@ -69,7 +70,7 @@ void ModelAccess::Normalise(Replica& replica, Instant now) {
   core.campaign_.base_source = Member{};
   if (core.role_ == Role::kLeader) {
     NormaliseLeading(core.lead_);
-    NormaliseLease(core.lead_, now, core.options_.lease);
+    NormaliseLease(core.lead_, now, core.now_, core.options_.lease);
   } else {
     core.heartbeat_round_ = 0;  // an answer counts only in its own ballot
   }
@@ -102,6 +103,12 @@ const Peer* ModelAccess::PeerOf(const Replica& replica, ReplicaId member) {
 
 void ModelAccess::HearQuorum(Replica& replica, Instant now) {
   for (Peer& peer : replica.core_->lead_.peers) peer.heard_at = now;
+}
+
+Ballot ModelAccess::LeaseOf(const Replica& replica, Instant now) {
+  Replica asked = replica;
+  asked.core_->now_ = now;
+  return asked.LeaseUntil() ? asked.core_->lead_.ballot : Ballot{};
 }
 
 Slot ModelAccess::NextSlot(const Replica& replica) { return replica.core_->lead_.next; }

@@ -19,6 +19,8 @@ struct ModelAccess {
   static bool AwaitsPromises(const Replica& replica, const Ballot& ballot);
   static bool MayLead(const Replica& replica, const Ballot& ballot);  // leads or is a candidate in
   static const Peer* PeerOf(const Replica& replica, ReplicaId member);
+  // The ballot whose lease a read at `now` would be served by; 0: it would not.
+  static Ballot LeaseOf(const Replica& replica, Instant now);
   // A leader's next tick sends a heartbeat instead of finding that nobody was heard.
   static void HearQuorum(Replica& replica, Instant now);
   static Slot NextSlot(const Replica& replica);  // of a leader's next proposal

@@ -36,6 +36,13 @@ std::vector<Scope> PaxosScopes() {
        .commands = 1,
        .crashes = 1,
        .alike = {1, 2, 3}},
+      {.name = "five",
+       .about = "five voters, two ballots and a command under a leader",
+       .voters = {1, 2, 3, 4, 5},
+       .rounds = {0, 2},
+       .slots = 2,
+       .commands = 1,
+       .leader_at_start = true},
       {.name = "trim",
        .about = "a second leader, a command, and a log that forgets once",
        .rounds = {0, 2},
@@ -58,6 +65,20 @@ std::vector<Scope> PaxosScopes() {
        .crashes = 1,
        .writes_take_time = true,
        .leader_at_start = true},
+      {.name = "disk-beat",
+       .about = "a second leader whose heartbeats are answered, and writes take time",
+       .rounds = {0, 2},
+       .slots = 2,
+       .writes_take_time = true,
+       .leader_at_start = true,
+       .heartbeats = true},
+      {.name = "crashes",
+       .about = "a second leader, a command, and two crashes",
+       .rounds = {0, 2},
+       .slots = 2,
+       .commands = 1,
+       .crashes = 2,
+       .leader_at_start = true},
   };
 }
 
@@ -71,6 +92,11 @@ std::vector<Scope> ReadScopes() {
        .reads = 1,
        .leader_at_start = true,
        .heartbeats = true},
+  };
+}
+
+std::vector<Scope> LeaseScopes() {
+  return {
       {.name = "lease",
        .about = "a lease, a second leader, a command, a read",
        .rounds = {0, 2},
@@ -82,13 +108,51 @@ std::vector<Scope> ReadScopes() {
        .leader_at_start = true,
        .heartbeats = true},
       {.name = "lease-crash",
-       .about = "a lease, a second leader, a command, a read; any replica crashes once",
+       .about = "a lease, a second leader, a command, a read; two crashes",
        .rounds = {0, 2},
        .slots = 3,
        .commands = 1,
-       .crashes = 1,
+       .crashes = 2,
        .reads = 1,
        .ticks = 1,
+       .leases = true,
+       .leader_at_start = true,
+       .heartbeats = true},
+      {.name = "lease-late",
+       .about = "a lease that is renewed, two ticks long; a second leader, a command, a read",
+       .rounds = {0, 2},
+       .slots = 3,
+       .commands = 1,
+       .reads = 1,
+       .ticks = 3,
+       .lease_ticks = 2,
+       .beats = 1,
+       .leases = true,
+       .leader_at_start = true,
+       .heartbeats = true},
+      {.name = "clocks",
+       .about = "as lease-late, and one clock may go half as fast as the others",
+       .rounds = {0, 2},
+       .slots = 3,
+       .commands = 1,
+       .reads = 1,
+       .ticks = 3,
+       .lease_ticks = 2,
+       .lags = 1,
+       .drift_ppm = 500'000,
+       .beats = 1,
+       .leases = true,
+       .leader_at_start = true,
+       .heartbeats = true},
+      {.name = "transfer",
+       .about = "a leader hands over under its lease, or fails to; a command, a read",
+       .rounds = {0, 3},
+       .slots = 3,
+       .commands = 1,
+       .reads = 1,
+       .ticks = 1,
+       .beats = 1,
+       .transfers = 1,
        .leases = true,
        .leader_at_start = true,
        .heartbeats = true},
@@ -113,9 +177,9 @@ std::vector<Scope> SealScopes() {
        .decrees = {SealForY()},
        .leader_at_start = true},
       {.name = "seal-stale",
-       .about = "as seal-1, and no message is ever taken out",
+       .about = "a leader seals, a second one comes, and no message is left or taken out",
        .learners = {4},
-       .rounds = {0, 1, 1},
+       .rounds = {0, 2, 1},
        .slots = 2,
        .decrees = {SealForY()},
        .leader_at_start = true,
@@ -137,6 +201,37 @@ std::vector<Scope> SealScopes() {
        .crashes = 1,
        .writes_take_time = true,
        .leader_at_start = true},
+  };
+}
+
+std::vector<Scope> SnapshotScopes() {
+  return {
+      {.name = "snapshot",
+       .about = "Y begins empty; a snapshot may replace rows; a leader seals, a second one comes",
+       .learners = {4},
+       .rounds = {0, 2, 1},
+       .slots = 3,
+       .decrees = {SealForY()},
+       .trims = 2,
+       .snapshots = true,
+       .empty_learner = true,
+       .leader_at_start = true},
+      {.name = "snapshot-crash",
+       .about = "as snapshot, under one leader, and any replica crashes once",
+       .learners = {4},
+       .rounds = {0, 1, 1},
+       .slots = 3,
+       .decrees = {SealForY()},
+       .trims = 2,
+       .snapshots = true,
+       .empty_learner = true,
+       .crashes = 1,
+       .leader_at_start = true},
+  };
+}
+
+std::vector<Scope> SealedReadScopes() {
+  return {
       {.name = "seal-read",
        .about = "a Seal, a command in each epoch, a read",
        .learners = {4},
@@ -228,7 +323,8 @@ std::vector<Scope> RivalScopes() {
 
 std::vector<Scope> MakeScopes() {
   std::vector<Scope> scopes = PaxosScopes();
-  for (const auto& more : {ReadScopes(), SealScopes(), EpochScopes(), RivalScopes()}) {
+  for (const auto& more : {ReadScopes(), LeaseScopes(), SealScopes(), SnapshotScopes(),
+                           SealedReadScopes(), EpochScopes(), RivalScopes()}) {
     scopes.insert(scopes.end(), more.begin(), more.end());
   }
   return scopes;

@@ -24,17 +24,24 @@ struct Scope {
   unsigned commands = 0;                       // how many commands are proposed
   std::uint64_t commands_in_epoch = 0;         // in this one only; 0: in any
   std::vector<Decree> decrees;                 // membership decrees, each proposed at most once
-  unsigned trims = 0;    // how often a replica's rows become durable and its log forgets them
-  unsigned crashes = 0;  // each may hit any replica
+  unsigned trims = 0;          // how often a replica's rows become durable and its log forgets them
+  bool snapshots = false;      // and are offered to all others from then on
+  bool empty_learner = false;  // learners begin without rows: a snapshot is their first word
+  unsigned crashes = 0;        // each may hit any replica
   unsigned reads = 0;
-  unsigned ticks = 0;  // how often time passes, each time by the length of a lease
+  unsigned ticks = 0;        // how often time passes
+  unsigned lease_ticks = 1;  // the length of a lease
+  unsigned lags = 0;         // how often time passes for all clocks but one
+  std::uint32_t drift_ppm = 0;
   unsigned beats = 0;  // heartbeats after the first of a leader
+  unsigned transfers = 0;
   bool leases = false;
   bool writes_take_time = false;  // a record becomes durable in an event of its own
   bool leader_at_start = false;   // A leads and its barrier is chosen and known: round 1 is used
   bool everything = false;        // no message is left out, none taken out as dead: what a broken
                                   // rule could make matter
   bool heartbeats = false;        // heartbeats that ask for an answer are sent and answered
+  bool outcomes_only = false;     // what only leads to harm (INV-9, INV-15, INV-16) is let pass
   DiskFault fault = DiskFault::kNone;
   std::vector<std::uint64_t> alike;  // replicas that may be exchanged for one another
 };

@@ -1,0 +1,54 @@
+#include "tests/model/planted.h"
+
+#include "kv/base/check.h"
+
+namespace decree::consensus::model {
+
+const std::vector<PlantedCase>& PlantedCases() {
+  static const std::vector<PlantedCase> cases = {
+      {.bug = "REPLY_BEFORE_FSYNC", .scope = "paxos-2", .bound = 1'000},
+      {.bug = "PROMISE_NOT_PERSISTED", .scope = "paxos-2", .bound = 1'000},
+      {.bug = "OWN_VOTE_BEFORE_FSYNC", .scope = "disk", .bound = 1'000},
+      {.bug = "LEARNERS_COUNTED", .scope = "seal-1", .bound = 1'000},
+      {.bug = "ANY_VOTE", .scope = "paxos-3", .bound = 60'000},
+      {.bug = "NOOP_OVER_TRIMMED", .scope = "trim", .bound = 10'000},
+      {.bug = "PROMISES_MIXED", .scope = "stale", .bound = 1'000},
+      {.bug = "NONCONTIGUOUS_ACCEPT", .scope = "revival", .bound = 15'000},
+      {.bug = "NONCONTIGUOUS_ACCEPT", .scope = "revival", .bound = 900'000, .outcomes_only = true},
+      {.bug = "ACCEPT_BELOW_PROMISE", .scope = "disk", .bound = 120'000},
+      {.bug = "ACCEPT_OVERWRITES_CHOSEN", .scope = "paxos-2", .bound = 1'000},
+      {.bug = "OLD_VOTE_CHOSEN", .scope = "paxos-2", .bound = 30'000},
+      {.bug = "LEARNED_NOT_STORED", .scope = "crash", .bound = 200'000},
+      {.bug = "HEARTBEAT_ANSWERED_EARLY", .scope = "disk-beat", .bound = 1'000},
+      {.bug = "BALLOT_REUSED", .scope = "disk", .bound = 1'000},
+      {.bug = "RESTART_RESUMES_LEADERSHIP", .scope = "crash", .bound = 1'000},
+      {.bug = "PROPOSAL_ABOVE_SEAL", .scope = "seal-1", .bound = 1'000},
+      {.bug = "BARRIER_ABOVE_SEAL", .scope = "seal-2", .bound = 2'000},
+      {.bug = "VOID_VOTES_BELIEVED", .scope = "void-votes", .bound = 150'000, .at_random = true},
+      {.bug = "SEALED_BELIEVED", .scope = "seal-stale", .bound = 10'000},
+      {.bug = "PROMOTED_WITH_GAP", .scope = "seal-1", .bound = 1'000},
+      {.bug = "OLD_MAJORITY_STARTS_EPOCH", .scope = "takeover", .bound = 1'000},
+      {.bug = "READ_OF_OLD_ROUND", .scope = "read", .bound = 40'000},
+      {.bug = "READ_BEFORE_BARRIER", .scope = "read", .bound = 40'000},
+      {.bug = "GRANT_NOT_KEPT", .scope = "lease", .bound = 1'000},
+      {.bug = "CLOCK_CACHED_OVER_PAUSE", .scope = "lease", .bound = 60'000},
+      {.bug = "GRANT_FORGOTTEN_AT_RESTART", .scope = "lease-crash", .bound = 5'000},
+      {.bug = "LEASE_FROM_ANSWER", .scope = "lease-late", .bound = 30'000},
+      {.bug = "LEASE_KEPT_AT_TRANSFER", .scope = "transfer", .bound = 2'000},
+  };
+  return cases;
+}
+
+SearchResult SearchFor(const PlantedCase& planted) {
+  const Scope* found = FindScope(planted.scope);
+  DECREE_CHECK(found != nullptr);
+  Scope scope = *found;
+  scope.outcomes_only = planted.outcomes_only;
+  Model model(scope);
+  if (planted.at_random) return SearchAtRandom(model, {.seed = 1, .steps = planted.bound});
+  SearchOptions options;
+  options.max_states = planted.bound;
+  return SearchAll(model, options);
+}
+
+}  // namespace decree::consensus::model
