@@ -60,9 +60,9 @@ TEST(ConnectionsTest, AFullPortClosesMoreAndServesThoseItHas) {
 }
 
 TEST(ConnectionsTest, ADrainedPortAnswersWhatIsUnderWayAndRefusesNewRequestsOfClients) {
+  std::vector<RpcReply> held;  // outlives the workers, who add to it
   Net a(7, 1), b(7, 2);
   a.Knows(2, b);
-  std::vector<RpcReply> held;
   b.door.on_request = [&](NodeId, const RpcRequest& request, RpcReply reply) {
     if (request.method == Method::kReport) return reply({});
     b.door.monitor.Do([&] { held.push_back(std::move(reply)); });

@@ -1,5 +1,6 @@
 // HTTP/1.1 on the wire: order, limits, manners, bad company.
 #include <chrono>
+#include <future>
 
 #include "tests/net/http_fixture.h"
 
@@ -32,13 +33,12 @@ TEST_F(HttpWireTest, PipelinedReadsRunSideBySideAndAreAnsweredInOrder) {
   door.on_operate = [&](std::size_t worker, Operation operation, OperationCallback done) {
     waiting.emplace_back(operation.key, std::move(done));
     if (waiting.size() < 5) return;
-    runtime_.executor(worker).Post([&] {
-      while (!waiting.empty()) {  // the last asked is answered first
+    // The test may be over as soon as the last answer is out: nothing of it is used after.
+    runtime_.executor(worker).Post([asked = std::move(waiting)] {
+      for (auto last = asked.rbegin(); last != asked.rend(); ++last) {  // answered first
         OperationResult result;
-        result.read = {waiting.back().first, 1, 0};
-        const auto answer = std::move(waiting.back().second);
-        waiting.pop_back();
-        answer(result);
+        result.read = {last->first, 1, 0};
+        last->second(result);
       }
     });
   };
@@ -258,7 +258,12 @@ TEST_F(HttpWireTest, AClientThatLeavesDoesNotDisturbTheOthers) {
     ASSERT_TRUE(monitor.Wait([&] { return held.size() == 1; }));
   }
   EXPECT_EQ(Ask("GET", "/livez").status, 200);
-  runtime_.executor(0).Post([&] { held.clear(); });
+  std::promise<void> cleared;
+  runtime_.executor(0).Post([&] {
+    held.clear();
+    cleared.set_value();
+  });
+  cleared.get_future().wait();
 }
 
 TEST_F(HttpWireTest, StopAnswersWhatWasAskedThenCloses) {

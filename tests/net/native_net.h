@@ -60,7 +60,7 @@ class Net {
   std::unique_ptr<NativeListener> listener_;
 };
 
-inline RpcRequest Ask(std::string body, std::uint64_t timeout_ms = 10'000) {
+inline RpcRequest Ask(std::string body, std::uint64_t timeout_ms = 60'000) {
   RpcRequest request;
   request.method = Method::kRead;
   request.shard = ShardId{3};
