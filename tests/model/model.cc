@@ -82,10 +82,11 @@ State Model::StartWithLeader(const State& first) {
     moved = false;
     std::optional<State> next;
     Successors(state, [&](const Successor& s) {
-      broken = broken || s.violation != nullptr;
       const bool begins = !campaigned && s.event.kind == EventKind::kCampaign && s.replica == 0;
       const bool flows = s.event.kind == EventKind::kDeliver || s.event.kind == EventKind::kPersist;
-      if (!next && s.state != state && (begins || (campaigned && flows))) next = s.state;
+      if (!begins && !(campaigned && flows)) return;
+      broken = broken || s.violation != nullptr;
+      if (!next && s.state != state) next = s.state;
     });
     if (!next || broken) break;
     campaigned = moved = true;
@@ -451,8 +452,9 @@ const std::string* Model::WhatIsWrong(const State& state, std::size_t acted) con
   if (!others[acted]->leads) return nullptr;  // nothing that was well before is broken by it
   const Standings all(others.data(), ids_.size());
   const std::string* wrong = world_.scope.leases ? UnderALease(all, acted) : nullptr;
-  if (wrong == nullptr && !world_.scope.outcomes_only) wrong = WithoutPromises(all, acted);
-  return wrong;
+  if (wrong != nullptr || world_.scope.outcomes_only) return wrong;
+  wrong = ReadsBesideItsSeal(*all[acted]);
+  return wrong != nullptr ? wrong : WithoutPromises(all, acted);
 }
 
 void Model::Successors(const State& state, const Visitor& visit) {

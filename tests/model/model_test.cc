@@ -169,6 +169,13 @@ TEST_F(StandingTest, NobodyLeadsALaterBallotWhileALeaseIsHeld) {
   EXPECT_EQ(UnderALease(others_, 0), nullptr);
 }
 
+TEST_F(StandingTest, ASealEndsTheLeaseOfItsLeader) {
+  replicas_[0].leads = replicas_[0].lease = Round(1);
+  EXPECT_EQ(ReadsBesideItsSeal(replicas_[0]), nullptr);
+  replicas_[0].sealing = true;
+  EXPECT_NE(ReadsBesideItsSeal(replicas_[0]), nullptr);
+}
+
 // ---- the ghost ----
 
 class GhostTest : public ::testing::Test {

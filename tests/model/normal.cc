@@ -111,6 +111,11 @@ Ballot ModelAccess::LeaseOf(const Replica& replica, Instant now) {
   return asked.LeaseUntil() ? asked.core_->lead_.ballot : Ballot{};
 }
 
+bool ModelAccess::Sealing(const Replica& replica) {
+  const Replica::Core& core = *replica.core_;
+  return core.role_ == Role::kLeader && core.lead_.sealing;
+}
+
 Slot ModelAccess::NextSlot(const Replica& replica) { return replica.core_->lead_.next; }
 
 Slot ModelAccess::VotedTo(const Replica& replica) { return replica.core_->voted_to_; }

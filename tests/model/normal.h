@@ -21,6 +21,7 @@ struct ModelAccess {
   static const Peer* PeerOf(const Replica& replica, ReplicaId member);
   // The ballot whose lease a read at `now` would be served by; 0: it would not.
   static Ballot LeaseOf(const Replica& replica, Instant now);
+  static bool Sealing(const Replica& replica);  // it leads, and proposed a Seal or found one
   // A leader's next tick sends a heartbeat instead of finding that nobody was heard.
   static void HearQuorum(Replica& replica, Instant now);
   static Slot NextSlot(const Replica& replica);  // of a leader's next proposal

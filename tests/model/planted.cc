@@ -34,6 +34,7 @@ const std::vector<PlantedCase>& PlantedCases() {
       {.bug = "CLOCK_CACHED_OVER_PAUSE", .scope = "lease", .bound = 60'000},
       {.bug = "GRANT_FORGOTTEN_AT_RESTART", .scope = "lease-crash", .bound = 5'000},
       {.bug = "LEASE_FROM_ANSWER", .scope = "lease-late", .bound = 30'000},
+      {.bug = "LEASE_KEPT_AT_SEAL", .scope = "lease-seal", .bound = 1'000},
       {.bug = "LEASE_KEPT_AT_TRANSFER", .scope = "transfer", .bound = 2'000},
   };
   return cases;

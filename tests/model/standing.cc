@@ -25,6 +25,7 @@ Standing StandingOf(const Local& local) {
   for (const Member& voter : replica.config().voters) standing.voters |= BitOf(voter.id);
   if (replica.role() != Role::kLeader) return standing;
   standing.leads = replica.promised();
+  standing.sealing = ModelAccess::Sealing(replica);
   standing.lease = ModelAccess::LeaseOf(replica, local.Now());
   return standing;
 }
@@ -36,6 +37,11 @@ const std::string* UnderALease(const Standings& all, std::size_t acted) {
     return other != &changed && (Clash(changed, *other) || Clash(*other, changed));
   });
   return clash ? &kTwo : nullptr;
+}
+
+const std::string* ReadsBesideItsSeal(const Standing& leader) {
+  static const std::string kKept = "step 7: a lease is held beside an own Seal";
+  return leader.sealing && leader.lease ? &kKept : nullptr;
 }
 
 const std::string* WithoutPromises(const Standings& all, std::size_t acted) {

@@ -14,6 +14,7 @@ struct Standing {
   Ballot leads;             // 0: none
   Ballot lease;             // by which it would serve a read, on its own clock; 0: none
   Ballot promised;          // durably
+  bool sealing = false;     // leads, and proposed a Seal
   std::uint8_t self = 0;    // as in `voters`
   std::uint8_t voters = 0;  // of its epoch, a bit each
 };
@@ -25,6 +26,9 @@ using Standings = std::span<const Standing* const>;
 // INV-11: a lease is held, and somebody leads a higher ballot or holds one too. `acted` is the
 // replica that changed.
 const std::string* UnderALease(const Standings& all, std::size_t acted);
+
+// Step 7: a leader that proposed a Seal would still read by its lease.
+const std::string* ReadsBesideItsSeal(const Standing& leader);
 
 // INV-16: `acted`, a leader, leads a ballot that no majority of its voters has durably promised (or
 // a higher one).
