@@ -54,6 +54,9 @@ void Invariants::Stepped(const Replica& replica, const Output& output) {
     }
     Decide(self, c.slot, c.decree, Epoch{});
   }
+  CheckSealing(replica, output);
+  seen.read = std::any_of(output.reads.begin(), output.reads.end(),
+                          [](const ReadReady& read) { return read.ok; });
   KnowChosen(seen, replica.trimmed());  // in the rows: flushed, or received with a snapshot
   auto& votes = seen.durable_votes;
   votes.erase(votes.begin(), votes.upper_bound(replica.trimmed()));
@@ -177,7 +180,54 @@ void Invariants::Lease(const Replica& replica, std::optional<Instant> until) {
     Violate(replica.self(), "INV-11 a second lease: replica " + ToString(lease_.holder) +
                                 " holds one of " + ToString(lease_.ballot));
   }
+  // A step that reads no clock may leave a lease standing that is over; one that reads must not.
+  if (*until <= now_ && seen_[replica.self()].read) {
+    Violate(replica.self(), "INV-11 answers a read by a lease that is over");
+  }
+  if (seen_[replica.self()].sealed == replica.promised()) {
+    Violate(replica.self(), "INV-17 holds a lease of " + ToString(replica.promised()) +
+                                ", in which it proposed a Seal");
+  }
+  CheckGrants(replica, *until);
   lease_ = HeldLease{replica.self(), replica.promised(), *until};
+}
+
+void Invariants::CheckGrants(const Replica& replica, Instant until) {
+  const Config* config = ConfigOf(replica.promised().epoch);
+  if (config == nullptr) return;
+  const auto& voters = config->voters;
+  const auto granted = std::count_if(voters.begin(), voters.end(), [&](const Member& voter) {
+    const Seen& seen = seen_[voter.id];
+    return voter.id == replica.self() ||
+           (seen.granted == replica.promised() && seen.grant_until >= until);
+  });
+  if (static_cast<std::size_t>(granted) >= config->QuorumSize()) return;
+  Violate(replica.self(), "INV-18 a lease of " + ToString(replica.promised()) +
+                              " that the grants of no majority outlast");
+}
+
+// Heartbeats of this very step may have been made before the Seal was.
+void Invariants::CheckSealing(const Replica& replica, const Output& output) {
+  Ballot& sealed = seen_[replica.self()].sealed;
+  for (const Outgoing& out : output.send) {
+    const auto* beat = std::get_if<Heartbeat>(&out.message);
+    if (beat == nullptr || beat->lease_ns == 0 || beat->ballot != sealed) continue;
+    Violate(replica.self(),
+            "INV-17 asks for a lease of " + ToString(sealed) + ", in which it proposed a Seal");
+  }
+  if (!output.persist) return;
+  for (const Vote& vote : output.persist->votes) {
+    const bool own = vote.ballot.replica == replica.self();
+    if (own && vote.decree.kind == DecreeKind::kSeal) sealed = vote.ballot;
+  }
+}
+
+void Invariants::NoteGrant(ReplicaId from, const HeartbeatReply& reply) {
+  const auto asked = asked_.find(reply.ballot);
+  if (!reply.granted || asked == asked_.end()) return;
+  Seen& seen = seen_[from];
+  seen.granted = reply.ballot;
+  seen.grant_until = now_ + asked->second;
 }
 
 void Invariants::CheckContiguous(ReplicaId replica, const Vote& vote) {
@@ -192,7 +242,11 @@ void Invariants::Sent(ReplicaId from, const Message& message) {
   if (destroyed_.count(from) != 0) Violate(from, "INV-14 sends after it was destroyed");
   if (const auto* m = std::get_if<Prepare>(&message)) CheckOwner(from, m->ballot);
   if (const auto* m = std::get_if<Accept>(&message)) CheckOwner(from, m->ballot);
-  if (const auto* m = std::get_if<Heartbeat>(&message)) CheckOwner(from, m->ballot);
+  if (const auto* m = std::get_if<Heartbeat>(&message)) {
+    CheckOwner(from, m->ballot);
+    Duration& longest = asked_[m->ballot];
+    longest = std::max(longest, Duration{static_cast<std::int64_t>(m->lease_ns)});
+  }
   const auto acknowledged = [&](const auto& m) {
     CheckPromised(from, m.promised);
     if (m.promised == m.ballot) CheckVoted(from, m.ballot, m.voted);
@@ -205,7 +259,10 @@ void Invariants::Sent(ReplicaId from, const Message& message) {
   if (const auto* accept = std::get_if<Accept>(&message)) CheckPromiseQuorum(from, accept->ballot);
   if (const auto* promise = std::get_if<Promise>(&message)) CheckPromised(from, promise->promised);
   if (const auto* accepted = std::get_if<Accepted>(&message)) acknowledged(*accepted);
-  if (const auto* reply = std::get_if<HeartbeatReply>(&message)) acknowledged(*reply);
+  if (const auto* reply = std::get_if<HeartbeatReply>(&message)) {
+    acknowledged(*reply);
+    NoteGrant(from, *reply);
+  }
 }
 
 void Invariants::CheckPromiseQuorum(ReplicaId from, const Ballot& ballot) {

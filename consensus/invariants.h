@@ -16,7 +16,8 @@
 //          durably chosen is known after a restart; decrees are handed out in slot order, no gaps.
 //   INV-9  replicas agree on the voters and the first slot of an epoch.
 //   INV-10 what is handed out as chosen has a majority of durable votes in one ballot (P4).
-//   INV-11 at most one valid lease: while one is held no other is, and no higher ballot chooses.
+//   INV-11 at most one valid lease: while one is held no other is, and no higher ballot chooses. No
+//          read is answered by a lease that is over.
 //   INV-12 who prepares, proposes or beats the heart of a ballot is its owner and a voter of its
 //          epoch.
 //   INV-13 no member is destroyed: a voter only after the EpochStart of an epoch without it is
@@ -26,6 +27,10 @@
 //          (P3).
 //   INV-16 a Prepare leaves when its ballot is durable at the candidate, an Accept when a majority
 //          of the epoch's voters has durably promised its ballot (P2).
+//   INV-17 a leader that proposed a Seal in its ballot holds no lease in it, and asks for none
+//          (Seal step 7).
+//   INV-18 a lease is over before the grants of a majority are, which were given in its ballot:
+//          each lasts from when its answer left at the latest.
 #pragma once
 
 #include <cstdint>
@@ -94,6 +99,10 @@ class Invariants {
     std::map<Slot, Ballot> durable_votes;
     Slot durable_chosen;  // contiguous: by watermark, by records, or in the rows
     std::set<Slot> stored_chosen;
+    Ballot sealed;      // in which it proposed a Seal
+    bool read = false;  // its last step answered one
+    Ballot granted;     // a lease, to the leader of this ballot
+    Instant grant_until;
   };
 
   void Violate(ReplicaId replica, const std::string& what);
@@ -104,6 +113,9 @@ class Invariants {
   void CheckConfig(const Replica& replica);
   void CheckVote(ReplicaId replica, const Vote& vote);
   void CheckLease(ReplicaId replica, const Ballot& chose);
+  void CheckGrants(const Replica& replica, Instant until);
+  void CheckSealing(const Replica& replica, const Output& output);
+  void NoteGrant(ReplicaId from, const HeartbeatReply& reply);
   void CheckContiguous(ReplicaId replica, const Vote& vote);
   void CheckPromiseQuorum(ReplicaId from, const Ballot& ballot);
   void CheckPromised(ReplicaId from, const Ballot& promised);
@@ -121,7 +133,8 @@ class Invariants {
     Ballot ballot;
     Instant until;
   };
-  HeldLease lease_;  // the one known to be held; once `until` is over: none
+  HeldLease lease_;                   // the one known to be held; once `until` is over: none
+  std::map<Ballot, Duration> asked_;  // the longest lease that its leader asked for
   Instant now_;
   Slot latest_chosen_;  // by any replica, and the members as of then
   Config latest_;

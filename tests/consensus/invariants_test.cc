@@ -19,6 +19,13 @@ class InvariantsTest : public ::testing::Test {
     record.promised = ballot;
     invariants.Durable(ReplicaId{replica}, record);
   }
+  // The leader asks, and a voter's answer grants it from now on.
+  void Granted(const Replica& leader, std::uint64_t voter, std::uint64_t lease_ns = 100) {
+    const Ballot& ballot = leader.promised();
+    Promised(voter, ballot);
+    invariants.Sent(leader.self(), Heartbeat{ballot, {}, 1, 0, lease_ns});
+    invariants.Sent(ReplicaId{voter}, HeartbeatReply{ballot, ballot, 1, {}, {}, true});
+  }
   bool Reported(const std::string& name) {
     for (const std::string& v : invariants.violations()) {
       if (v.find(name) != std::string::npos) return true;
@@ -50,34 +57,91 @@ TEST_F(InvariantsTest, Inv3AForgottenPromise) {
   EXPECT_TRUE(Reported("INV-3"));
 }
 
-TEST_F(InvariantsTest, Inv11AnotherBallotChoosesOrLeasesUnderALease) {
-  ManualCluster c(GenesisOf({1, 2, 3}));
-  c.Elect(1);
-  Invariants& watch = invariants;
-  watch.At(Instant{100});
-  watch.Lease(c[1].replica(), Instant{200});
+class InvariantsOfLeasesTest : public InvariantsTest {
+ protected:
+  InvariantsOfLeasesTest() {
+    c.Elect(1);
+    invariants.At(Instant{100});
+    Granted(c[1].replica(), 2);
+  }
+  void Lease(std::uint64_t holder, std::int64_t until) {
+    invariants.Lease(c[holder].replica(), Instant{until});
+  }
+  ManualCluster c{GenesisOf({1, 2, 3})};
+};
+
+TEST_F(InvariantsOfLeasesTest, Inv11AnotherBallotChoosesOrLeasesUnderALease) {
+  Lease(1, 200);
   for (std::uint64_t replica : {2, 3}) Vote(replica, B(1, 0, 3), 1, Command("a"));
-  EXPECT_TRUE(watch.ok()) << "a lower ballot's votes are known to the holder";
+  EXPECT_FALSE(Reported("INV-11")) << "a lower ballot's votes are known to the holder";
   c.Elect(2);
-  watch.At(Instant{199});
-  watch.Lease(c[2].replica(), Instant{300});
+  invariants.At(Instant{199});
+  Lease(2, 300);
   EXPECT_TRUE(Reported("INV-11 a second lease"));
-  watch.Lease(c[1].replica(), Instant{200});
+  Lease(1, 200);
   for (std::uint64_t replica : {2, 3}) Vote(replica, B(1, 9, 3), 2, Command("b"));
   EXPECT_TRUE(Reported("INV-11 1.9.3 chooses"));
 }
 
-TEST_F(InvariantsTest, ALeaseThatIsOverOrGivenUpBindsNobody) {
-  ManualCluster c(GenesisOf({1, 2, 3}));
-  c.Elect(1);
-  invariants.At(Instant{100});
-  invariants.Lease(c[1].replica(), Instant{200});
+TEST_F(InvariantsOfLeasesTest, ALeaseThatIsOverOrGivenUpBindsNobody) {
+  Lease(1, 200);
   invariants.At(Instant{200});
   for (std::uint64_t replica : {2, 3}) Vote(replica, B(1, 8, 3), 1, Command("a"));
-  invariants.Lease(c[1].replica(), Instant{300});
+  Granted(c[1].replica(), 2);
+  Lease(1, 300);
   invariants.Lease(c[1].replica(), std::nullopt);
   for (std::uint64_t replica : {2, 3}) Vote(replica, B(1, 9, 3), 2, Command("b"));
   EXPECT_TRUE(invariants.ok());
+}
+
+TEST_F(InvariantsOfLeasesTest, Inv11AReadIsAnsweredByALeaseThatIsOver) {
+  Output answers;
+  answers.reads.push_back({7, true});
+  invariants.Stepped(c[1].replica(), answers);
+  Lease(1, 200);
+  invariants.At(Instant{200});
+  invariants.Stepped(c[1].replica(), {});
+  Lease(1, 200);
+  EXPECT_TRUE(invariants.ok()) << "it read no clock";
+  invariants.Stepped(c[1].replica(), answers);
+  Lease(1, 200);
+  EXPECT_TRUE(Reported("INV-11 answers a read"));
+}
+
+TEST_F(InvariantsOfLeasesTest, Inv17ALeaseWithASealProposed) {
+  const Ballot own = c[1].replica().promised();
+  const auto step_with_a_seal_of = [&](const Ballot& ballot) {
+    Output output;
+    output.persist.emplace();
+    output.persist->votes.push_back({Slot{2}, ballot, SealOf(MoveId{1}, {1, 2, 3})});
+    output.send.push_back({MemberOf(2), Heartbeat{own, {}, 2, 0, 100}});  // from before the Seal
+    invariants.Stepped(c[1].replica(), output);
+  };
+  step_with_a_seal_of(B(1, 0, 1));
+  Lease(1, 200);
+  EXPECT_TRUE(invariants.ok()) << "a Seal of another ballot";
+  step_with_a_seal_of(own);
+  EXPECT_TRUE(invariants.ok()) << invariants.violations().front();
+  Lease(1, 200);
+  EXPECT_TRUE(Reported("INV-17 holds a lease"));
+  Output renewal;
+  renewal.send.push_back({MemberOf(2), Heartbeat{own, {}, 3, 0, 100}});
+  invariants.Stepped(c[1].replica(), renewal);
+  EXPECT_TRUE(Reported("INV-17 asks for a lease"));
+}
+
+TEST_F(InvariantsOfLeasesTest, Inv18ALeaseOutlastsTheGrantsBehindIt) {
+  Lease(1, 200);
+  EXPECT_TRUE(invariants.ok());
+  Lease(1, 201);
+  EXPECT_TRUE(Reported("INV-18"));
+}
+
+TEST_F(InvariantsOfLeasesTest, Inv18TheGrantsWereGivenInAnotherBallot) {
+  c.Elect(2);
+  c.Elect(1);
+  Lease(1, 150);
+  EXPECT_TRUE(Reported("INV-18"));
 }
 
 TEST_F(InvariantsTest, Inv4AVoteBelowAPromiseOrOfALearner) {
