@@ -8,12 +8,14 @@ namespace decree::sim {
 
 std::string FaultName(Fault fault) {
   static constexpr const char* kNames[] = {
-      "crash",     "crash_all",   "stop",         "pause",      "split",     "isolate",
-      "cut_link",  "quorum_loss", "constrained",  "chain",      "clog",      "slow_network",
-      "replay",    "slow_disk",   "no_space",     "busy_files", "stalled",   "fsync_fails",
-      "rot_log",   "rot_rows",    "rot_snapshot", "wipe",       "old_rows",  "old_map",
-      "wall_jump", "suspend",     "drift",        "move",       "disk_move", "transfer",
-      "cancel",    "settings",    "drain",        "join",       "trap"};
+      "crash",     "crash_all",    "stop",         "pause",        "split",
+      "isolate",   "cut_link",     "quorum_loss",  "constrained",  "chain",
+      "clog",      "slow_network", "replay",       "late_answers", "grantor_restarts",
+      "slow_disk", "no_space",     "busy_files",   "stalled",      "fsync_fails",
+      "rot_log",   "rot_rows",     "rot_snapshot", "wipe",         "old_rows",
+      "old_map",   "wall_jump",    "suspend",      "drift",        "move",
+      "disk_move", "transfer",     "cancel",       "settings",     "drain",
+      "join",      "trap"};
   static_assert(std::size(kNames) == kFaultKinds);
   return kNames[static_cast<std::size_t>(fault)];
 }

@@ -22,15 +22,17 @@ enum class Fault : std::uint8_t {
   kStopCleanly,  // SIGTERM, then a new start
   kPause,        // SIGSTOP, SIGCONT
   // ---- the network ----
-  kSplit,        // falls in two
-  kIsolate,      // one machine hears nobody, nobody hears it, or both
-  kCutLink,      // one direction of one pair
-  kQuorumLoss,   // every machine sees one hub, and nobody else (OmniPaxos, figure 1a)
-  kConstrained,  // the same, and one machine sees nobody at all (figure 1b)
-  kChain,        // every machine sees its two neighbours (figure 1c)
-  kClog,         // a link delivers nothing, then everything
-  kSlowNetwork,  // losses and long delays everywhere
-  kReplay,       // consensus messages of long ago arrive again
+  kSplit,            // falls in two
+  kIsolate,          // one machine hears nobody, nobody hears it, or both
+  kCutLink,          // one direction of one pair
+  kQuorumLoss,       // every machine sees one hub, and nobody else (OmniPaxos, figure 1a)
+  kConstrained,      // the same, and one machine sees nobody at all (figure 1b)
+  kChain,            // every machine sees its two neighbours (figure 1c)
+  kClog,             // a link delivers nothing, then everything
+  kSlowNetwork,      // losses and long delays everywhere
+  kReplay,           // consensus messages of long ago arrive again
+  kLateAnswers,      // a lease holder hears everybody late, then nobody hears it
+  kGrantorRestarts,  // the one machine that still hears a lease holder, and soon is up again
   // ---- disks ----
   kSlowDisk,      // syncs take their time
   kNoSpace,       // the disk is full for a while
@@ -58,7 +60,7 @@ enum class Fault : std::uint8_t {
   // ---- any of them, at a moment inside a protocol step ----
   kTrap,
 };
-inline constexpr std::size_t kFaultKinds = 35;
+inline constexpr std::size_t kFaultKinds = 37;
 std::string FaultName(Fault fault);
 
 struct PlannedFault {

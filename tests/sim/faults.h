@@ -21,8 +21,10 @@ enum class Moment : std::uint8_t {
   kElected,
   kProposed,
   kVoted,  // by a follower
+  kCampaigns,
+  kLeased,
 };
-inline constexpr std::size_t kMoments = 6;
+inline constexpr std::size_t kMoments = 8;
 
 class Faults {
  public:
@@ -49,11 +51,15 @@ class Faults {
   Links LinksToCut(const PlannedFault& fault, Random& random);
   void Clog(const PlannedFault& fault, Random& random);
   void SlowNetwork(const PlannedFault& fault, Random& random);
+  void HitHolder(Fault kind, MachineId id, Nanos outage, Random& random);
+  void LateAnswers(MachineId id, Nanos outage, Random& random);
+  void GrantorRestarts(MachineId id, Nanos outage, Random& random);
   // ---- faults_trap.cc ----
   struct Trap {
     Moment moment = Moment::kProposed;
     Nanos outage = 0;
     Random random;
+    Fault does = Fault::kTrap;  // to whom it catches; kTrap: drawn
   };
   bool SetTrap(const PlannedFault& fault, Random& random);
   void OnStep(ReplicaKey key, const consensus::Replica& replica, const consensus::Output& output);

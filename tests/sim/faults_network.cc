@@ -25,6 +25,11 @@ bool Faults::InjectNetwork(const PlannedFault& fault, Random& random) {
     case Fault::kSlowNetwork:
       SlowNetwork(fault, random);
       return true;
+    case Fault::kLateAnswers:
+    case Fault::kGrantorRestarts:
+      if (cluster_.size() == 1 || cluster_.options().consensus.leases) return false;  // a trap
+      HitHolder(fault.kind, fault.machine, fault.outage, random);
+      return true;
     case Fault::kReplay:
       return cluster_.network().Replay(random, 1 + random.Below(20)) > 0;
     default:
@@ -81,6 +86,51 @@ void Faults::SlowNetwork(const PlannedFault& fault, Random& random) {
   world_.After(fault.outage, [this] {
     if (--slow_networks_ == 0 && on_) cluster_.network().options() = calm_network_;
   });
+}
+
+void Faults::HitHolder(Fault kind, MachineId id, Nanos outage, Random& random) {
+  if (kind == Fault::kLateAnswers) return LateAnswers(id, outage, random);
+  GrantorRestarts(id, outage, random);
+}
+
+// The answers come steadily, and so late that a lease counted from them outlasts what the others
+// think they granted: they elect another leader while what they said is still on its way.
+void Faults::LateAnswers(MachineId id, Nanos outage, Random& random) {
+  Network& network = cluster_.network();
+  const auto lease = static_cast<std::uint64_t>(cluster_.options().consensus.lease.count());
+  const auto late = static_cast<Nanos>(random.Between(lease / 2, lease));
+  const Links in = LinksOf(id, true, false, cluster_.size());
+  const Links out = LinksOf(id, false, true, cluster_.size());
+  network.Slow(in, late);
+  const Nanos silent = 2 * late + static_cast<Nanos>(random.Below(1 * kSeconds));
+  world_.After(silent, [this, &network, out] {
+    if (on_) network.Cut(out);
+  });
+  world_.After(silent + 2 * late + outage, [&network, in, out, late] {
+    network.Heal(out);
+    network.Quicken(in, late);
+  });
+}
+
+// The others have long missed the holder when its grantor comes back: all that keeps it from
+// promising to one of them is what it remembers of its grant.
+void Faults::GrantorRestarts(MachineId id, Nanos outage, Random& random) {
+  const MachineId others = cluster_.size() - 1;
+  const MachineId grantor = 1 + (id + static_cast<MachineId>(random.Below(others))) % (others + 1);
+  Links cuts;
+  for (const Link& link : LinksOf(id, true, true, cluster_.size())) {
+    if (link.first != grantor && link.second != grantor) cuts.push_back(link);
+  }
+  cluster_.network().Cut(cuts);
+  const auto patience =
+      static_cast<std::uint64_t>(2 * cluster_.options().consensus.election_max.count());
+  const auto alone = static_cast<Nanos>(random.Between(patience / 2, patience));
+  world_.After(alone, [this, grantor, random]() mutable {
+    if (!on_ || !cluster_.node(grantor).up()) return;
+    cluster_.node(grantor).Crash(random);
+    BootAfter(static_cast<Nanos>(random.Below(50 * kMillis)), grantor);
+  });
+  world_.After(alone + outage, [this, cuts] { cluster_.network().Heal(cuts); });
 }
 
 }  // namespace decree::sim

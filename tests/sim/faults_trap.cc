@@ -2,6 +2,7 @@
 // hit. A trap springs once, at whichever machine comes to its moment first.
 #include <algorithm>
 #include <utility>
+#include <variant>
 
 #include "tests/sim/faults.h"
 
@@ -13,6 +14,14 @@ bool Votes(const consensus::Output& output, consensus::DecreeKind kind) {
   const auto& votes = output.persist->votes;
   return std::any_of(votes.begin(), votes.end(),
                      [kind](const consensus::Vote& vote) { return vote.decree.kind == kind; });
+}
+
+bool Prepares(const consensus::Output& output) {
+  const auto prepares = [](const consensus::Outgoing& out) {
+    return std::holds_alternative<consensus::Prepare>(out.message);
+  };
+  return std::any_of(output.send.begin(), output.send.end(), prepares) ||
+         std::any_of(output.send_after_persist.begin(), output.send_after_persist.end(), prepares);
 }
 
 bool HasCome(Moment moment, const consensus::Replica& replica, const consensus::Output& output) {
@@ -30,6 +39,10 @@ bool HasCome(Moment moment, const consensus::Replica& replica, const consensus::
       return leads && Votes(output, consensus::DecreeKind::kCommandBatch);
     case Moment::kVoted:
       return !leads && Votes(output, consensus::DecreeKind::kCommandBatch);
+    case Moment::kCampaigns:
+      return replica.role() == consensus::Role::kCandidate && Prepares(output);
+    case Moment::kLeased:
+      return replica.LeaseUntil().has_value();
   }
   return false;
 }
@@ -37,9 +50,12 @@ bool HasCome(Moment moment, const consensus::Replica& replica, const consensus::
 }  // namespace
 
 bool Faults::SetTrap(const PlannedFault& fault, Random& random) {
-  if (fault.kind != Fault::kTrap) return false;
-  const auto moment = static_cast<Moment>(random.Below(kMoments));
-  traps_.push_back({moment, fault.outage, Random(random.Next())});
+  const bool at_holder =
+      (fault.kind == Fault::kLateAnswers || fault.kind == Fault::kGrantorRestarts) &&
+      cluster_.size() > 1;
+  if (fault.kind != Fault::kTrap && !at_holder) return false;
+  const auto moment = at_holder ? Moment::kLeased : static_cast<Moment>(random.Below(kMoments));
+  traps_.push_back({moment, fault.outage, Random(random.Next()), fault.kind});
   cluster_.network().core_checker().on_step = [this](ReplicaKey key, const auto& replica,
                                                      const consensus::Output& output) {
     OnStep(key, replica, output);
@@ -66,6 +82,7 @@ void Faults::Spring(NodeId node, Trap& trap) {
     Machine& machine = cluster_.node(id);
     if (!on_ || !machine.started() || machine.core().id() != node) continue;
     ++counts_["trap_sprung"];
+    if (trap.does != Fault::kTrap) return HitHolder(trap.does, id, trap.outage, trap.random);
     const std::uint64_t way = trap.random.Below(4);
     if (way == 0) {
       machine.Crash(trap.random);
@@ -79,7 +96,14 @@ void Faults::Spring(NodeId node, Trap& trap) {
       if (link.second == id || trap.random.Chance(0.6)) links.push_back(link);
     }
     cluster_.network().Cut(links);
-    return world_.After(trap.outage, [this, links] { cluster_.network().Heal(links); });
+    // One after the other, so that what is repeated reaches some of them first.
+    for (const Link& link : links) {
+      const Nanos lasts =
+          trap.outage / 2 +
+          static_cast<Nanos>(trap.random.Below(static_cast<std::uint64_t>(trap.outage / 2 + 1)));
+      world_.After(lasts, [this, link] { cluster_.network().Heal({link}); });
+    }
+    return;
   }
 }
 

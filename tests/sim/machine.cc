@@ -221,7 +221,7 @@ void Machine::StopCleanly(Nanos grace) {
 void Machine::Pause(Nanos duration) {
   if (!up()) return;
   world_.Trace("pause", options_.id, static_cast<std::uint64_t>(duration));
-  running_->life->paused_until = world_.now() + duration;
+  world_.Pause(*running_->life, world_.now() + duration);
 }
 
 void Machine::JumpAhead(Nanos by) {

@@ -58,6 +58,7 @@ void Network::Send(MachineId to, Frame frame) {
   const auto size = static_cast<Nanos>(frame.bytes.size() / 1024);
   for (int i = 0; i < copies; ++i) {
     Nanos when = world_.now() + (local ? 5 * kMicros : Delay() + size * options_.nanos_per_kib);
+    if (const auto slow = slow_.find({frame.from, to}); slow != slow_.end()) when += slow->second;
     if (options_.ordered && !frame.bulk) {
       Nanos& last = last_[{frame.from, to}];
       when = last = std::max(last, when);
@@ -77,11 +78,16 @@ void Network::Deliver(MachineId to, const Frame& frame) {
   if (found == endpoints_.end() || !Reachable(frame.from, to)) return;
   Endpoint& endpoint = *found->second;
   if (const auto clogged = clogged_.find({frame.from, to}); clogged != clogged_.end()) {
-    clogged->second.held.push_back({endpoint.life().generation, frame});
+    clogged->second.held.push_back({endpoint.life()->generation, frame});
     return;
   }
-  if (const Nanos until = endpoint.life().paused_until; until > world_.now()) {
-    return Arrive(until, to, frame);
+  // It waits at the door, and is lost with the process. What one peer sends on one connection stays
+  // in order; no order holds between connections.
+  const std::uint64_t connection = kFirstConnection + 2 * std::uint64_t{frame.from} + frame.bulk;
+  if (endpoint.life()->WakesFor(connection) > world_.now()) {
+    return world_.At(
+        world_.now(), EventKind::kNetwork, endpoint.life(), 0,
+        [this, to, frame] { Deliver(to, frame); }, connection);
   }
   world_.Trace("deliver", to, Summary(frame), frame.from);
   endpoint.OnFrame(frame);
@@ -112,7 +118,7 @@ void Network::Unclog(const Links& links) {
     if (endpoint == endpoints_.end()) continue;
     for (const Held& one : held) {
       // The connection of a call ends with the process; envelopes may come from anywhere.
-      const bool same = one.generation == endpoint->second->life().generation;
+      const bool same = one.generation == endpoint->second->life()->generation;
       if (same || one.frame.kind == FrameKind::kEnvelopes) {
         Arrive(world_.now(), link.second, one.frame);
       }
@@ -120,8 +126,20 @@ void Network::Unclog(const Links& links) {
   }
 }
 
+void Network::Slow(const Links& links, Nanos by) {
+  for (const Link& link : links) slow_[link] += by;
+}
+
+void Network::Quicken(const Links& links, Nanos by) {
+  for (const Link& link : links) {
+    const auto found = slow_.find(link);
+    if (found != slow_.end() && (found->second -= by) <= 0) slow_.erase(found);
+  }
+}
+
 void Network::HealAll() {
   cut_.clear();
+  slow_.clear();
   while (!clogged_.empty()) Unclog({clogged_.begin()->first});
 }
 

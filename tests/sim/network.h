@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <utility>
@@ -54,7 +55,7 @@ Links LinksButChain(MachineId first, MachineId machines);
 class Endpoint {
  public:
   virtual ~Endpoint() = default;
-  virtual const Life& life() const = 0;
+  virtual const std::shared_ptr<Life>& life() const = 0;
   virtual void OnFrame(const Frame& frame) = 0;
   // The peer's process is gone, its connections are reset.
   virtual void OnReset(MachineId peer) = 0;
@@ -94,8 +95,11 @@ class Network {
   // TCP does over a route that is down for a while.
   void Clog(const Links& links);
   void Unclog(const Links& links);
+  // Each frame on these links takes so much longer. Delays add up.
+  void Slow(const Links& links, Nanos by);
+  void Quicken(const Links& links, Nanos by);  // takes it back
   void HealAll();
-  bool healthy() const { return cut_.empty() && clogged_.empty(); }
+  bool healthy() const { return cut_.empty() && clogged_.empty() && slow_.empty(); }
   // What no other healing takes back.
   void CutForGood(const Links& links) { cut_for_good_.insert(links.begin(), links.end()); }
   void HealForGood() { cut_for_good_.clear(); }
@@ -127,6 +131,7 @@ class Network {
   std::set<Link> cut_for_good_;
   std::map<MachineId, NodeId> nodes_;
   std::map<Link, int> cut_;     // how many cuts lie on it
+  std::map<Link, Nanos> slow_;  // by how much longer it takes
   std::map<Link, Nanos> last_;  // ordered links
   std::map<Link, Clogged> clogged_;
   std::uint64_t envelopes_sent_ = 0;

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <set>
+#include <string>
 
 namespace decree::sim {
 namespace {
@@ -15,10 +17,14 @@ class Listener : public Endpoint {
     network_.Attach(machine, *this);
   }
   ~Listener() override { network_.Detach(life_->machine); }
-  const Life& life() const override { return *life_; }
+  const std::shared_ptr<Life>& life() const override { return life_; }
   void OnFrame(const Frame& frame) override { heard += frame.bytes; }
   void OnReset(MachineId) override {}
   void Restart() { ++life_->generation; }
+  void Pause(Nanos until, std::uint64_t dice) {
+    life_->paused_until = until;
+    life_->wake_dice = dice;
+  }
 
   std::string heard;
 
@@ -74,6 +80,39 @@ TEST_F(NetworkTest, ALinkCutTwiceWorksWhenBothCutsAreHealed) {
   network_.Heal({{1, 2}});
   Send(1, 2, "b");
   EXPECT_EQ(two_.heard, "b");
+}
+
+TEST_F(NetworkTest, ASlowLinkDeliversLateAndInTheEndAsBefore) {
+  network_.Slow({{1, 2}}, 1'500 * kMillis);
+  network_.Slow({{1, 2}}, 1'000 * kMillis);
+  Send(1, 2, "a");
+  Send(2, 1, "x");
+  EXPECT_EQ(one_.heard, "x") << "the other direction is as fast as ever";
+  EXPECT_EQ(two_.heard, "") << "two seconds are over";
+  world_.RunFor(1 * kSeconds);
+  EXPECT_EQ(two_.heard, "a");
+  network_.Quicken({{1, 2}}, 1'000 * kMillis);
+  EXPECT_FALSE(network_.healthy());
+  network_.Quicken({{1, 2}}, 1'500 * kMillis);
+  EXPECT_TRUE(network_.healthy());
+  Send(1, 2, "b");
+  EXPECT_EQ(two_.heard, "ab");
+}
+
+// Two connections, each in its order.
+TEST_F(NetworkTest, AMachineThatGoesOnReadsItsConnectionsInAnyOrder) {
+  const Listener three(network_, 3);
+  std::set<std::string> orders;
+  for (std::uint64_t dice = 1; dice <= 20; ++dice) {
+    two_.heard.clear();
+    two_.Pause(world_.now() + 10 * kSeconds, dice);
+    for (const char* text : {"a", "b"}) Send(1, 2, text);
+    for (const char* text : {"x", "y"}) Send(3, 2, text);
+    EXPECT_EQ(two_.heard, "");
+    world_.RunFor(10 * kSeconds);
+    orders.insert(two_.heard);
+  }
+  EXPECT_EQ(orders, (std::set<std::string>{"abxy", "xyab"}));
 }
 
 TEST_F(NetworkTest, AReplayBringsOldEnvelopesAgainAndNeverCalls) {

@@ -35,7 +35,7 @@ class SimTransport : public node::Transport, public Endpoint {
   void SetIdentity(ClusterId cluster, NodeId node) override;
 
   // ---- Endpoint ----
-  const Life& life() const override { return *life_; }
+  const std::shared_ptr<Life>& life() const override { return life_; }
   void OnFrame(const Frame& frame) override;
   void OnReset(MachineId peer) override;
 

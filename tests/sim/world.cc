@@ -10,6 +10,12 @@
 
 namespace decree::sim {
 
+Nanos Life::WakesFor(std::uint64_t source) const {
+  if (wake_dice == 0 || source == kNoSource) return paused_until;
+  Random dice(wake_dice + source);
+  return paused_until + static_cast<Nanos>(dice.Below(std::uint64_t{kLongestWaking}));
+}
+
 World::World(std::uint64_t seed, bool trace) : trace_(trace), random_(seed) {}
 
 World::~World() {
@@ -38,9 +44,12 @@ World::Event World::Pop() {
   return event;
 }
 
-void World::At(Nanos when, EventKind kind, std::shared_ptr<Life> life, ActorId actor, Task task) {
+void World::At(Nanos when, EventKind kind, std::shared_ptr<Life> life, ActorId actor, Task task,
+               std::uint64_t source) {
   if (life && !life->alive) return;
-  Push({std::max(when, now_), ++order_, kind, actor, std::move(life), std::move(task)});
+  when = std::max(when, now_);
+  if (kind == EventKind::kTimer) source = kTimers;
+  Push({when, when, ++order_, kind, actor, std::move(life), std::move(task), source});
 }
 
 void World::After(Nanos delay, Task task) {
@@ -57,10 +66,21 @@ void World::End(Life& life) {
   Trace("end of life", life.machine, life.generation, dead.size());
 }
 
+// What waits for the end of an earlier pause must not wait longer than what comes from now on.
+void World::Pause(Life& life, Nanos until) {
+  life.paused_until = until;
+  life.wake_dice = random_.Next();
+  for (Event& event : heap_) {
+    if (event.life.get() == &life) event.when = std::max(now_, event.due);
+  }
+  std::make_heap(heap_.begin(), heap_.end(), Later);
+}
+
 void World::Hurry(const Life& life, Nanos by) {
   for (Event& event : heap_) {
     if (event.life.get() != &life || event.kind != EventKind::kTimer) continue;
     event.when = std::max(now_, event.when - by);
+    event.due = event.when;
   }
   std::make_heap(heap_.begin(), heap_.end(), Later);
 }
@@ -69,10 +89,14 @@ bool World::Step() {
   if (heap_.empty()) return false;
   Event event = Pop();
   now_ = std::max(now_, event.when);
-  if (event.life && event.life->paused_until > now_) {
-    event.when = event.life->paused_until;  // keeps its place in the order
-    Push(std::move(event));
-    return true;
+  const Life* life = event.life.get();
+  if (life && life->paused_until + Life::kLongestWaking > now_) {
+    const Nanos woken = life->WakesFor(event.source);
+    if (woken > now_) {
+      event.when = woken;  // keeps its place in the order
+      Push(std::move(event));
+      return true;
+    }
   }
   Run(event);
   return true;

@@ -27,8 +27,16 @@ struct Life {
   MachineId machine = 0;
   std::uint32_t generation = 0;
   bool alive = true;
-  Nanos paused_until = 0;  // a stopped process: its events wait, in their order
+  Nanos paused_until = 0;       // a stopped process: its events wait, in their order
+  std::uint64_t wake_dice = 0;  // in which order it finds what has waited; 0: all at once
+  // A process that goes on finds timers that are over and connections with something to read, and
+  // gets to each of these sources when the system lets it: within this.
+  static constexpr Nanos kLongestWaking = 1 * kMillis;
+  Nanos WakesFor(std::uint64_t source) const;
 };
+inline constexpr std::uint64_t kNoSource = 0;  // its own tasks, which it goes on with at once
+inline constexpr std::uint64_t kTimers = 1;
+inline constexpr std::uint64_t kFirstConnection = 2;
 
 enum class EventKind : std::uint8_t { kTask, kTimer, kDisk, kNetwork, kFault, kClient };
 
@@ -52,10 +60,15 @@ class World {
   ActorId actor() const { return actor_; }  // of the running event
 
   // `life` null: the world's own event, which no crash takes away.
-  void At(Nanos when, EventKind kind, std::shared_ptr<Life> life, ActorId actor, Task task);
+  // `source`: what the process has to look at to find it.
+  void At(Nanos when, EventKind kind, std::shared_ptr<Life> life, ActorId actor, Task task,
+          std::uint64_t source = kNoSource);
   void After(Nanos delay, Task task);  // a fault or a check, of the world's own
   // Ends a life: its pending events are destroyed, unrun.
   void End(Life& life);
+
+  // Stops a process; if it was stopped already, until then and no longer.
+  void Pause(Life& life, Nanos until);
 
   // The life's own clock has jumped ahead: its timers are due so much earlier.
   void Hurry(const Life& life, Nanos by);
@@ -85,12 +98,14 @@ class World {
 
  private:
   struct Event {
-    Nanos when = 0;
+    Nanos due = 0;
+    Nanos when = 0;  // later than due while its process is stopped
     std::uint64_t order = 0;
     EventKind kind = EventKind::kTask;
     ActorId actor = 0;
     std::shared_ptr<Life> life;
     Task task;
+    std::uint64_t source = kNoSource;
   };
   static bool Later(const Event& a, const Event& b);
   void Push(Event event);

@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+#include <string>
+
 #include "kv/store/mem_disk.h"
 #include "tests/sim/executor.h"
 #include "tests/sim/transport.h"
@@ -47,6 +50,51 @@ TEST(WorldTest, APausedMachinesEventsWaitInTheirOrder) {
   EXPECT_EQ(order, "");
   world.RunFor(1);
   EXPECT_EQ(order, "ab");
+}
+
+TEST(WorldTest, APauseThatEndsEarlyLeavesNothingBehindThatWaitedForItsEnd) {
+  World world(1);
+  const auto life = NewLife(1);
+  std::string order;
+  const auto add = [&](const char* name) {
+    world.At(world.now(), EventKind::kTask, life, 0, [&order, name] { order += name; });
+  };
+  world.Pause(*life, 1'000);
+  add("a");
+  add("b");
+  world.RunFor(10);
+  world.Pause(*life, 500);
+  add("c");
+  world.RunFor(10);
+  EXPECT_EQ(order, "");
+  world.Pause(*life, world.now());
+  add("d");
+  world.RunFor(1);
+  EXPECT_EQ(order, "abcd");
+}
+
+// It finds timers that are over and calls that came, in no order that anybody promised.
+TEST(WorldTest, AMachineThatGoesOnMeetsItsTimersBeforeOrAfterWhatCameMeanwhile) {
+  std::set<std::string> orders;
+  for (std::uint64_t dice = 1; dice <= 20; ++dice) {
+    World world(1);
+    const auto life = NewLife(1);
+    std::string order;
+    for (const char* name : {"a", "b"}) {
+      world.At(3, EventKind::kTimer, life, 0, [&order, name] { order += name; });
+    }
+    life->paused_until = 100;
+    life->wake_dice = dice;
+    const Nanos call = life->WakesFor(kFirstConnection);
+    EXPECT_GE(call, 100);
+    EXPECT_LT(call, 100 + Life::kLongestWaking);
+    world.After(call, [&] { order += "call "; });
+    world.RunFor(99);
+    EXPECT_EQ(order, "");
+    world.RunFor(2 * kMillis);
+    orders.insert(order);
+  }
+  EXPECT_EQ(orders, (std::set<std::string>{"abcall ", "call ab"}));
 }
 
 TEST(WorldTest, EqualSeedsGiveEqualDigestsAndOthersDoNot) {
