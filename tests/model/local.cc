@@ -146,7 +146,10 @@ bool Step::Campaign(std::uint64_t round) {
     if (polled.round < round) {
       replica.Receive(now_, other, PreVoteReply{polled, false, met, {}});
     }
-    replica.Receive(now_, other, PreVoteReply{polled, true, {}, {}});
+    for (const Member& voter : std::vector<Member>(replica.config().voters)) {
+      if (replica.role() != Role::kPreCandidate || voter.id == replica.self()) continue;
+      replica.Receive(now_, voter, PreVoteReply{polled, true, {}, {}});
+    }
     began = replica.promised() == Ballot{replica.config().epoch, round, replica.self()};
   });
   return began || !violation.empty();  // a grant may keep it from it

@@ -77,6 +77,17 @@ TEST(ModelTest, ACrash) {
   EXPECT_GT(reached.two_leaders, 0u);
 }
 
+TEST(ModelTest, EveryScopeBeginsAndGoesOn) {
+  for (const Scope& scope : Scopes()) {
+    Model model(scope);
+    const State first = model.Initial();
+    EXPECT_EQ(model.LocalOf(first, 0).replica.ReadyLeader(), scope.leader_at_start) << scope.name;
+    std::size_t steps = 0;
+    model.Successors(first, [&](const Successor&) { ++steps; });
+    EXPECT_GT(steps, 0u) << scope.name;
+  }
+}
+
 TEST(ModelTest, TheLeaderOfALeaseScopeBeginsWithOne) {
   Model model(*FindScope("lease"));
   const State first = model.Initial();

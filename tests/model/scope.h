@@ -41,7 +41,7 @@ struct Scope {
   bool everything = false;        // no message is left out, none taken out as dead: what a broken
                                   // rule could make matter
   bool heartbeats = false;        // heartbeats that ask for an answer are sent and answered
-  bool outcomes_only = false;     // what only leads to harm (INV-9, 15, 16; step 7) is let pass
+  bool outcomes_only = false;     // what only leads to harm (INV-9, 15, 16, 17) is let pass
   DiskFault fault = DiskFault::kNone;
   std::vector<std::uint64_t> alike;  // replicas that may be exchanged for one another
 };

@@ -40,7 +40,7 @@ const std::string* UnderALease(const Standings& all, std::size_t acted) {
 }
 
 const std::string* ReadsBesideItsSeal(const Standing& leader) {
-  static const std::string kKept = "step 7: a lease is held beside an own Seal";
+  static const std::string kKept = "INV-17 a lease is held beside an own Seal";
   return leader.sealing && leader.lease ? &kKept : nullptr;
 }
 

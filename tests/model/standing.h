@@ -27,7 +27,7 @@ using Standings = std::span<const Standing* const>;
 // replica that changed.
 const std::string* UnderALease(const Standings& all, std::size_t acted);
 
-// Step 7: a leader that proposed a Seal would still read by its lease.
+// INV-17: a leader that proposed a Seal would still read by its lease.
 const std::string* ReadsBesideItsSeal(const Standing& leader);
 
 // INV-16: `acted`, a leader, leads a ballot that no majority of its voters has durably promised (or
