@@ -23,6 +23,7 @@ inline constexpr std::uint64_t kMaxRound = std::uint64_t{1} << 48;
 struct Peer {
   Member member;
   bool voter = false;
+  Slot added;           // whoever knows this slot knows that it is a member
   Slot voted;           // cumulative: voted in this ballot or chosen there
   Slot next;            // the next slot to send it
   Slot durable_chosen;  // as it last said
@@ -32,8 +33,8 @@ struct Peer {
   std::uint64_t granted_round = 0;  // the last round for which it granted the lease
   Instant heard_at;                 // last answer in this ballot
   Instant progress_at;              // `voted` rose, or something was sent after nothing was open
-  DECREE_FIELDS(member, voter, voted, next, durable_chosen, reported, parked_learn, acked_round,
-                granted_round, heard_at.ns, progress_at.ns)
+  DECREE_FIELDS(member, voter, added, voted, next, durable_chosen, reported, parked_learn,
+                acked_round, granted_round, heard_at.ns, progress_at.ns)
 };
 
 // An acceptor's word: until then it promises to nobody but this ballot's leader.

@@ -31,6 +31,7 @@ void Replica::Core::RefreshPeers() {
     Peer& peer = peers.emplace_back();
     peer.member = member;
     peer.voter = voter;
+    peer.added = chosen_;
     peer.next = lead_.next;
     peer.heard_at = peer.progress_at = now_;
   };

@@ -55,11 +55,13 @@ const char* Replica::Core::WhyNotNow(const Decree& decree) const {
   return nullptr;
 }
 
-// The gate of step 5, as far as the leader's own knowledge goes.
+// The gate of step 5, as far as the leader's own knowledge goes. Who does not know that it is a
+// member has no timer, and would wait for ever to hear that it has become a voter.
 bool Replica::Core::CaughtUp(const Member& member) const {
   if (member.id == self_) return true;
   const Peer* peer = FindPeer(member.id);
   return peer != nullptr && peer->reported &&
+         (peer->voter || peer->durable_chosen >= peer->added) &&
          peer->durable_chosen.value + kGateSlots >= chosen_.value;
 }
 

@@ -88,6 +88,21 @@ TEST_F(SealTest, Scenario32_ALearnerWithAGapIsNotPromoted) {
   EXPECT_EQ(Seal(1, {1, 2, 4}), ProposeCode::kProposed);
 }
 
+// As a voter of the next epoch it would have no timer, and nobody who calls it.
+TEST_F(SealTest, Scenario32_ALearnerThatDoesNotKnowOfItselfIsNotPromoted) {
+  c.AddShell(5);
+  c.Snapshot(1, 5);
+  c.Isolate(5);
+  c.Propose(1, AddLearnerOf(MoveId{2}, 5));
+  const Slot before = c[1].replica().chosen().Prev();
+  c[1].Receive(c.now(), MemberOf(5), HeartbeatReply{{}, {}, 0, {}, before});
+  c[1].Receive(c.now(), MemberOf(5), HeartbeatReply{c[1].replica().promised(), {}, 0, {}, before});
+  ASSERT_EQ(c[1].replica().DurableChosenOf(ReplicaId{5}), before);
+  EXPECT_EQ(c.Propose(1, SealOf(MoveId{2}, {1, 2, 5})).code, ProposeCode::kNotNow);
+  c.Mend();
+  c.Advance(300ms);
+  EXPECT_EQ(c.Propose(1, SealOf(MoveId{2}, {1, 2, 5})).code, ProposeCode::kProposed);
+}
 TEST_F(SealTest, Scenario32_ALearnerWithAGapIsNeverCounted) {
   // 2 and 3 are away: the leader and the learner alone choose nothing, whatever the learner says.
   c.Isolate(2);

@@ -27,7 +27,7 @@ void NormaliseLeading(Leading& lead) {
   lead.next_heartbeat = Due(lead.next_heartbeat);
   if (lead.transfer) lead.transfer->deadline = kLongAgo;
   for (Peer& peer : lead.peers) {
-    peer.durable_chosen = Slot{};
+    peer.durable_chosen = peer.added = Slot{};
     peer.parked_learn = Slot{};
     peer.heard_at = kLongAgo;                // a tick finds that no quorum was heard
     peer.progress_at = ModelAccess::kBegin;  // nothing is sent again: no message is ever gone
