@@ -46,6 +46,7 @@ void Replica::Core::RaisePromise(const Ballot& ballot) {
   promised_ = ballot;
   pending_.promised = ballot;
   voted_to_ = chosen_;
+  leader_round_ = 0;
 }
 
 // "For each slot >= from the chosen value if known, else the vote." Votes of earlier epochs at or

@@ -54,6 +54,7 @@ Replica::Core::Core(ReplicaId self, Recovered recovered, const Options& options,
 void Replica::Core::Receive(Instant now, const Member& from, Message message) {
   now_ = now;
   if (from.id == self_) return;
+  if (asleep_) WakeFor(from, message);
   Dispatch(from, message);
   Settle();
 }

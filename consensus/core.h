@@ -36,6 +36,9 @@ class Replica::Core {
   // ---- transfer.cc ----
   void TransferLeadership(Instant now, ReplicaId target);
 
+  // ---- sleep.cc ----
+  void Wake(Instant now);
+
   // ---- durability.cc ----
   void Persisted(Instant now, PersistId id);
 
@@ -60,6 +63,7 @@ class Replica::Core {
   std::optional<Instant> HeardAt(ReplicaId member) const;
   bool HandingOver() const { return role_ == Role::kLeader && lead_.transfer.has_value(); }
   std::optional<Instant> LeaseUntil() const;
+  bool asleep() const { return asleep_; }
   std::optional<ChosenDecree> ChosenAt(Slot slot) const;
   const Vote* VoteAt(Slot slot) const;
   std::uint64_t StateHash() const;
@@ -162,6 +166,7 @@ class Replica::Core {
   void OnHeartbeat(const Member& from, const Heartbeat& m);
   void OnHeartbeatReply(const Member& from, const HeartbeatReply& m);
   void LeaderTick();
+  void BeatHeart();
   void RefreshPeers();
   Peer* FindPeer(ReplicaId id);
   const Peer* FindPeer(ReplicaId id) const;
@@ -187,6 +192,17 @@ class Replica::Core {
   std::uint64_t LeaseToAskFor() const;
   void StampLeaseRound();
   void RenewLease();
+
+  // ---- sleep.cc ----
+  bool Quiet() const;
+  bool NoReadsOpen() const;
+  void NoteActivity();
+  void SleepIfAllDo();
+  void FollowIntoSleep(const Heartbeat& m, HeartbeatReply& reply);
+  bool MaySleep(const Heartbeat& m) const;
+  void WakeFor(const Member& from, const Message& message);
+  void WakeLeader();
+  void WakeFollower(ReplicaId caller);
 
   // ---- transfer.cc ----
   void OnTransferNow(const Member& from, const TransferNow& m);
@@ -233,6 +249,11 @@ class Replica::Core {
   Leading lead_;
   ReadState reads_;
   std::uint64_t heartbeat_round_ = 0;
+
+  // Sleep.
+  bool asleep_ = false;             // as the leader, or as a follower
+  std::uint64_t leader_round_ = 0;  // the latest heartbeat in the ballot of the promise
+
   std::vector<Slot> count_scratch_;
   std::vector<std::uint64_t> lease_scratch_;
 

@@ -31,10 +31,11 @@ struct Peer {
   Slot parked_learn;  // it waits for this slot; 0: it does not
   std::uint64_t acked_round = 0;
   std::uint64_t granted_round = 0;  // the last round for which it granted the lease
+  std::uint64_t slept_round = 0;    // the last round that it answered asleep
   Instant heard_at;                 // last answer in this ballot
   Instant progress_at;              // `voted` rose, or something was sent after nothing was open
   DECREE_FIELDS(member, voter, added, voted, next, durable_chosen, reported, parked_learn,
-                acked_round, granted_round, heard_at.ns, progress_at.ns)
+                acked_round, granted_round, slept_round, heard_at.ns, progress_at.ns)
 };
 
 // An acceptor's word: until then it promises to nobody but this ballot's leader.
@@ -72,9 +73,13 @@ struct Leading {
   std::optional<Transfer> transfer;
   std::vector<LeaseRound> lease_rounds;  // the heartbeats that may still yield a lease, in order
   Instant lease_until;
-  bool lease_over = false;  // given up for the rest of this ballot (leader transfer)
+  bool lease_over = false;        // given up for the rest of this ballot (leader transfer)
+  Instant active_at;              // somebody asked for something, or it woke up
+  Instant woken_at;               // nobody can have been heard since before
+  std::uint64_t sleep_round = 0;  // from this one on all heartbeats allowed sleep; 0: not now
   DECREE_FIELDS(ballot, base, next, barrier, membership, announced, sealing, holding, peers,
-                next_heartbeat.ns, transfer, lease_rounds, lease_until.ns, lease_over)
+                next_heartbeat.ns, transfer, lease_rounds, lease_until.ns, lease_over, active_at.ns,
+                woken_at.ns, sleep_round)
 };
 
 // The pages of one acceptor's promise.

@@ -18,6 +18,7 @@ Duration Replica::Core::RandomElection() {
 // A voter campaigns when the time is over, a learner asks around. Whoever is no member sleeps.
 void Replica::Core::ResetElectionTimer() {
   const bool member = config_.Find(self_) != nullptr;
+  asleep_ = false;
   election_deadline_ = member ? now_ + RandomElection() : kNever;
 }
 

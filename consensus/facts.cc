@@ -46,6 +46,7 @@ std::uint64_t Replica::Core::StateHash() const {
   put(self_, random_.state(), promised_, voted_to_, grant_, config_, chosen_, applied_, emitted_);
   put(learn_, deferred_, pending_, last_persist_, durable_, role_, leader_, leader_heard_.ns);
   put(election_deadline_.ns, seen_round_, pre_vote_, campaign_, lead_, reads_, heartbeat_round_);
+  put(asleep_, leader_round_);
   put(log_.trimmed());
   for (Slot slot = log_.trimmed().Next(); slot <= log_.last(); slot = slot.Next()) {
     const SlotLog::Entry* entry = log_.Find(slot);

@@ -172,6 +172,10 @@ void Invariants::CheckLease(ReplicaId replica, const Ballot& chose) {
 
 void Invariants::Lease(const Replica& replica, std::optional<Instant> until) {
   const bool own = lease_.holder == replica.self();
+  if (replica.asleep() &&
+      (until || replica.inflight() != 0 || replica.applied() != replica.chosen())) {
+    Violate(replica.self(), "INV-20 it sleeps with a lease or with something to do");
+  }
   if (!until) {
     if (own) lease_ = HeldLease{};
     return;

@@ -31,6 +31,7 @@
 //          (Seal step 7).
 //   INV-18 a lease is over before the grants of a majority are, which were given in its ballot:
 //          each lasts from when its answer left at the latest.
+//   INV-20 a sleeping leader holds no lease, and has nothing to choose or apply.
 #pragma once
 
 #include <cstdint>

@@ -79,16 +79,18 @@ struct Heartbeat {
   std::uint64_t round = 0;  // fresh number of a read-index / check-quorum round
   WallMs time_ms = 0;       // the leader's replicated time; for hosts, consensus never looks at it
   std::uint64_t lease_ns = 0;  // the lease it asks for, on the receiver's clock; 0: none
-  DECREE_FIELDS(ballot, chosen, round, time_ms, lease_ns)
+  bool sleep = false;          // nothing is to be done: the receiver may stop its election timer
+  DECREE_FIELDS(ballot, chosen, round, time_ms, lease_ns, sleep)
 };
 struct HeartbeatReply {
   Ballot ballot;
-  Ballot promised;  // counts for reads only if equal to ballot
-  std::uint64_t round = 0;
-  Slot voted;            // as in Accepted
-  Slot chosen;           // durable contiguous watermark
-  bool granted = false;  // the lease that `round` asked for
-  DECREE_FIELDS(ballot, promised, round, voted, chosen, granted)
+  Ballot promised;          // counts for reads only if equal to ballot
+  std::uint64_t round = 0;  // 0: answers none (a learner's report, or the leader is to wake up)
+  Slot voted;               // as in Accepted
+  Slot chosen;              // durable contiguous watermark
+  bool granted = false;     // the lease that `round` asked for
+  bool asleep = false;      // as `round` allowed
+  DECREE_FIELDS(ballot, promised, round, voted, chosen, granted, asleep)
 };
 
 // P11: pull chosen slots from any member.

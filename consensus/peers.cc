@@ -57,15 +57,24 @@ void Replica::Core::LeaderTick() {
     BecomeFollower();
     return;
   }
+  BeatHeart();
+}
+
+void Replica::Core::BeatHeart() {
   lead_.next_heartbeat = now_ + options_.heartbeat;
-  SendToMembers(Heartbeat{lead_.ballot, chosen_, ++heartbeat_round_, 0, LeaseToAskFor()});
+  const bool sleep = Quiet();
+  ++heartbeat_round_;
+  if (!sleep) lead_.sleep_round = 0;
+  if (sleep && lead_.sleep_round == 0) lead_.sleep_round = heartbeat_round_;
+  SendToMembers(Heartbeat{lead_.ballot, chosen_, heartbeat_round_, 0, LeaseToAskFor(), sleep});
   StampLeaseRound();
   lead_.announced = chosen_;
 }
 
+// While it slept it could hear nobody: they get the usual time from then on.
 bool Replica::Core::HearsQuorum() const {
   const auto heard = std::count_if(lead_.peers.begin(), lead_.peers.end(), [this](const Peer& p) {
-    return p.voter && now_ - p.heard_at < options_.election_max;
+    return p.voter && now_ - std::max(p.heard_at, lead_.woken_at) < options_.election_max;
   });
   return static_cast<std::size_t>(heard) + 1 >= config_.QuorumSize();
 }
@@ -103,8 +112,9 @@ void Replica::Core::OnHeartbeat(const Member& from, const Heartbeat& m) {
   }
   NoteLeaderChosen(from, m.ballot, m.chosen, false);
   if (config_.epoch != m.ballot.epoch || m.round == 0) return;
-  const HeartbeatReply reply{m.ballot,       promised_,       m.round,
-                             DurableVoted(), durable_.chosen, SelfVotes() && GrantLease(m)};
+  HeartbeatReply reply{m.ballot,       promised_,       m.round,
+                       DurableVoted(), durable_.chosen, SelfVotes() && GrantLease(m)};
+  FollowIntoSleep(m, reply);
   // What it says is durable already: it need not wait for the votes that are under way.
   if (durable_.promised == promised_ || DECREE_BUG_HEARTBEAT_ANSWERED_EARLY) {
     Send(from, reply);
@@ -135,9 +145,11 @@ void Replica::Core::OnHeartbeatReply(const Member& from, const HeartbeatReply& m
     peer->granted_round = std::max(peer->granted_round, round);
     RenewLease();
   }
+  if (m.asleep) peer->slept_round = std::max(peer->slept_round, round);
   ResendIfStalled(*peer);
   CountVotes();
   CheckReadRound();
+  SleepIfAllDo();
 }
 
 void Replica::Core::NotePeer(Peer& peer, Slot voted, Slot durable_chosen) {

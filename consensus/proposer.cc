@@ -12,6 +12,7 @@ namespace decree::consensus {
 ProposeResult Replica::Core::Propose(Instant now, Decree decree) {
   now_ = now;
   if (role_ != Role::kLeader) return {ProposeCode::kNotLeader, {}, ""};
+  NoteActivity();
   if (decree.kind == DecreeKind::kEpochStart) {
     return {ProposeCode::kRefused, {}, "only a new epoch's leader proposes EpochStart"};
   }

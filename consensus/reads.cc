@@ -19,6 +19,7 @@ void Replica::Core::RequestRead(Instant now, ReadId id) {
     out_.reads.push_back(ReadReady{id, false});
     return;
   }
+  if (role_ == Role::kLeader) NoteActivity();
   if (LeaseUntil()) {
     SOMETIMES(consensus_read_by_lease);
     reads_.confirmed.push_back(ConfirmedRead{id, chosen_});

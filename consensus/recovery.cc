@@ -167,6 +167,7 @@ void Replica::Core::BecomeLeader() {
   role_ = Role::kLeader;
   lead_ = Leading{};
   lead_.ballot = campaign_.ballot;
+  lead_.active_at = now_;
   lead_.base = chosen_;
   lead_.next = chosen_.Next();
   leader_ = *config_.Find(self_);

@@ -32,6 +32,7 @@ void Replica::RequestRead(Instant now, ReadId id) { core_->RequestRead(now, id);
 void Replica::TransferLeadership(Instant now, ReplicaId target) {
   core_->TransferLeadership(now, target);
 }
+void Replica::Wake(Instant now) { core_->Wake(now); }
 void Replica::Persisted(Instant now, PersistId id) { core_->Persisted(now, id); }
 void Replica::Applied(Instant now, Slot slot) { core_->Applied(now, slot); }
 void Replica::Trim(Slot slot) { core_->Trim(slot); }
@@ -60,6 +61,7 @@ std::optional<Slot> Replica::DurableChosenOf(ReplicaId member) const {
 std::optional<Instant> Replica::HeardAt(ReplicaId member) const { return core_->HeardAt(member); }
 bool Replica::HandingOver() const { return core_->HandingOver(); }
 std::optional<Instant> Replica::LeaseUntil() const { return core_->LeaseUntil(); }
+bool Replica::asleep() const { return core_->asleep(); }
 std::optional<ChosenDecree> Replica::ChosenAt(Slot slot) const { return core_->ChosenAt(slot); }
 const Vote* Replica::VoteAt(Slot slot) const { return core_->VoteAt(slot); }
 std::uint64_t Replica::StateHash() const { return core_->StateHash(); }

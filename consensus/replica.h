@@ -27,8 +27,11 @@ struct Options {
   Duration lease = 200ms;
   std::uint32_t lease_drift_ppm = 10'000;  // rho: by how much two clocks' rates may differ
   Duration lease_margin = 1ms;             // epsilon: what else a holder takes off its lease
-  std::size_t max_inflight = 64;           // slots proposed and not yet chosen
-  std::size_t max_page_bytes = 1u << 20;   // of a Promise, Accept or Learned message
+  // A shard with several voters that had nothing to do for so long sleeps, if all of them agree;
+  // zero: never. The leader of a sleeping shard may be dead without anybody noticing: see Wake.
+  Duration sleep_after = 10s;
+  std::size_t max_inflight = 64;          // slots proposed and not yet chosen
+  std::size_t max_page_bytes = 1u << 20;  // of a Promise, Accept or Learned message
 };
 
 enum class Role : std::uint8_t { kFollower, kPreCandidate, kCandidate, kLeader };
@@ -65,6 +68,11 @@ class Replica {
   void ResumeProposals();
   void RequestRead(Instant now, ReadId id);  // linearizable: answered in Output::reads
   void TransferLeadership(Instant now, ReplicaId target);
+  // Whoever is asleep has no timer and holds no lease; what concerns the shard wakes it: messages,
+  // proposals, reads. A follower hears of neither a dead leader nor a client that looks for one, so
+  // its host wakes it when a client asks here, or when the leader's node is lost. It calls the
+  // leader, and campaigns if it hears nothing. Nothing happens if the replica is awake.
+  void Wake(Instant now);
   void Persisted(Instant now, PersistId id);  // in order
   void Applied(Instant now, Slot slot);       // in order; everything <= slot is applied
   // The rows hold everything <= slot durably; the log may forget slots <= slot (P10). Memory
@@ -97,6 +105,7 @@ class Replica {
   bool HandingOver() const;                                // leader with a transfer under way
   // A ready leader that may serve reads by itself, without a round: until then, on its clock.
   std::optional<Instant> LeaseUntil() const;
+  bool asleep() const;
   std::optional<ChosenDecree> ChosenAt(Slot slot) const;  // above trimmed and <= chosen
   const Vote* VoteAt(Slot slot) const;                    // for checkers
   std::uint64_t StateHash() const;

@@ -16,6 +16,7 @@ void Replica::Core::TransferLeadership(Instant now, ReplicaId target) {
   if (lead_.transfer && lead_.transfer->target.id == target) return;
   const Peer* peer = FindPeer(target);
   if (peer == nullptr || !peer->voter) return;
+  NoteActivity();
   lead_.transfer = Transfer{peer->member, now + options_.election_max, false};
   ContinueTransfer();
 }

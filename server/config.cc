@@ -181,6 +181,7 @@ Result<DaemonConfig> ToConfig(const Settings& settings) {
         SetMillis(settings, "election-min-ms", &server.consensus.election_min),
         SetMillis(settings, "election-max-ms", &server.consensus.election_max),
         SetMillis(settings, "lease-ms", &server.consensus.lease),
+        SetMillis(settings, "sleep-after-ms", &server.consensus.sleep_after),
         SetNumber(settings, "shards", &server.shards),
         SetNumber(settings, "replicas", &server.replicas),
         SetNumber(settings, "bootstrap-expect", &server.bootstrap_expect),

@@ -25,6 +25,7 @@ net::ServerOptions ToServerOptions(NodeOptions options) {
   server.consensus.election_min = options.election_min;
   server.consensus.election_max = options.election_max;
   server.consensus.lease = options.lease;
+  server.consensus.sleep_after = options.sleep_after;
   server.join = std::move(options.join);
   server.shards = options.shards;
   server.replicas = options.replicas;

@@ -130,6 +130,7 @@ const std::vector<Setting>& AllSettings() {
       {"election-min-ms", kNumber, "250", "MS", "without a leader for so long a replica campaigns"},
       {"election-max-ms", kNumber, "500", "MS", "or for so long, at random"},
       {"lease-ms", kNumber, "200", "MS", "of --leases; shorter than election-min-ms"},
+      {"sleep-after-ms", kNumber, "10000", "MS", "an idle shard falls silent after this; 0: never"},
       {"shards", kNumber, "64", "N", "new cluster only: a power of two, 1..4096"},
       {"replicas", kNumber, "3", "N", "new cluster only: target copies of a shard: 1, 3 or 5"},
       {"bootstrap-expect", kNumber, "0", "N", "with --join: N nodes form the new cluster together"},

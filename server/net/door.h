@@ -19,6 +19,7 @@ class NodeDoor {
   // Any thread; as in NodeCore.
   virtual void OnEnvelopes(std::vector<consensus::Envelope> envelopes) = 0;
   virtual void OnRequest(NodeId from, RpcRequest request, RpcReply reply) = 0;
+  virtual void OnLinkDown(NodeId) {}
   virtual void Admin(AdminRequest request, Duration timeout,
                      std::function<void(AdminResponse)> done) = 0;
   virtual NodeId id() const = 0;

@@ -16,12 +16,13 @@ std::uint64_t Jittered(std::uint64_t word, Duration upto) {
 }  // namespace
 
 Peer::Peer(Worker& worker, const LinkIdentity& identity, const PeerTuning& tuning, LogSink log,
-           NodeId node, std::string address)
+           NodeId node, std::string address, std::function<void()> on_down)
     : worker_(worker),
       identity_(identity),
       tuning_(tuning),
       log_(std::move(log)),
       node_(node),
+      on_down_(std::move(on_down)),
       outbox_(tuning.outbox_bytes),
       address_(std::move(address)) {}
 
@@ -256,7 +257,7 @@ void Peer::Down(const std::string& reason, Errc unsent) {
   }
   ++attempt_;
   state_ = State::kBackoff;
-  up_ = false;
+  const bool was_up = up_.exchange(false);
   state_deadline_ = kNever;
   backoff_ = std::clamp(backoff_ * 2, tuning_.backoff_first, tuning_.backoff_max);
   const auto wait = Jittered(worker_.RandomWord(), backoff_);
@@ -266,6 +267,7 @@ void Peer::Down(const std::string& reason, Errc unsent) {
          "link to " + Name() + " is down: " + reason);
   }
   FailCalls(outbox_.Drop(), unsent, Name() + ": " + reason);
+  if (was_up && on_down_) on_down_();
 }
 
 // What was still in the outbox was certainly never sent; what was taken before may have arrived.

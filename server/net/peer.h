@@ -28,9 +28,10 @@ struct PeerTuning {
 
 class Peer final : public FrameLink::Owner, public std::enable_shared_from_this<Peer> {
  public:
-  // Node 0: whoever lives at the address.
+  // Node 0: whoever lives at the address. `on_down` runs on the worker when a link that was up is
+  // lost.
   Peer(Worker& worker, const LinkIdentity& identity, const PeerTuning& tuning, LogSink log,
-       NodeId node, std::string address);
+       NodeId node, std::string address, std::function<void()> on_down);
 
   // ---- any thread ----
   void Send(std::string_view frames);  // dropped when the link is down or its outbox full
@@ -81,6 +82,7 @@ class Peer final : public FrameLink::Owner, public std::enable_shared_from_this<
   const PeerTuning& tuning_;
   const LogSink log_;
   const NodeId node_;
+  const std::function<void()> on_down_;
   Outbox outbox_;
 
   mutable std::mutex mutex_;  // guards the address and the calls

@@ -42,7 +42,8 @@ struct Peers::Impl : std::enable_shared_from_this<Peers::Impl> {
 
   std::shared_ptr<Peer> Find(NodeId node, Channel channel);
   std::shared_ptr<Peer> FindAddress(const std::string& address);
-  std::shared_ptr<Peer> Make(NodeId node, const std::string& address, std::size_t spread);
+  std::shared_ptr<Peer> Make(NodeId node, const std::string& address, std::size_t spread,
+                             std::function<void()> on_down = {});
   void Sweep(std::size_t worker);
   void DeliverHere(std::vector<Envelope> envelopes);
   void CallHere(Executor& on, RpcRequest request, RpcReply reply);
@@ -62,10 +63,11 @@ struct Peers::Impl : std::enable_shared_from_this<Peers::Impl> {
 };
 
 // Under the lock.
-std::shared_ptr<Peer> Peers::Impl::Make(NodeId node, const std::string& address,
-                                        std::size_t spread) {
+std::shared_ptr<Peer> Peers::Impl::Make(NodeId node, const std::string& address, std::size_t spread,
+                                        std::function<void()> on_down) {
   const std::size_t index = spread % runtime.size();
-  auto peer = std::make_shared<Peer>(runtime.worker(index), identity, tuning, log, node, address);
+  auto peer = std::make_shared<Peer>(runtime.worker(index), identity, tuning, log, node, address,
+                                     std::move(on_down));
   swept.resize(runtime.size());
   swept[index].push_back(peer);
   if (swept[index].size() == 1) {
@@ -80,8 +82,12 @@ std::shared_ptr<Peer> Peers::Impl::Find(NodeId node, Channel channel) {
   if (known != peers.end()) return known->second;
   const auto address = addresses.find(node);
   if (shut || address == addresses.end() || address->second.empty()) return nullptr;
-  const std::size_t spread = node.value + (channel == Channel::kBulk ? 1 : 0);
-  return peers[{node, channel}] = Make(node, address->second, spread);
+  if (channel == Channel::kBulk) {
+    return peers[{node, channel}] = Make(node, address->second, node.value + 1);
+  }
+  return peers[{node, channel}] = Make(node, address->second, node.value, [this, node] {
+           if (door != nullptr) door->OnLinkDown(node);
+         });
 }
 
 std::shared_ptr<Peer> Peers::Impl::FindAddress(const std::string& address) {

@@ -33,6 +33,7 @@ class CoreDoor final : public NodeDoor {
   void OnRequest(NodeId from, RpcRequest request, RpcReply reply) override {
     core_->OnRequest(from, std::move(request), std::move(reply));
   }
+  void OnLinkDown(NodeId node) override { core_->OnLinkDown(node); }
   void Admin(AdminRequest request, Duration timeout,
              std::function<void(AdminResponse)> done) override {
     core_->Admin(std::move(request), timeout, std::move(done));

@@ -29,9 +29,9 @@ struct ServerOptions {
   std::uint32_t shards = 64;   // new cluster only
   std::uint32_t replicas = 3;  // new cluster only
   std::uint32_t bootstrap_expect = 0;
-  std::size_t workers = 0;  // 0: one a core
-  bool insecure = false;    // allows addresses other than loopback
-  consensus::Options consensus;  // its times and leases; the same on every node
+  std::size_t workers = 0;       // 0: one a core
+  bool insecure = false;         // allows addresses other than loopback
+  consensus::Options consensus;  // its times, leases, sleep; the same on every node
   std::uint64_t block_cache_bytes = std::uint64_t{128} << 20;   // a disk
   std::uint64_t write_buffer_bytes = std::uint64_t{256} << 20;  // a disk
   LogSink log;

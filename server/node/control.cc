@@ -298,6 +298,7 @@ void Control::HandleReport(RpcRequest&& request, RpcReply&& reply) {
   ReportAnswer answer;
   if (map_ && map_->version > report->map_version) answer.map = *map_;
   desk_.OnReport(std::move(*report));
+  answer.silent = desk_.Suspects();
   RpcResponse response;
   response.served_by = node_->node();
   response.body = Encode(answer);

@@ -62,6 +62,8 @@ void NodeCore::OnRequest(NodeId from, RpcRequest request, RpcReply reply) {
   impl_->WorkerOf(request.shard).Dispatch(from, std::move(request), std::move(reply));
 }
 
+void NodeCore::OnLinkDown(NodeId node) { impl_->WakeSleepersOf(node); }
+
 Caller& NodeCore::caller(std::size_t worker) { return impl_->workers[worker]->caller(); }
 
 void NodeCore::Admin(AdminRequest request, Duration timeout,

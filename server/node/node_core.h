@@ -75,6 +75,8 @@ class NodeCore {
   // From the transport. Any thread. A reply runs on some worker, exactly once.
   void OnEnvelopes(std::vector<consensus::Envelope> envelopes);
   void OnRequest(NodeId from, RpcRequest request, RpcReply reply);
+  // A link to that node, over which something was sent, went down.
+  void OnLinkDown(NodeId node);
 
   // ---- for the doors (HTTP, embedded client) ----
   // Use from that worker only. The caller's operations are answered through any leader in the

@@ -66,7 +66,8 @@ struct NodeReport {
 };
 struct ReportAnswer {
   std::optional<ShardMap> map;  // set if newer than the reporter's
-  DECREE_FIELDS(map)
+  std::vector<NodeId> silent;   // have not reported for suspect_after: whom they lead may sleep
+  DECREE_FIELDS(map, silent)
 };
 
 // kCreateReplica -> empty. Durably creates a learner shell; doing it again is fine. Refused

@@ -39,6 +39,12 @@ struct NodeShared {
     // The placement group lives with the control part, which reads its state.
     return shard == kPlacementShard ? *workers[0] : *workers[shard.value % workers.size()];
   }
+  // Any thread.
+  void WakeSleepersOf(NodeId leader) const {
+    for (const auto& worker : workers) {
+      worker->executor().Post([worker = worker.get(), leader] { worker->WakeSleepersOf(leader); });
+    }
+  }
   void Log(LogLevel level, std::string_view line) const {
     if (config.log) config.log(level, line);
   }

@@ -41,6 +41,10 @@ void PlacementDesk::OnReport(NodeReport report) {
   if (leading_) leader_.OnReport(std::move(report));
 }
 
+std::vector<NodeId> PlacementDesk::Suspects() const {
+  return leading_ ? leader_.Suspects() : std::vector<NodeId>();
+}
+
 void PlacementDesk::Admin(AdminRequest request, std::function<void(AdminResponse)> done) {
   admin_.Handle(std::move(request), std::move(done));
 }

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <vector>
 
 #include "kv/api/rpc.h"
 #include "server/node/admin_service.h"
@@ -25,6 +26,7 @@ class PlacementDesk : public PlacementPort {
   // A placement replica of this node changed: leadership, applied state, or it closed.
   void OnHost();
   void OnReport(NodeReport report);
+  std::vector<NodeId> Suspects() const;  // that should be up and have not reported for a while
   void Admin(AdminRequest request, std::function<void(AdminResponse)> done);
   void Stop();
 

@@ -142,6 +142,17 @@ bool PlacementLeader::Silent(NodeId node) const {
   return silence && *silence > port_->config().suspect_after * kDeadAfterWindows;
 }
 
+std::vector<NodeId> PlacementLeader::Suspects() const {
+  std::vector<NodeId> suspects;
+  if (!port_->state()) return suspects;
+  for (const auto& [id, node] : port_->state()->nodes()) {
+    const auto silence = SilenceOf(id);
+    const bool silent = silence && *silence > port_->config().suspect_after;
+    if (silent && node.state != NodeState::kRemoved) suspects.push_back(id);
+  }
+  return suspects;
+}
+
 bool PlacementLeader::AllHeard() const {
   for (const auto& [id, node] : port_->state()->nodes()) {
     if (IsExpected(node) && !Alive(id)) return false;

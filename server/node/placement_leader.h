@@ -35,6 +35,8 @@ class PlacementLeader {
   bool Alive(NodeId node) const;  // reported within suspect_after
   // Silent for so long that it is called dead; moves do not wait for it.
   bool Silent(NodeId node) const;
+  // Nodes that may hold leaders and have not reported within suspect_after.
+  std::vector<NodeId> Suspects() const;
   bool AllHeard() const;  // every node that should be up reported since Start
   rebalance::ClusterView View() const;
   rebalance::Plan Plan() const;  // what the rules want now

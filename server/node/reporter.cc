@@ -83,6 +83,8 @@ void Reporter::Submit(std::uint64_t generation, NodeReport&& report) {
     if (response.code != Errc::kOk || node_->stopping) return;
     Result<ReportAnswer> answer = Decode<ReportAnswer>(response.body);
     if (answer && answer->map) node_->control->OfferMap(std::move(*answer->map));
+    if (!answer) return;
+    for (const NodeId node : answer->silent) node_->WakeSleepersOf(node);
   };
   node_->control->link().Call(std::move(request), Repeat::kUnanswered, on_answer);
 }

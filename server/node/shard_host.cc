@@ -30,8 +30,10 @@ Result<std::shared_ptr<ShardHost>> ShardHost::Open(HostEnv& env, store::Disk& di
   host->flushed_ = host->facts().applied;
   const Slot trimmed = recovered->trimmed;
   const Slot watermark = recovered->watermark;
-  host->replica_ = std::make_unique<consensus::Replica>(key.replica, std::move(*recovered),
-                                                        env.config().consensus,
+  consensus::Options options = env.config().consensus;
+  // The placement group notices lost nodes, and wakes others for them.
+  if (key.shard == kPlacementShard) options.sleep_after = {};
+  host->replica_ = std::make_unique<consensus::Replica>(key.replica, std::move(*recovered), options,
                                                         env.executor().RandomWord(), host->Now());
   const Status whole = host->CheckRows(trimmed, watermark);
   if (!whole) return whole.error();
@@ -179,11 +181,18 @@ void ShardHost::OnLeadershipChange() {
   env_->HostChanged(*this);
 }
 
+void ShardHost::WakeUp() {
+  if (closed_ || !replica_->asleep()) return;
+  replica_->Wake(Now());
+  Pump();
+}
+
 // Only whom this leader hears can take over. While a transfer is open no writes are taken, so one
 // is begun only when the one before has ended, and goes to whoever was asked least, then to whoever
 // knows most.
 void ShardHost::GiveUpLeadership() {
   if (closed_ || replica_->role() != consensus::Role::kLeader || replica_->HandingOver()) return;
+  WakeUp();  // whom it hears then is told at the next try
   const Duration patience = env_->config().consensus.election_min;
   std::optional<std::pair<int, Slot>> best;  // fewer times asked, then a higher slot
   ReplicaId target;

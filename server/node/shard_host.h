@@ -58,6 +58,8 @@ class ShardHost : public std::enable_shared_from_this<ShardHost> {
   // Makes the rows durable and lets the disk's log go of all that they hold; memory still serves
   // members that lag.
   void ReleaseLog();
+  // Of a replica that is asleep: its leader, or a majority, is to show itself.
+  void WakeUp();
   // Tells the best peer to take over, unless one was told and may still do so; see leading(). Ask
   // again: a peer that does not take over is followed by the next one.
   void GiveUpLeadership();
@@ -79,6 +81,8 @@ class ShardHost : public std::enable_shared_from_this<ShardHost> {
 
  private:
   ShardHost(HostEnv& env, store::Disk& disk, ReplicaKey key, MachineFactory factory);
+
+  RpcResponse Redirect();
 
   // A callback for other threads: runs `step` on this worker, unless the host is closed by then.
   template <class Value>

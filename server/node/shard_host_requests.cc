@@ -43,6 +43,14 @@ RpcResponse ShardHost::Refusal() const {
   return response;
 }
 
+// Nobody heard of the leader of a sleeping shard for a while: whoever sends others there sees to it
+// that there is one.
+RpcResponse ShardHost::Redirect() {
+  if (!closed_ && replica_->asleep()) SOMETIMES(sleeper_woken_by_a_request);
+  WakeUp();
+  return Refusal();
+}
+
 // ---- writes ----
 
 void ShardHost::Write(Command&& command, RpcReply&& reply) {
@@ -50,7 +58,7 @@ void ShardHost::Write(Command&& command, RpcReply&& reply) {
   const consensus::Role role = replica_->role();
   const bool mine =
       role == consensus::Role::kLeader || (role == consensus::Role::kCandidate && pause_.holding());
-  if (closed_ || !mine) return reply(Refusal());
+  if (closed_ || !mine) return reply(Redirect());
   ++operations_;
   if (pause_.holding()) pause_.OnWriteWaits(Now());
   if (DECREE_BUG_CAS_AT_PROPOSE && kv_) {
@@ -164,7 +172,7 @@ void ShardHost::Scan(ScanRequest&& request, RpcReply&& reply) {
 }
 
 void ShardHost::QueueRead(std::function<RpcResponse()> serve, RpcReply&& reply) {
-  if (replica_->role() != consensus::Role::kLeader) return reply(Refusal());
+  if (replica_->role() != consensus::Role::kLeader) return reply(Redirect());
   waiting_reads_.push_back({std::move(serve), std::move(reply)});
   if (read_round_scheduled_) return;
   read_round_scheduled_ = true;
@@ -201,7 +209,7 @@ void ShardHost::Change(ChangeMembers&& change, RpcReply&& reply) {
     busy.detail = "another change of members is on its way";
     return reply(std::move(busy));
   }
-  if (replica_->role() != consensus::Role::kLeader) return reply(Refusal());
+  if (replica_->role() != consensus::Role::kLeader) return reply(Redirect());
   change_.emplace(std::move(change), std::move(reply), Now());
   StepChange();
   Pump();

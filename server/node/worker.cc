@@ -14,6 +14,9 @@ namespace {
 // Wake-ups are rounded up to this, so that the heartbeats of all shards leave in one frame a peer.
 constexpr std::int64_t kWakeGridNs = 5'000'000;
 
+// Shards whose leader may be lost wake at most so fast on the average: 1,000 a second.
+constexpr Duration kWakeSpread = 1ms;
+
 RpcResponse Refuse(Errc code, std::string detail = {}) {
   RpcResponse response;
   response.code = code;
@@ -224,6 +227,28 @@ void Worker::OnTimer() {
   if (!wakes_.empty()) ArmTimer(wakes_.begin()->first);
 }
 
+// All at once, their elections would keep each other from being held in time.
+void Worker::WakeSleepersOf(NodeId leader) {
+  std::vector<ReplicaKey> sleepers;
+  for (const auto& [key, host] : hosts_) {
+    const auto known = host->replica().leader();
+    const bool sleeps = !host->closed() && host->replica().asleep();
+    if (sleeps && known && known->node == leader && waking_.insert(key).second) {
+      sleepers.push_back(key);
+    }
+  }
+  const Duration spread =
+      config().consensus.election_max + kWakeSpread * static_cast<std::int64_t>(sleepers.size());
+  for (const ReplicaKey& key : sleepers) {
+    SOMETIMES(sleeper_woken_for_a_lost_node);
+    const auto word = executor_->RandomWord() % static_cast<std::uint64_t>(spread.count());
+    executor_->RunAt(executor_->Now() + Duration(static_cast<std::int64_t>(word)), [this, key] {
+      waking_.erase(key);
+      if (const auto host = Find(key)) host->WakeUp();
+    });
+  }
+}
+
 // ---- calls ----
 
 void Worker::Call(NodeId to, Channel channel, RpcRequest request, RpcReply reply) {
@@ -322,6 +347,8 @@ void Worker::HandleStatus(const RpcRequest& request, const RpcReply& reply) {
   if (!status) return reply(Refuse(Errc::kInvalidArgument, "malformed request body"));
   const auto host = status->key.replica ? Find(status->key) : FindShard(status->key.shard);
   rebalance::ReplicaStatus answer;
+  // Whoever asks for one replica has plans for the shard, and waits for word of a leader.
+  if (host && status->key.replica) host->WakeUp();
   if (host) answer = host->Describe();
   // Tombstones are read on worker 0, which owns the catalogs.
   node_->workers[0]->executor_->Post(

@@ -39,6 +39,8 @@ class Worker : public HostEnv {
   // The replica of the shard that leads, else any; null if there is none.
   std::shared_ptr<ShardHost> FindShard(ShardId shard) const;
   void ForEach(const std::function<void(ShardHost&)>& visit) const;
+  // Replicas that sleep under a leader there may have lost it: they wake, staggered.
+  void WakeSleepersOf(NodeId leader);
   Caller& caller() { return *caller_; }
 
   // ---- HostEnv ----
@@ -68,6 +70,7 @@ class Worker : public HostEnv {
   std::map<ReplicaKey, std::shared_ptr<ShardHost>> hosts_;
   std::set<std::pair<Instant, ReplicaKey>> wakes_;
   std::map<ReplicaKey, Instant> wake_of_;
+  std::set<ReplicaKey> waking_;  // that WakeSleepersOf has not woken yet
   Instant timer_ = kNever;
   std::vector<consensus::Envelope> outbox_;
   bool flush_posted_ = false;

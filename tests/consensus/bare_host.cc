@@ -82,6 +82,11 @@ void BareHost::Read(Instant now, ReadId id) {
   TakeOutput(now);
 }
 
+void BareHost::Wake(Instant now) {
+  replica_->Wake(now);
+  TakeOutput(now);
+}
+
 void BareHost::Transfer(Instant now, ReplicaId target) {
   replica_->TransferLeadership(now, target);
   TakeOutput(now);

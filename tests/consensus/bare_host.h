@@ -57,6 +57,7 @@ class BareHost {
   ProposeResult Propose(Instant now, const Decree& decree);
   void Read(Instant now, ReadId id);
   void Transfer(Instant now, ReplicaId target);
+  void Wake(Instant now);
   bool CompleteWrite(Instant now);  // the oldest one; false: none
   void CompleteWrites(Instant now);
   void Apply(Instant now);  // everything handed out

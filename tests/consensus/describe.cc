@@ -49,11 +49,12 @@ std::string Of(const Accepted& m) {
 std::string Of(const Heartbeat& m) {
   return "Heartbeat " + ToString(m.ballot) + " chosen " + ToString(m.chosen) +
          (m.round != 0 ? " round " + std::to_string(m.round) : "") +
-         (m.lease_ns != 0 ? " lease" : "");
+         (m.lease_ns != 0 ? " lease" : "") + (m.sleep ? " sleep" : "");
 }
 std::string Of(const HeartbeatReply& m) {
   return "HeartbeatReply " + ToString(m.ballot) + " promised " + ToString(m.promised) + " round " +
-         std::to_string(m.round) + " up to " + ToString(m.voted) + (m.granted ? " granted" : "");
+         std::to_string(m.round) + " up to " + ToString(m.voted) + (m.granted ? " granted" : "") +
+         (m.asleep ? " asleep" : "");
 }
 std::string Of(const Learn& m) { return "Learn from " + ToString(m.from); }
 std::string Of(const Learned& m) {

@@ -57,6 +57,19 @@ TEST_F(InvariantsTest, Inv3AForgottenPromise) {
   EXPECT_TRUE(Reported("INV-3"));
 }
 
+TEST_F(InvariantsTest, Inv20ALeaseHeldAsleep) {
+  Options options;
+  options.sleep_after = 1s;
+  ManualCluster c(GenesisOf({1, 2, 3}), options);
+  c.Elect(1);
+  c.Advance(2s);
+  ASSERT_TRUE(c[1].replica().asleep());
+  invariants.Lease(c[1].replica(), std::nullopt);
+  EXPECT_TRUE(invariants.ok());
+  invariants.Lease(c[1].replica(), Instant{200});
+  EXPECT_TRUE(Reported("INV-20"));
+}
+
 class InvariantsOfLeasesTest : public InvariantsTest {
  protected:
   InvariantsOfLeasesTest() {

@@ -99,7 +99,7 @@ TEST_F(LeaseScenarioTest, Scenario30_TheOldLeaderComesBackWithoutItsRevokedLease
   EXPECT_TRUE(c[2].replica().LeaseUntil()) << "another ballot has its own";
 }
 
-// A shard with one voter sleeps when nothing is to be done; one with several beats its heart.
+// A lone voter sleeps when nothing is to be done; how several do it is in sleep_test.cc.
 TEST(SleepScenarioTest, Scenario31_ALoneVoterThatSleptThroughItsCrashLeadsWithoutAnOldLease) {
   ManualCluster c(GenesisOf({1}));
   c.Advance(1ms);
@@ -120,22 +120,6 @@ TEST(SleepScenarioTest, Scenario31_ALoneVoterThatSleptThroughItsCrashLeadsWithou
   ASSERT_EQ(c[1].reads.size(), 1u);
   EXPECT_TRUE(c[1].reads[0].ok);
   EXPECT_EQ(c[1].wake_at, kNever) << "and sleeps again";
-}
-
-TEST_F(LeaseScenarioTest, Scenario31_AnIdleShardWhoseLeaderDiedElectsAndTheOldOneHasNoLease) {
-  c.Advance(60s);  // nobody asks anything
-  c.Crash(1);
-  c.Advance(3s);
-  ASSERT_EQ(c.Leaders().size(), 1u);
-  const std::uint64_t leader = c.Leaders().front();
-  ASSERT_NE(leader, 1u);
-  ASSERT_NE(c.Put(leader, "new"), Slot{});
-  c.Restart(1);
-  EXPECT_FALSE(c[1].replica().LeaseUntil());
-  EXPECT_FALSE(ReadsLocally(1));
-  c.Advance(500ms);
-  EXPECT_TRUE(ReadsLocally(leader));
-  EXPECT_FALSE(ReadsLocally(1));
 }
 
 // {1, 2, 3} become {1, 2, 4}. 1 has its grant of epoch 1 from 3 alone.

@@ -28,6 +28,8 @@ ClusterOptions Draw(std::uint64_t seed) {
   if (random.Chance(0.3)) options.slow_apply = 20ms;
   options.consensus.leases = random.Chance(0.7);
   if (random.Chance(0.5)) options.drift_ppm = 4'900;  // two of them: rho, all but used up
+  // Clients come every few milliseconds: between two of them is time to fall asleep.
+  options.consensus.sleep_after = random.Chance(0.5) ? 2ms : Duration{};
   return options;
 }
 
@@ -272,7 +274,7 @@ BareHost* RandomCluster::Leader() {
 void RandomCluster::Client() {
   Schedule(std::chrono::microseconds(random_.Between(500, 12000)), Event{.kind = Kind::kClient});
   BareHost* leader = Leader();
-  if (leader == nullptr) return;
+  if (leader == nullptr) return WakeSleepers();
   const ReplicaId id = leader->self().id;
   const std::size_t count = random_.Between(1, 4);
   for (std::size_t i = 0; i < count; ++i) {
@@ -296,6 +298,15 @@ void RandomCluster::Client() {
   if (random_.Chance(0.01)) {
     const auto& voters = leader->replica().config().voters;
     leader->Transfer(Local(id), voters[random_.Below(voters.size())].id);
+    Drain(id);
+  }
+}
+
+// A client that finds no leader asks one after the other.
+void RandomCluster::WakeSleepers() {
+  for (auto& [id, node] : nodes_) {
+    if (node.destroyed || !node.host->up()) continue;
+    node.host->Wake(Local(id));
     Drain(id);
   }
 }

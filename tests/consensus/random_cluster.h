@@ -111,6 +111,7 @@ class RandomCluster {
   void CrashSomebody();
   void Duel();
   void Client();
+  void WakeSleepers();
   void Mover();
   void StartPlan(BareHost& leader);
   void ContinuePlan(BareHost& leader);

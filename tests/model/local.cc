@@ -36,6 +36,7 @@ std::uint64_t Local::Hash() const {
 Instant Local::Now() const { return ModelAccess::kBegin + ModelAccess::kTick * time; }
 
 World::World(const Scope& of) : scope(of), genesis(testing::GenesisOf(of.voters, of.learners)) {
+  options.sleep_after = Duration{};
   options.leases = of.leases;
   options.lease = of.leases ? ModelAccess::kTick * of.lease_ticks : Duration{};
   options.lease_margin = Duration{1};

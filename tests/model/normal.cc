@@ -25,6 +25,7 @@ void NormaliseLearning(LearnState& learn, bool votes) {
 // A peer's watermark only says whether it is within kGateSlots, which it always is here.
 void NormaliseLeading(Leading& lead) {
   lead.next_heartbeat = Due(lead.next_heartbeat);
+  lead.active_at = kLongAgo;  // nobody sleeps here (local.cc)
   if (lead.transfer) lead.transfer->deadline = kLongAgo;
   for (Peer& peer : lead.peers) {
     peer.durable_chosen = peer.added = Slot{};
@@ -65,6 +66,7 @@ void ModelAccess::Normalise(Replica& replica, Instant now) {
   core.leader_heard_ = kLongAgo;
   if (core.grant_.until <= now) core.grant_ = LeaseGrant{};
   core.election_deadline_ = Due(core.election_deadline_);
+  core.leader_round_ = 0;
   core.seen_round_ = 0;  // a campaign takes any free round above the promise
   core.campaign_.deadline = core.campaign_.resend_at = kLongAgo;
   core.campaign_.base_source = Member{};

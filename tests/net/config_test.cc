@@ -60,6 +60,7 @@ TEST_F(ConfigTest, DataAloneIsEnough) {
   EXPECT_TRUE(server.join.empty());
   EXPECT_FALSE(server.insecure);
   EXPECT_TRUE(server.consensus.leases);
+  EXPECT_EQ(server.consensus.sleep_after, 10s);
   EXPECT_EQ(server.consensus.election_min, 250ms);
   EXPECT_TRUE(outcome.config.for_new_cluster.empty());
 }
@@ -115,9 +116,9 @@ TEST_F(ConfigTest, WhatIsPrintedIsAFileOfTheSameSettings) {
 }
 
 TEST_F(ConfigTest, TimesOfTheConsensusAreSetTogetherAndMustFit) {
-  const ConfigOutcome outcome =
-      Load({"--data", "/d", "--heartbeat-ms", "200", "--election-min-ms", "2000",
-            "--election-max-ms", "4000", "--lease-ms", "1500", "--leases", "off"});
+  const ConfigOutcome outcome = Load({"--data", "/d", "--heartbeat-ms", "200", "--election-min-ms",
+                                      "2000", "--election-max-ms", "4000", "--lease-ms", "1500",
+                                      "--leases", "off", "--sleep-after-ms", "0"});
   ASSERT_TRUE(outcome.run) << outcome.text;
   const consensus::Options& times = outcome.config.server.consensus;
   EXPECT_EQ(times.heartbeat, 200ms);
@@ -125,6 +126,7 @@ TEST_F(ConfigTest, TimesOfTheConsensusAreSetTogetherAndMustFit) {
   EXPECT_EQ(times.election_max, 4s);
   EXPECT_EQ(times.lease, 1500ms);
   EXPECT_FALSE(times.leases);
+  EXPECT_EQ(times.sleep_after, 0s);
   EXPECT_TRUE(Has(Refusal({"--data", "/d", "--heartbeat-ms", "200"}), "heartbeat"));
   EXPECT_TRUE(Has(Refusal({"--data", "/d", "--heartbeat-ms", "0"}), "heartbeat"));
   EXPECT_TRUE(Has(Refusal({"--data", "/d", "--election-min-ms", "600"}), "election"));

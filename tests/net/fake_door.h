@@ -51,6 +51,9 @@ class FakeDoor : public NodeDoor {
     response.body = "echo:" + request.body;
     reply(std::move(response));
   }
+  void OnLinkDown(NodeId node) override {
+    monitor.Do([&] { lost.push_back(node); });
+  }
   void Admin(AdminRequest request, Duration timeout,
              std::function<void(AdminResponse)> done) override {
     admin_timeout = timeout;
@@ -72,6 +75,7 @@ class FakeDoor : public NodeDoor {
   std::size_t batches = 0;
   std::vector<RpcRequest> requests;
   std::vector<NodeId> callers;
+  std::vector<NodeId> lost;  // whose links went down
   NodeId node{1};
   std::atomic<bool> is_ready{true};
   std::function<void(NodeId, RpcRequest, RpcReply)> on_request;

@@ -87,6 +87,19 @@ TEST(TransportTest, EnvelopesOfOneTurnArriveInOrderAndTogether) {
   }
 }
 
+TEST(TransportTest, ALinkThatGoesDownIsToldToTheNode) {
+  Net a(7, 1);
+  {
+    Net b(7, 2);
+    a.Knows(2, b);
+    EXPECT_EQ(a.Call(2, Ask("there?")).code, Errc::kOk);
+    EXPECT_TRUE(a.door.lost.empty());
+  }
+  ASSERT_TRUE(a.door.monitor.Wait([&] { return !a.door.lost.empty(); }));
+  EXPECT_EQ(a.Call(2, Ask("again")).code, Errc::kUnavailable);
+  EXPECT_EQ(a.door.lost, std::vector<NodeId>{NodeId{2}}) << "once: it was not up again";
+}
+
 TEST(TransportTest, EnvelopesToThisNodeItselfAreDelivered) {
   Net a(7, 1);
   a.peers().Send({Beat(1, 1, 9)});

@@ -85,6 +85,7 @@ TEST_F(PlacementLeaderTest, ASilentNodeIsSuspectThenDeadThenBack) {
   Live(1s);
   Live(4s, {2});
   EXPECT_FALSE(leader_.Alive(NodeId{2}));
+  EXPECT_EQ(leader_.Suspects(), std::vector<NodeId>{NodeId{2}});
   EXPECT_EQ(StateOf(2), NodeState::kUp);
   Live(15s, {2});
   EXPECT_EQ(StateOf(2), NodeState::kDead);
@@ -92,6 +93,7 @@ TEST_F(PlacementLeaderTest, ASilentNodeIsSuspectThenDeadThenBack) {
   Live(1s);
   EXPECT_EQ(StateOf(2), NodeState::kUp);
   EXPECT_TRUE(leader_.Alive(NodeId{2}));
+  EXPECT_TRUE(leader_.Suspects().empty());
 }
 
 TEST_F(PlacementLeaderTest, ReplicasOfADeadNodeAreReplacedOnlyAfterTheDelay) {

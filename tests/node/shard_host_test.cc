@@ -91,6 +91,74 @@ TEST(ShardHostTest, FollowerNamesTheLeader) {
   }
 }
 
+// ---- sleep ----
+
+class SleepingHostTest : public testing::Test {
+ protected:
+  SleepingHostTest() : cluster_(3) {
+    for (std::uint32_t id = 1; id <= 3; ++id) cluster_.node(id).config_.consensus.sleep_after = 1s;
+    cluster_.OpenVoters(3);
+    cluster_.AwaitLeader();
+    cluster_.executor().RunFor(3s);
+    for (std::uint32_t id = 1; id <= 3; ++id) {
+      EXPECT_TRUE(cluster_.node(id).host->replica().asleep()) << id;
+    }
+  }
+  HostCluster cluster_;
+};
+
+TEST_F(SleepingHostTest, ItWakesUpForReadersAndWriters) {
+  EXPECT_EQ(Verdict(cluster_.Put("k", "v")).code, Errc::kOk);
+  EXPECT_FALSE(cluster_.Leader()->replica().asleep());
+  cluster_.executor().RunFor(3s);
+  EXPECT_TRUE(cluster_.Leader()->replica().asleep());
+  EXPECT_EQ(ValueOf(cluster_.Get("k")), "v");
+}
+
+// Each of what only a leader does, asked of a follower whose leader is gone.
+TEST_F(SleepingHostTest, ARequestAtAFollowerFindsOutThatTheLeaderIsGone) {
+  HostNode& follower = cluster_.Follower();
+  const std::function<void(RpcReply)> asks[] = {
+      [&](RpcReply reply) { follower.host->Write(Command{}, std::move(reply)); },
+      [&](RpcReply reply) { follower.host->Read(ReadRequest{"k"}, std::move(reply)); },
+      [&](RpcReply reply) { follower.host->Scan(ScanRequest{}, std::move(reply)); },
+      [&](RpcReply reply) { follower.host->Change(ChangeMembers{}, std::move(reply)); }};
+  for (const auto& ask : asks) {
+    ASSERT_TRUE(follower.host->replica().asleep());
+    Errc code = Errc::kOk;
+    ask([&](const RpcResponse& response) { code = response.code; });
+    EXPECT_EQ(code, Errc::kNotLeader);
+    EXPECT_FALSE(follower.host->replica().asleep());
+    cluster_.executor().RunFor(3s);  // its leader was there, and all sleep again
+  }
+  cluster_.NodeOf(*cluster_.Leader()).cut_off = true;
+  cluster_.executor().RunFor(1min);
+  ASSERT_EQ(cluster_.Leader(), nullptr) << "nobody missed it";
+  asks[0]([](const RpcResponse&) {});
+  EXPECT_TRUE(cluster_.executor().RunUntil([&] { return cluster_.Leader() != nullptr; }, 3s));
+}
+
+TEST_F(SleepingHostTest, AStaleReadWakesNobody) {
+  HostNode& follower = cluster_.Follower();
+  ReadRequest read{"k"};
+  read.consistency = Consistency::kStale;
+  follower.host->Read(std::move(read), [](const RpcResponse&) {});
+  EXPECT_TRUE(follower.host->replica().asleep());
+}
+
+// Whom it hears is known only once it is awake.
+TEST_F(SleepingHostTest, ASleepingLeaderIsHandedOverToWhoeverAnswers) {
+  ShardHost* leader = cluster_.Leader();
+  leader->GiveUpLeadership();
+  EXPECT_FALSE(leader->replica().asleep());
+  EXPECT_FALSE(leader->replica().HandingOver()) << "who is there?";
+  cluster_.executor().RunFor(10ms);
+  leader->GiveUpLeadership();
+  EXPECT_TRUE(leader->replica().HandingOver());
+  cluster_.executor().RunFor(100ms);
+  EXPECT_NE(cluster_.Leader(), leader);
+}
+
 class ReplacementTest : public testing::Test {
  protected:
   // Replica 4 on node 4 becomes a learner and catches up.

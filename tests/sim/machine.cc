@@ -115,7 +115,8 @@ void Machine::Boot() {
       },
       [core](NodeId from, RpcRequest request, RpcReply reply) {
         core->OnRequest(from, std::move(request), std::move(reply));
-      });
+      },
+      [core](NodeId node) { core->OnLinkDown(node); });
   core->Start([this, life = running_->life](const Status& status) {
     if (life->alive) OnStarted(life, status);
   });

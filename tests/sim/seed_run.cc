@@ -78,6 +78,15 @@ ClusterOptions OnStorage(ClusterOptions options, const RunOptions& run) {
   return options;
 }
 
+// Drawn apart for the same reason. Shards sleep between two uses, after a while, or never.
+ClusterOptions WithSleep(ClusterOptions options, std::uint64_t seed) {
+  Random random(seed ^ 0x736c656570);
+  const std::uint64_t kind = random.Below(10);
+  if (kind < 2) options.consensus.sleep_after = {};
+  if (kind >= 4) options.consensus.sleep_after = milliseconds(random.Between(200, 2'000));
+  return options;
+}
+
 // Swarm: a seed has some kinds of faults, not all, so that rare combinations get their turn. The
 // moves are its subject: nearly every seed asks for some.
 double ChanceOf(Fault fault) {
@@ -154,7 +163,7 @@ class Run {
       : seed_(options.seed),
         world_(options.seed * 2 + 1, options.trace),
         draw_(options.seed),
-        cluster_(world_, OnStorage(DrawCluster(draw_), options)),
+        cluster_(world_, WithSleep(OnStorage(DrawCluster(draw_), options), options.seed)),
         history_(world_),
         load_(cluster_, history_, DrawLoad(draw_)),
         faults_(cluster_),

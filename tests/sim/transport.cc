@@ -16,15 +16,17 @@ SimTransport::SimTransport(World& world, Network& network, std::shared_ptr<Life>
 
 SimTransport::~SimTransport() { Close(); }
 
-void SimTransport::Listen(OnEnvelopes on_envelopes, OnRequest on_request) {
+void SimTransport::Listen(OnEnvelopes on_envelopes, OnRequest on_request, OnLinkDown on_link_down) {
   on_envelopes_ = std::move(on_envelopes);
   on_request_ = std::move(on_request);
+  on_link_down_ = std::move(on_link_down);
 }
 
 void SimTransport::Close() {
   if (!on_envelopes_ && !on_request_ && !network_.Attached(life_->machine)) return;
   on_envelopes_ = nullptr;
   on_request_ = nullptr;
+  on_link_down_ = nullptr;
   network_.Detach(life_->machine);
 }
 
@@ -124,6 +126,9 @@ void SimTransport::OnReset(MachineId peer) {
   const Nanos delay = network_.Delay();
   for (const auto& [call, pending] : pending_) {
     if (pending.to == peer) AnswerAfter(delay, call, Errc::kOutcomeUnknown, "connection reset");
+  }
+  for (const auto& [node, address] : addresses_) {
+    if (MachineAt(address) == peer && on_link_down_) on_link_down_(node);
   }
 }
 

@@ -17,12 +17,13 @@ class SimTransport : public node::Transport, public Endpoint {
  public:
   using OnEnvelopes = std::function<void(std::vector<consensus::Envelope>)>;
   using OnRequest = std::function<void(NodeId from, RpcRequest, RpcReply)>;
+  using OnLinkDown = std::function<void(NodeId)>;
 
   SimTransport(World& world, Network& network, std::shared_ptr<Life> life);
   ~SimTransport() override;
 
   // What arrives goes there; a machine that only calls others leaves them out.
-  void Listen(OnEnvelopes on_envelopes, OnRequest on_request);
+  void Listen(OnEnvelopes on_envelopes, OnRequest on_request, OnLinkDown on_link_down = {});
   void Close();  // from now on nothing arrives
 
   // ---- node::Transport ----
@@ -60,6 +61,7 @@ class SimTransport : public node::Transport, public Endpoint {
   const std::shared_ptr<Life> life_;
   OnEnvelopes on_envelopes_;
   OnRequest on_request_;
+  OnLinkDown on_link_down_;
   std::map<NodeId, std::string> addresses_;
   NodeId self_;
   std::uint64_t last_call_ = 0;

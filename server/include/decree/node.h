@@ -53,6 +53,10 @@ struct NodeOptions {
   std::chrono::milliseconds election_min{250};
   std::chrono::milliseconds election_max{500};
   std::chrono::milliseconds lease{200};
+  // A shard that nobody used for so long sends nothing any more until somebody does; 0: never. Then
+  // a leader whose machine is lost without a word is missed when a client asks, or after some
+  // seconds. One node that says never keeps its shards awake.
+  std::chrono::milliseconds sleep_after{10'000};
 
   // `listen` addresses of other nodes. Empty with empty directories: a new cluster of one node.
   std::vector<std::string> join;
