@@ -36,6 +36,7 @@ void Invariants::Violate(ReplicaId replica, const std::string& what) {
 void Invariants::Stepped(const Replica& replica, const Output& output) {
   const ReplicaId self = replica.self();
   Seen& seen = seen_[self];
+  seen.lives = true;
   if (destroyed_.count(self) != 0) Violate(self, "INV-14 works on after it was destroyed");
   if (replica.promised() < seen.promised) Violate(self, "INV-3 the promise fell");
   if (replica.chosen() < seen.chosen) Violate(self, "INV-8 chosen fell");
@@ -57,6 +58,18 @@ void Invariants::Stepped(const Replica& replica, const Output& output) {
   CheckSealing(replica, output);
   seen.read = std::any_of(output.reads.begin(), output.reads.end(),
                           [](const ReadReady& read) { return read.ok; });
+  if (output.persist) {
+    for (const Vote& vote : output.persist->votes) {
+      const bool proposes = replica.role() == Role::kLeader && vote.ballot.replica == self;
+      if (proposes) votes_[{vote.slot, vote.ballot}].proposed = true;
+    }
+  }
+  for (const ReadReady& ready : output.reads) {
+    const auto asked = seen.reads.find(ready.id);
+    if (asked == seen.reads.end()) continue;
+    if (ready.ok) CheckRead(replica, asked->second);
+    seen.reads.erase(asked);
+  }
   KnowChosen(seen, replica.trimmed());  // in the rows: flushed, or received with a snapshot
   auto& votes = seen.durable_votes;
   votes.erase(votes.begin(), votes.upper_bound(replica.trimmed()));
@@ -65,6 +78,9 @@ void Invariants::Stepped(const Replica& replica, const Output& output) {
 void Invariants::CheckConfig(const Replica& replica) {
   const Config& config = replica.config();
   if (config.epoch == Epoch{}) return;
+  if (config.epoch > Epoch{1} && replica.chosen().Next() < config.start) {
+    Violate(replica.self(), "INV-19 in epoch " + ToString(config.epoch) + " without its Seal");
+  }
   if (replica.chosen() > latest_chosen_ || latest_.epoch == Epoch{}) {
     latest_chosen_ = replica.chosen();
     if (latest_ != config) latest_ = config;
@@ -125,6 +141,7 @@ void Invariants::Durable(ReplicaId replica, const Persist& record) {
       Violate(replica, "INV-3 a lower promise was written");
     }
     seen.durable_promised = std::max(seen.durable_promised, *record.promised);
+    promised_[*record.promised].insert(replica);
   }
   for (const Vote& vote : record.votes) CheckVote(replica, vote);
   for (const ChosenDecree& c : record.chosen) {
@@ -150,10 +167,15 @@ void Invariants::CheckVote(ReplicaId replica, const Vote& vote) {
   if (cast.hash == 0) cast.hash = hash;
   if (cast.hash != hash) Violate(replica, "INV-2 two values in " + where);
   cast.voters.insert(replica);
+  const ReplicaId leader = vote.ballot.replica;
+  if (!cast.proposed && vote.slot > forgotten_ && seen_[leader].lives) {
+    Violate(replica, "INV-2 its leader did not propose " + where);
+  }
 
   const auto config = configs_.find(vote.ballot.epoch);
   if (config == configs_.end()) return;
   if (!config->second.IsVoter(replica)) Violate(replica, "INV-4 not a voter: " + where);
+  CheckFirstOfEpoch(replica, vote, config->second);
   if (cast.voters.size() < config->second.QuorumSize()) return;
   const auto next = configs_.find(vote.ballot.epoch.Next());
   if (next != configs_.end() && vote.slot >= next->second.start) {
@@ -161,6 +183,16 @@ void Invariants::CheckVote(ReplicaId replica, const Vote& vote) {
   }
   CheckLease(replica, vote.ballot);
   Decide(replica, vote.slot, vote.decree, vote.ballot.epoch);
+}
+
+void Invariants::CheckFirstOfEpoch(ReplicaId replica, const Vote& vote, const Config& config) {
+  if (config.epoch <= Epoch{1}) return;
+  const std::string where = ToString(vote.ballot) + " at slot " + ToString(vote.slot);
+  if (vote.slot < config.start) Violate(replica, "INV-7 a vote before its epoch: " + where);
+  const bool begins = vote.decree.kind == DecreeKind::kEpochStart;
+  if (begins != (vote.slot == config.start)) {
+    Violate(replica, "INV-7 EpochStart and nothing else begins an epoch: " + where);
+  }
 }
 
 // Lower ballots may still complete a majority: the holder's recovery has seen what they chose.
@@ -260,12 +292,17 @@ void Invariants::Sent(ReplicaId from, const Message& message) {
       Violate(from, "INV-16 Prepare before its ballot was durable: " + ToString(prepare->ballot));
     }
   }
+  if (const auto* heartbeat = std::get_if<Heartbeat>(&message)) {
+    seen_[from].round = std::max(seen_[from].round, heartbeat->round);
+  }
   if (const auto* accept = std::get_if<Accept>(&message)) CheckPromiseQuorum(from, accept->ballot);
   if (const auto* promise = std::get_if<Promise>(&message)) CheckPromised(from, promise->promised);
   if (const auto* accepted = std::get_if<Accepted>(&message)) acknowledged(*accepted);
   if (const auto* reply = std::get_if<HeartbeatReply>(&message)) {
     acknowledged(*reply);
     NoteGrant(from, *reply);
+    std::uint64_t& last = answered_[reply->ballot][from];
+    if (reply->promised == reply->ballot) last = std::max(last, reply->round);
   }
 }
 
@@ -273,12 +310,45 @@ void Invariants::CheckPromiseQuorum(ReplicaId from, const Ballot& ballot) {
   const auto config = configs_.find(ballot.epoch);
   if (config == configs_.end()) return;
   const auto& voters = config->second.voters;
+  const std::set<ReplicaId>& sworn = promised_[ballot];
   const auto promised = std::count_if(voters.begin(), voters.end(), [&](const Member& voter) {
-    const auto seen = seen_.find(voter.id);
-    return seen != seen_.end() && seen->second.durable_promised >= ballot;
+    return sworn.count(voter.id) != 0;
   });
   if (static_cast<std::size_t>(promised) >= config->second.QuorumSize()) return;
   Violate(from, "INV-16 Accept without a promise quorum: " + ToString(ballot));
+}
+
+void Invariants::Asked(const Replica& replica, ReadId read) {
+  Seen& seen = seen_[replica.self()];
+  const bool lease = lease_.holder == replica.self() && lease_.until > now_;
+  seen.reads[read] = AskedRead{replica.promised(), latest_chosen_, seen.round, lease};
+}
+
+// The rows are read after this step, with everything applied that is applied now. A read that only
+// waited for apply may outlive the leadership that confirmed it.
+void Invariants::CheckRead(const Replica& replica, const AskedRead& read) {
+  const ReplicaId self = replica.self();
+  if (replica.applied() < read.known) {
+    Violate(self, "INV-21 a stale read: slot " + ToString(read.known) + " was known to be chosen");
+  }
+  if (replica.role() != Role::kLeader || replica.promised() != read.ballot) return;
+  if (!replica.ReadyLeader()) Violate(self, "INV-21 a read before the barrier of its leader");
+  if (!read.lease && !AnsweredSince(replica.promised(), read.round)) {
+    Violate(self, "INV-21 a read without a lease or a round of its own");
+  }
+}
+
+bool Invariants::AnsweredSince(const Ballot& ballot, std::uint64_t round) const {
+  const Config* config = ConfigOf(ballot.epoch);
+  const auto answers = answered_.find(ballot);
+  if (config == nullptr) return true;
+  std::size_t count = 1;  // its own
+  for (const Member& voter : config->voters) {
+    if (voter.id == ballot.replica || answers == answered_.end()) continue;
+    const auto last = answers->second.find(voter.id);
+    count += last != answers->second.end() && last->second > round;
+  }
+  return count >= config->QuorumSize();
 }
 
 void Invariants::CheckOwner(ReplicaId from, const Ballot& ballot) {
@@ -333,6 +403,8 @@ void Invariants::Restarted(const Replica& replica) {
       Violate(self, "INV-6 a durable vote was forgotten: slot " + ToString(slot));
     }
   }
+  seen.round = 0;
+  seen.reads.clear();
   seen.promised = replica.promised();
   seen.chosen = replica.chosen();
   seen.emitted = seen.applied = replica.applied();
@@ -357,6 +429,7 @@ void Invariants::Buried(ReplicaId replica) {
 void Invariants::Destroyed(ReplicaId replica) { destroyed_.insert(replica); }
 
 void Invariants::Forget(Slot below) {
+  forgotten_ = below;
   votes_.erase(votes_.begin(), votes_.lower_bound({below, Ballot{}}));
 }
 

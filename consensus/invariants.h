@@ -3,7 +3,7 @@
 //
 //   INV-1  one value a slot: what replicas hand out as chosen, and what a majority of durable votes
 //          in one ballot chose, agree.
-//   INV-2  one value a (ballot, slot).
+//   INV-2  one value a (ballot, slot), and nobody votes for it before the ballot's leader does.
 //   INV-3  a promise never falls, neither in memory nor across a restart once it was durable.
 //   INV-4  no vote below a durable promise, and none of a replica that is no voter of the ballot's
 //          epoch.
@@ -11,7 +11,7 @@
 //          promise, and for each slot it covers a vote in that ballot or the chosen value.
 //   INV-6  durable votes survive a restart, unless superseded (chosen, a higher ballot, trimmed).
 //   INV-7  nothing is chosen after a Seal in its epoch; the slot after it holds EpochStart, and
-//          nothing else does.
+//          nothing else does: no vote of the new epoch is for anything else there (step 10).
 //   INV-8  chosen and applied never fall within a life, applied never passes chosen, what was
 //          durably chosen is known after a restart; decrees are handed out in slot order, no gaps.
 //   INV-9  replicas agree on the voters and the first slot of an epoch.
@@ -26,12 +26,16 @@
 //   INV-15 below a durable vote every slot is chosen, or voted by the same replica in that ballot
 //          (P3).
 //   INV-16 a Prepare leaves when its ballot is durable at the candidate, an Accept when a majority
-//          of the epoch's voters has durably promised its ballot (P2).
+//          of the epoch's voters has durably promised exactly its ballot (P1, P2).
 //   INV-17 a leader that proposed a Seal in its ballot holds no lease in it, and asks for none
 //          (Seal step 7).
 //   INV-18 a lease is over before the grants of a majority are, which were given in its ballot:
 //          each lasts from when its answer left at the latest.
+//   INV-19 a replica is in an epoch only when it knows everything below its first slot (steps 8
+//          and 9).
 //   INV-20 a sleeping leader holds no lease, and has nothing to choose or apply.
+//   INV-21 a read shows every slot that anybody knew to be chosen when it was asked; its leader's
+//          own barrier is chosen; without a lease, a majority answered a round that began after it.
 #pragma once
 
 #include <cstdint>
@@ -67,6 +71,8 @@ class Invariants {
   void Buried(ReplicaId replica);
   // Its removal was acknowledged.
   void Destroyed(ReplicaId replica);
+  // The replica is about to be asked for a linearizable read.
+  void Asked(const Replica& replica, ReadId read);
 
   // The voters of an epoch; null: nobody has got there yet.
   const Config* ConfigOf(Epoch epoch) const;
@@ -89,9 +95,19 @@ class Invariants {
   };
   struct BallotSlot {
     std::uint64_t hash = 0;
+    bool proposed = false;  // by the ballot's leader
     std::set<ReplicaId> voters;
   };
-  struct Seen {               // of one replica
+  struct AskedRead {
+    Ballot ballot;
+    Slot known;               // to anybody
+    std::uint64_t round = 0;  // of the last heartbeat before it
+    bool lease = false;       // held then
+  };
+  struct Seen {  // of one replica
+    bool lives = false;
+    std::uint64_t round = 0;  // of heartbeats, in this life
+    std::map<ReadId, AskedRead> reads;
     Ballot promised;          // in this life
     Slot chosen;              // in this life
     Slot applied;             // in this life
@@ -118,7 +134,10 @@ class Invariants {
   void CheckSealing(const Replica& replica, const Output& output);
   void NoteGrant(ReplicaId from, const HeartbeatReply& reply);
   void CheckContiguous(ReplicaId replica, const Vote& vote);
+  void CheckFirstOfEpoch(ReplicaId replica, const Vote& vote, const Config& config);
   void CheckPromiseQuorum(ReplicaId from, const Ballot& ballot);
+  void CheckRead(const Replica& replica, const AskedRead& read);
+  bool AnsweredSince(const Ballot& ballot, std::uint64_t round) const;
   void CheckPromised(ReplicaId from, const Ballot& promised);
   void CheckVoted(ReplicaId from, const Ballot& ballot, Slot voted);
   static void KnowChosen(Seen& seen, Slot upto);
@@ -128,6 +147,9 @@ class Invariants {
   std::map<Slot, Decided> decided_;
   Slot decided_to_;  // everything <= it is decided
   std::map<std::pair<Slot, Ballot>, BallotSlot> votes_;
+  Slot forgotten_;                                                 // votes at or below it
+  std::map<Ballot, std::set<ReplicaId>> promised_;                 // durably, exactly this ballot
+  std::map<Ballot, std::map<ReplicaId, std::uint64_t>> answered_;  // heartbeats: the last round
   std::map<ReplicaId, Seen> seen_;
   struct HeldLease {
     ReplicaId holder;

@@ -52,7 +52,8 @@ caught_by() {
     *"went back from version"*) echo "shard maps" ;;
     *"its owner"*) echo "keys that expire" ;;
     *"an exception left a task"*) echo "own check" ;;
-    *"two values"* | *"said it had promised"* | *"keeps it from ballot"* | *"no EpochStart"*)
+    *"two values"* | *"said it had promised"* | *"keeps it from ballot"* | *"no EpochStart"* | \
+      *"void vote"*)
       echo "wire" ;;
     *"differ at one slot"* | *"digest"*) echo "digests" ;;
     *"does not come to rest"* | *"takes no write"* | *"does not form"* | *"do not serve"* | \

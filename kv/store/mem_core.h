@@ -44,6 +44,7 @@ struct MemImage {
 struct MemCore {
   std::mutex mutex;
   std::function<void(Task)> background;
+  std::function<void(Task)> flush_end;
   std::function<void(ReplicaKey, const consensus::Persist&)> on_durable;
   MemImage image;
   bool dead = false;

@@ -22,8 +22,11 @@ using OpenTables = std::map<ReplicaKey, std::weak_ptr<MemTable>>;
 struct MemDisk::Impl {
   explicit Impl(MemDiskOptions with) : options(std::move(with)), core(std::make_shared<MemCore>()) {
     core->background = options.background;
+    core->flush_end = options.flush_end;
     core->on_durable = options.on_durable;
-    if (!core->background) core->background = [](Task task) { task(); };
+    for (auto* run : {&core->background, &core->flush_end}) {
+      if (!*run) *run = [](Task task) { task(); };
+    }
   }
 
   using Tables = std::vector<std::pair<ReplicaKey, std::shared_ptr<MemTable>>>;

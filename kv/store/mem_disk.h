@@ -17,6 +17,9 @@ struct MemDiskOptions {
   Incarnation incarnation{1};
   // How background work (fsync, flush, checkpoint) is run: called with a task; default: at once.
   std::function<void(Task)> background;
+  // How the end of a flush is run, which made durable what was there when it began: writes go on
+  // meanwhile. Default: at once.
+  std::function<void(Task)> flush_end;
   // Sees each log record when it is durable, before its append reports. For checkers.
   std::function<void(ReplicaKey, const consensus::Persist&)> on_durable;
   std::uint64_t capacity_bytes = std::uint64_t{1} << 40;

@@ -136,7 +136,9 @@ void MemEngine::Flush(Done done) {
   core_->background([core = core_, key = key_, table = table_, done = std::move(done)] {
     if (Dead(*core)) return;
     const Status status = table->Flush(*core, key);
-    if (done) done(status);
+    core->flush_end([core, status, done] {
+      if (done && !Dead(*core)) done(status);
+    });
   });
 }
 

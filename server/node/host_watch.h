@@ -28,6 +28,9 @@ class HostWatch {
   virtual void Stepped(ReplicaKey key, const consensus::Replica& replica,
                        const consensus::Output& output) = 0;
   virtual void Applied(ReplicaKey key, const AppliedRun& run) = 0;
+  // The replica is about to be asked for a linearizable read.
+  virtual void ReadAsked(ReplicaKey key, const consensus::Replica& replica,
+                         consensus::ReadId read) = 0;
   // The replica's tombstone is durable; its removal is about to be acknowledged.
   virtual void Buried(ReplicaKey key) = 0;
   virtual void Destroyed(ReplicaKey key) = 0;

@@ -40,7 +40,10 @@ struct NodeConfig {
   Duration suspect_after = 3s;  // no report for this long: not up
   std::uint64_t flush_bytes = std::uint64_t{4}
                               << 20;  // unflushed rows of a shard that ask for a flush
-  store::SessionLimits sessions;      // the same on every node of a cluster
+  // Batches of a shard on their way at once. Two keep the disk busy while the network works; a few
+  // more hide jitter; many would make batches small.
+  std::size_t max_open_batches = 4;
+  store::SessionLimits sessions;  // the same on every node of a cluster
   // A directory that was asked for and does not open; `disks` has the others. Only a node that
   // served before starts without it.
   std::optional<Error> lost_disk;

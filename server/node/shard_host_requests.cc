@@ -10,10 +10,6 @@
 namespace decree::node {
 namespace {
 
-// Batches on their way at once. Two keep the disk busy while the network works; a few more hide
-// jitter; many would make batches small.
-constexpr std::size_t kMaxOpenBatches = 4;
-
 // What falls due within this shares an empty batch; keys go within 500 ms of their expiry.
 constexpr Duration kExpiryPause = 50ms;
 // Clocks are read again after this, whatever was computed from them before.
@@ -89,7 +85,8 @@ void ShardHost::ProposeWaiting() {
 
 // False: nothing was proposed; what waits goes out when a slot is chosen or leadership settles.
 bool ShardHost::ProposeOneBatch() {
-  if (!replica_->ReadyLeader() || replica_->inflight() >= kMaxOpenBatches) return false;
+  if (!replica_->ReadyLeader()) return false;
+  if (replica_->inflight() >= env_->config().max_open_batches) return false;
   const WallMs floor = std::max(facts().time_ms, proposed_time_ms_);
   CommandBatch batch{ReadClock(floor), writes_.TakeBatch()};
   consensus::Decree decree;
@@ -184,6 +181,7 @@ void ShardHost::StartReadRound() {
   read_round_scheduled_ = false;
   open_reads_[++last_read_] = std::move(waiting_reads_);
   waiting_reads_.clear();
+  if (HostWatch* watch = env_->config().watch) watch->ReadAsked(key_, *replica_, last_read_);
   replica_->RequestRead(Now(), last_read_);
   Pump();
 }

@@ -50,6 +50,19 @@ TEST_F(InvariantsTest, Inv2TwoValuesInABallot) {
   EXPECT_TRUE(Reported("INV-2"));
 }
 
+TEST_F(InvariantsTest, Inv2AVoteForWhatItsLeaderDidNotPropose) {
+  OneReplica leader;
+  leader.Lead();
+  Output proposed;
+  proposed.persist.emplace();
+  proposed.persist->votes.push_back({Slot{1}, B(1, 1, 1), Command("a")});
+  invariants.Stepped(leader.replica(), proposed);
+  Vote(2, B(1, 1, 1), 1, Command("a"));
+  EXPECT_TRUE(invariants.ok());
+  Vote(2, B(1, 1, 1), 2, Command("b"));
+  EXPECT_TRUE(Reported("INV-2 its leader did not propose 1.1.1 at slot 2"));
+}
+
 TEST_F(InvariantsTest, Inv3AForgottenPromise) {
   Promised(1, B(1, 5, 2));
   OneReplica fresh;
@@ -242,11 +255,19 @@ class InvariantsOfASealTest : public InvariantsTest {
     Decree start;
     start.kind = DecreeKind::kEpochStart;
     for (std::uint64_t replica : {2, 3}) {
-      if (begun) Vote(replica, B(2, 1, 2), 2, start);
+      if (begun) Vote(replica, B(2, 1, 3), 2, start);
     }
     ASSERT_TRUE(invariants.ok()) << invariants.violations().front();
   }
 };
+
+TEST_F(InvariantsOfASealTest, Inv7AnEpochBeginsWithEpochStartAlone) {
+  Seal(true);
+  Vote(3, B(2, 2, 3), 2, Command("void"));
+  EXPECT_TRUE(Reported("INV-7 EpochStart and nothing else begins an epoch: 2.2.3 at slot 2"));
+  Vote(3, B(2, 2, 3), 1, Command("below"));
+  EXPECT_TRUE(Reported("INV-7 a vote before its epoch: 2.2.3 at slot 1"));
+}
 
 TEST_F(InvariantsOfASealTest, Inv13TheOldVoterGoesOnceTheEpochHasBegun) {
   Seal(true);
@@ -299,6 +320,102 @@ TEST_F(InvariantsTest, Inv16AnAcceptWithoutAPromiseQuorum) {
   EXPECT_TRUE(invariants.ok());
   invariants.Sent(ReplicaId{1}, Accept{B(1, 6, 1), {}, Slot{1}, {}, {}});
   EXPECT_TRUE(Reported("INV-16 Accept"));
+}
+
+TEST_F(InvariantsTest, Inv16APromiseOfAnotherBallotDoesNotCount) {
+  Promised(1, B(1, 6, 1));
+  Promised(2, B(1, 7, 3));
+  invariants.Sent(ReplicaId{1}, Accept{B(1, 6, 1), {}, Slot{1}, {}, {}});
+  EXPECT_TRUE(Reported("INV-16 Accept"));
+}
+
+TEST_F(InvariantsTest, Inv19AnEpochWhoseSealIsNotKnown) {
+  Config later = GenesisOf({1, 2, 3});
+  later.epoch = Epoch{2};
+  later.start = Slot{5};
+  OneReplica early(later);
+  invariants.Stepped(early.replica(), {});
+  EXPECT_TRUE(Reported("INV-19"));
+}
+
+// Replica 1 leads, its barrier at slot 1 is chosen, and it has sent round 7.
+class InvariantsOfReadsTest : public InvariantsTest {
+ protected:
+  void SetUp() override {
+    cluster.Elect(1);
+    for (std::uint64_t id : {1, 2, 3}) {
+      for (std::uint64_t slot = 1; slot <= cluster[id].replica().chosen().value; ++slot) {
+        Vote(id, cluster[1].replica().promised(), slot, Decree{});
+      }
+    }
+    invariants.Stepped(cluster[1].replica(), {});
+    invariants.Sent(ReplicaId{1}, Heartbeat{Ballot(), Slot{}, 7});
+  }
+  decree::consensus::Ballot Ballot() { return cluster[1].replica().promised(); }
+  void Answers(std::uint64_t voter, std::uint64_t round) {
+    Promised(voter, Ballot());
+    invariants.Sent(ReplicaId{voter}, HeartbeatReply{Ballot(), Ballot(), round, Slot{}, Slot{}});
+  }
+  void Ask(ReadId read) { invariants.Asked(cluster[1].replica(), read); }
+  void Answered(ReadId read) {
+    Output output;
+    output.reads.push_back({read, true});
+    invariants.Stepped(cluster[1].replica(), output);
+  }
+  ManualCluster cluster{GenesisOf({1, 2, 3})};
+};
+
+TEST_F(InvariantsOfReadsTest, Inv21ARoundMustBeginAfterTheReadCame) {
+  Answers(2, 7);
+  Ask(1);
+  Answers(2, 8);
+  Answered(1);
+  EXPECT_TRUE(invariants.ok()) << invariants.violations().front();
+  invariants.Sent(ReplicaId{1}, Heartbeat{Ballot(), Slot{}, 8});
+  Ask(2);
+  Answered(2);
+  EXPECT_TRUE(Reported("INV-21 a read without a lease or a round of its own"));
+}
+
+TEST_F(InvariantsOfReadsTest, Inv21AReadByLeaseNeedsTheLeaseWhenItComes) {
+  invariants.At(Instant{100});
+  Promised(2, Ballot());
+  invariants.Sent(ReplicaId{1}, Heartbeat{Ballot(), Slot{}, 7, 0, 100});
+  invariants.Sent(ReplicaId{2}, HeartbeatReply{Ballot(), Ballot(), 7, Slot{}, Slot{}, true});
+  invariants.Lease(cluster[1].replica(), Instant{200});
+  Ask(1);
+  Answered(1);
+  EXPECT_TRUE(invariants.ok()) << invariants.violations().front();
+  invariants.At(Instant{200});
+  Ask(2);
+  Answered(2);
+  EXPECT_TRUE(Reported("INV-21 a read without a lease"));
+}
+
+TEST_F(InvariantsOfReadsTest, Inv21AReadShowsWhatWasKnownWhenItWasAsked) {
+  Ask(1);
+  ManualCluster ahead(GenesisOf({1, 2, 3}));
+  ahead.Elect(2);
+  ahead.Put(2, "later");
+  invariants.Stepped(ahead[2].replica(), {});
+  Answers(2, 8);
+  Answered(1);
+  EXPECT_FALSE(Reported("INV-21")) << "it was chosen after the read came";
+  Ask(2);
+  Answers(2, 9);
+  Answered(2);
+  EXPECT_TRUE(Reported("INV-21 a stale read"));
+}
+
+TEST_F(InvariantsTest, Inv21AReadBeforeTheBarrier) {
+  OneReplica leader;
+  leader.Lead();
+  ASSERT_FALSE(leader.replica().ReadyLeader());
+  invariants.Asked(leader.replica(), 1);
+  Output output;
+  output.reads.push_back({1, true});
+  invariants.Stepped(leader.replica(), output);
+  EXPECT_TRUE(Reported("INV-21 a read before the barrier"));
 }
 
 }  // namespace

@@ -283,6 +283,7 @@ void RandomCluster::Client() {
       const Slot floor = acknowledged_.empty() ? Slot{} : acknowledged_.rbegin()->first;
       pending_reads_[read] = PendingRead{id, nodes_[id].life, floor};
       const bool at_once = leader->replica().config().voters.size() > 1;
+      invariants_.Asked(leader->replica(), read);
       leader->Read(Local(id), read);
       if (at_once && !leader->reads.empty() && leader->reads.back().ok) ++lease_reads_;
     } else {

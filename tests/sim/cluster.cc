@@ -32,6 +32,7 @@ Machine& Cluster::Add() {
   machine.config.replicas = options_.replicas;
   machine.config.consensus = options_.consensus;
   machine.config.flush_bytes = options_.flush_bytes;
+  machine.config.max_open_batches = options_.max_open_batches;
   machine.config.sessions = options_.sessions;
   for (MachineId id = 1; id <= size(); ++id) machine.config.join.push_back(AddressOf(id));
   machines_.push_back(std::make_unique<Machine>(world_, network_, std::move(machine)));

@@ -46,6 +46,11 @@ void CoreChecker::Applied(ReplicaKey key, const node::AppliedRun& run) {
                      [this](ShardId shard, Epoch epoch) { return Of(shard).ConfigOf(epoch); });
 }
 
+void CoreChecker::ReadAsked(ReplicaKey key, const consensus::Replica& replica,
+                            consensus::ReadId read) {
+  Of(key.shard).Asked(replica, read);
+}
+
 std::uint64_t CoreChecker::Decided(ShardId shard) const {
   const auto known = shards_.find(shard);
   return known != shards_.end() ? known->second.invariants.decided() : 0;

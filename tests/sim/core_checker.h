@@ -21,9 +21,9 @@ class CoreChecker {
 
   // ---- as node::HostWatch; machine.h passes on what it sees ----
   void Opened(ReplicaKey key, const consensus::Replica& replica);
-  void Stepped(ReplicaKey key, const consensus::Replica& replica,
-               const consensus::Output& output);
+  void Stepped(ReplicaKey key, const consensus::Replica& replica, const consensus::Output& output);
   void Applied(ReplicaKey key, const node::AppliedRun& run);
+  void ReadAsked(ReplicaKey key, const consensus::Replica& replica, consensus::ReadId read);
   void Buried(ReplicaKey key);
   void Destroyed(ReplicaKey key);
   // Within one life of a node.

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -23,8 +24,10 @@ enum class Moment : std::uint8_t {
   kVoted,  // by a follower
   kCampaigns,
   kLeased,
+  kCampaignsAgain,
+  kMoving,  // a leader that stays proposes in a shard that is close to its switch
 };
-inline constexpr std::size_t kMoments = 8;
+inline constexpr std::size_t kMoments = 10;
 
 class Faults {
  public:
@@ -36,6 +39,9 @@ class Faults {
   // What a fault has still to do is done: machines that lost their disks are back with empty ones.
   void FinishWhatBegan();
   const std::map<std::string, std::uint64_t>& counts() const { return counts_; }
+
+  // Clients are to begin nothing before that; not set: they go on.
+  std::function<void(Nanos until)> silence;
 
  private:
   void Inject(const PlannedFault& fault);
@@ -61,9 +67,21 @@ class Faults {
     Random random;
     Fault does = Fault::kTrap;  // to whom it catches; kTrap: drawn
   };
+  // A leader whom nobody hears, until another one proposes a Seal in its shard.
+  struct Muted {
+    ReplicaKey leader;
+    Links links;
+  };
   bool SetTrap(const PlannedFault& fault, Random& random);
+  bool HasCome(Moment moment, ReplicaKey key, const consensus::Replica& replica,
+               const consensus::Output& output);
+  bool IsMoving(ReplicaKey key);
+  void Mute(MachineId id, ReplicaKey leader);
+  void Unmute(std::uint64_t number);
+  void WatchMuted(ReplicaKey key, const consensus::Replica& replica,
+                  const consensus::Output& output);
   void OnStep(ReplicaKey key, const consensus::Replica& replica, const consensus::Output& output);
-  void Spring(NodeId node, Trap& trap);
+  void Spring(NodeId node, ReplicaKey key, Trap& trap);
   // ---- faults_disk.cc ----
   bool InjectDisk(const PlannedFault& fault, Random& random);
   bool InjectPassingDisk(const PlannedFault& fault, Random& random);
@@ -83,6 +101,8 @@ class Faults {
   bool damaged_ = false;  // a disk that is not replaced yet
   bool on_ = false;
   std::vector<Trap> traps_;  // set, not sprung yet
+  std::map<std::uint64_t, Muted> muted_;
+  std::uint64_t last_muted_ = 0;
   std::map<std::string, std::uint64_t> counts_;
   Operator operator_;
 };

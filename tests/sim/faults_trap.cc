@@ -24,7 +24,17 @@ bool Prepares(const consensus::Output& output) {
          std::any_of(output.send_after_persist.begin(), output.send_after_persist.end(), prepares);
 }
 
-bool HasCome(Moment moment, const consensus::Replica& replica, const consensus::Output& output) {
+// Those that lead to something only together with others come more often.
+Moment DrawMoment(Random& random) {
+  const std::uint64_t drawn = random.Below(kMoments + 4);
+  if (drawn < kMoments) return static_cast<Moment>(drawn);
+  return drawn == kMoments ? Moment::kCampaignsAgain : Moment::kMoving;
+}
+
+}  // namespace
+
+bool Faults::HasCome(Moment moment, ReplicaKey key, const consensus::Replica& replica,
+                     const consensus::Output& output) {
   const bool leads = replica.role() == consensus::Role::kLeader;
   switch (moment) {
     case Moment::kSealProposed:
@@ -43,18 +53,32 @@ bool HasCome(Moment moment, const consensus::Replica& replica, const consensus::
       return replica.role() == consensus::Role::kCandidate && Prepares(output);
     case Moment::kLeased:
       return replica.LeaseUntil().has_value();
+    case Moment::kCampaignsAgain:
+      return replica.role() == consensus::Role::kCandidate && Prepares(output) &&
+             cluster_.network().WasPromised(key);
+    case Moment::kMoving:
+      return leads && Votes(output, consensus::DecreeKind::kCommandBatch) &&
+             replica.config().voters.size() > 1 && IsMoving(key);
   }
   return false;
 }
 
-}  // namespace
+bool Faults::IsMoving(ReplicaKey key) {
+  const auto& moves = cluster_.network().core_checker().placement().active();
+  return std::any_of(moves.begin(), moves.end(), [&](const auto& entry) {
+    const rebalance::MoveRecord& move = entry.second;
+    const bool close =
+        move.stage >= rebalance::Stage::kSnapshot && move.stage <= rebalance::Stage::kSeal;
+    return close && move.shard == key.shard && move.source.replica != key.replica;
+  });
+}
 
 bool Faults::SetTrap(const PlannedFault& fault, Random& random) {
   const bool at_holder =
       (fault.kind == Fault::kLateAnswers || fault.kind == Fault::kGrantorRestarts) &&
       cluster_.size() > 1;
   if (fault.kind != Fault::kTrap && !at_holder) return false;
-  const auto moment = at_holder ? Moment::kLeased : static_cast<Moment>(random.Below(kMoments));
+  const auto moment = at_holder ? Moment::kLeased : DrawMoment(random);
   traps_.push_back({moment, fault.outage, Random(random.Next()), fault.kind});
   cluster_.network().core_checker().on_step = [this](ReplicaKey key, const auto& replica,
                                                      const consensus::Output& output) {
@@ -65,8 +89,9 @@ bool Faults::SetTrap(const PlannedFault& fault, Random& random) {
 
 void Faults::OnStep(ReplicaKey key, const consensus::Replica& replica,
                     const consensus::Output& output) {
+  WatchMuted(key, replica, output);
   const auto trap = std::find_if(traps_.begin(), traps_.end(), [&](const Trap& set) {
-    return HasCome(set.moment, replica, output);
+    return HasCome(set.moment, key, replica, output);
   });
   const consensus::Member* self = replica.config().Find(key.replica);
   if (trap == traps_.end() || self == nullptr) return;
@@ -74,15 +99,18 @@ void Faults::OnStep(ReplicaKey key, const consensus::Replica& replica,
   traps_.erase(trap);
   // Before what the step sends has left, or while it is on its way.
   const auto delay = static_cast<Nanos>(sprung.random.Below(1 * kMillis));
-  world_.After(delay, [this, node = self->node, sprung]() mutable { Spring(node, sprung); });
+  world_.After(delay,
+               [this, node = self->node, key, sprung]() mutable { Spring(node, key, sprung); });
 }
 
-void Faults::Spring(NodeId node, Trap& trap) {
+void Faults::Spring(NodeId node, ReplicaKey key, Trap& trap) {
   for (MachineId id = 1; id <= cluster_.size(); ++id) {
     Machine& machine = cluster_.node(id);
     if (!on_ || !machine.started() || machine.core().id() != node) continue;
     ++counts_["trap_sprung"];
     if (trap.does != Fault::kTrap) return HitHolder(trap.does, id, trap.outage, trap.random);
+    if (trap.moment == Moment::kCampaignsAgain) return cluster_.network().ReplayPromises(key);
+    if (trap.moment == Moment::kMoving) return Mute(id, key);
     const std::uint64_t way = trap.random.Below(4);
     if (way == 0) {
       machine.Crash(trap.random);
@@ -105,6 +133,35 @@ void Faults::Spring(NodeId node, Trap& trap) {
     }
     return;
   }
+}
+
+// Clients go on writing to it, others do not get its votes: the next leader begins below them, and
+// seals below them if clients are silent then.
+void Faults::Mute(MachineId id, ReplicaKey leader) {
+  const std::uint64_t number = ++last_muted_;
+  const Links links = LinksOf(id, false, true, cluster_.size());
+  cluster_.network().Cut(links);
+  muted_[number] = Muted{leader, links};
+  world_.After(8 * kSeconds, [this, number] { Unmute(number); });
+}
+
+void Faults::WatchMuted(ReplicaKey key, const consensus::Replica& replica,
+                        const consensus::Output& output) {
+  if (replica.role() != consensus::Role::kLeader) return;
+  for (const auto& [number, muted] : muted_) {
+    if (muted.leader.shard != key.shard || muted.leader == key) continue;
+    if (output.leadership_changed && silence) silence(world_.now() + 3 * kSeconds);
+    if (!Votes(output, consensus::DecreeKind::kSeal)) continue;
+    world_.After(0, [this, number] { Unmute(number); });
+  }
+}
+
+void Faults::Unmute(std::uint64_t number) {
+  const auto muted = muted_.find(number);
+  if (muted == muted_.end()) return;
+  cluster_.network().Heal(muted->second.links);
+  muted_.erase(muted);
+  if (silence) silence(world_.now());
 }
 
 }  // namespace decree::sim

@@ -77,11 +77,14 @@ class WatchedLog : public store::Log {
   const Watch watch_;
 };
 
-// Says that it is stalled, when the disk does.
+// Says that it is stalled, when the disk does, and takes its time to flush.
 class WatchedEngine : public store::Engine {
  public:
-  WatchedEngine(std::unique_ptr<store::Engine> engine, std::shared_ptr<const bool> stalled)
-      : engine_(std::move(engine)), stalled_(std::move(stalled)) {}
+  WatchedEngine(std::unique_ptr<store::Engine> engine, std::shared_ptr<const bool> stalled,
+                std::function<void(Task)> flush_end)
+      : engine_(std::move(engine)),
+        stalled_(std::move(stalled)),
+        flush_end_(std::move(flush_end)) {}
 
   Status Write(const store::RowBatch& batch) override { return engine_->Write(batch); }
   bool Stalled() const override { return *stalled_ || engine_->Stalled(); }
@@ -89,7 +92,13 @@ class WatchedEngine : public store::Engine {
     return engine_->Get(key);
   }
   std::unique_ptr<store::RowView> View() const override { return engine_->View(); }
-  void Flush(Done done) override { engine_->Flush(std::move(done)); }
+  void Flush(Done done) override {
+    engine_->Flush([flush_end = flush_end_, done = std::move(done)](const Status& status) {
+      flush_end([done, status] {
+        if (done) done(status);
+      });
+    });
+  }
   void Checkpoint(SnapshotDone done) override { engine_->Checkpoint(std::move(done)); }
   void RunInBackground(std::function<void()> job) override {
     engine_->RunInBackground(std::move(job));
@@ -100,13 +109,16 @@ class WatchedEngine : public store::Engine {
  private:
   const std::unique_ptr<store::Engine> engine_;
   const std::shared_ptr<const bool> stalled_;
+  const std::function<void(Task)> flush_end_;
 };
 
 class WatchedDisk : public store::Disk {
  public:
   WatchedDisk(std::unique_ptr<store::Disk> disk, std::shared_ptr<Doubts> doubts,
-              WatchedLog::Watch watch)
-      : disk_(std::move(disk)), log_(disk_->log(), std::move(doubts), std::move(watch)) {}
+              WatchedLog::Watch watch, std::function<void(Task)> flush_end)
+      : disk_(std::move(disk)),
+        log_(disk_->log(), std::move(doubts), std::move(watch)),
+        flush_end_(std::move(flush_end)) {}
 
   void SetBusy(bool busy) { busy_ = busy; }
   void SetStalled(bool stalled) { *stalled_ = stalled; }
@@ -132,7 +144,7 @@ class WatchedDisk : public store::Disk {
     auto engine = disk_->OpenRows(key);
     if (!engine) return engine.error();
     return std::unique_ptr<store::Engine>(
-        std::make_unique<WatchedEngine>(*std::move(engine), stalled_));
+        std::make_unique<WatchedEngine>(*std::move(engine), stalled_, flush_end_));
   }
   Result<std::unique_ptr<store::Staging>> Stage(ReplicaKey key) override {
     if (busy_) return Busy();
@@ -150,6 +162,7 @@ class WatchedDisk : public store::Disk {
 
   const std::unique_ptr<store::Disk> disk_;
   WatchedLog log_;
+  const std::function<void(Task)> flush_end_;
   bool busy_ = false;
   const std::shared_ptr<bool> stalled_ = std::make_shared<bool>(false);
 };
@@ -171,7 +184,8 @@ class FileSimDisk : public SimDisk {
       Close();
       return opened.error();
     }
-    disk_ = std::make_unique<WatchedDisk>(*std::move(opened), doubts_, std::move(life.on_durable));
+    disk_ = std::make_unique<WatchedDisk>(*std::move(opened), doubts_, std::move(life.on_durable),
+                                          std::move(life.flush_end));
     return disk_.get();
   }
   void LosePower(Random* /*dice*/) override { survivor_ = fs_->AfterPowerLoss(); }

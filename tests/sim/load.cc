@@ -128,11 +128,17 @@ void Load::NextTurn(Client& client) {
   client.busy = false;
   ++client.turn;
   const Nanos pause = client.sleepy ? options_.max_sleep : options_.max_think;
-  world_.At(world_.now() + world_.Between(0, pause), EventKind::kClient, nullptr, 0,
+  world_.At(WhenAllowed(world_.now() + world_.Between(0, pause)), EventKind::kClient, nullptr, 0,
             [this, &client] { Turn(client); });
 }
 
+Nanos Load::WhenAllowed(Nanos when) {
+  if (options_.burst == 0 || when % options_.period < options_.burst) return when;
+  return (when / options_.period + 1) * options_.period + world_.Between(0, options_.burst / 2);
+}
+
 void Load::Turn(Client& client) {
+  if (on_ && world_.now() < silent_until_) return NextTurn(client);
   if (on_) Send(client, client.ttl ? DrawOfOwnKey(client) : Draw(client));
 }
 

@@ -22,6 +22,9 @@ struct LoadOptions {
   std::size_t keys = 6;
   std::size_t value_bytes = 0;  // padding, to make snapshots of some size
   Nanos max_think = 60 * kMillis;
+  // Clients begin operations only in the first `burst` of each `period`; 0: all the time.
+  Nanos burst = 0;
+  Nanos period = 0;
   Nanos max_sleep = 20 * kSeconds;
   Duration timeout = 2s;
   double hurried = 0;  // share of the operations that wait for milliseconds only
@@ -35,7 +38,8 @@ class Load {
   ~Load();
 
   void Start();
-  void Stop();        // no new operations
+  void Stop();  // no new operations
+  void BeSilentUntil(Nanos when) { silent_until_ = when; }
   bool Idle() const;  // none is under way
   std::vector<std::string> Keys() const;
 
@@ -54,6 +58,7 @@ class Load {
 
   void Turn(Client& client);
   void NextTurn(Client& client);
+  Nanos WhenAllowed(Nanos when);
   Client& Add(const std::string& name, Outside* outside);
   Operation Draw(const Client& client);
   Operation DrawOfOwnKey(const Client& client);
@@ -68,6 +73,7 @@ class Load {
   History& history_;
   LoadOptions options_;
   bool on_ = false;
+  Nanos silent_until_ = 0;
   std::uint64_t values_ = 0;
   TtlJudge ttl_judge_;
   std::vector<std::unique_ptr<Outside>> outsides_;

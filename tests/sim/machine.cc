@@ -37,6 +37,12 @@ DiskLife Machine::LifeOfDisks(std::shared_ptr<Life> life) {
   options.on_durable = [this](ReplicaKey key, const consensus::Persist& record) {
     network_.core_checker().Durable(key, record);
   };
+  options.flush_end = [this, life](Task task) {
+    const Nanos longest = options_.disk_times.max_flush;
+    if (longest == 0) return task();
+    world_.At(world_.now() + world_.Between(0, longest), EventKind::kDisk, life, 0,
+              std::move(task));
+  };
   options.background = [this, life = std::move(life)](Task task) {
     const DiskTimes& times = options_.disk_times;
     Nanos delay = world_.Between(times.min_sync, times.max_sync);

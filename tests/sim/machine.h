@@ -21,6 +21,7 @@ struct DiskTimes {
   double slow = 0;  // chance that one takes up to max_slow
   Nanos max_slow = 300 * kMillis;
   bool slow_for_good = false;  // all of them, whatever heals
+  Nanos max_flush = 0;         // how long writes go on before a flush that began with them ends
 };
 
 struct MachineOptions {
@@ -45,6 +46,10 @@ class MachineWatch : public node::HostWatch {
   void Stepped(ReplicaKey key, const consensus::Replica& replica,
                const consensus::Output& output) override;
   void Applied(ReplicaKey key, const node::AppliedRun& run) override { checker_.Applied(key, run); }
+  void ReadAsked(ReplicaKey key, const consensus::Replica& replica,
+                 consensus::ReadId read) override {
+    checker_.ReadAsked(key, replica, read);
+  }
   void Buried(ReplicaKey key) override { checker_.Buried(key); }
   void Destroyed(ReplicaKey key) override { checker_.Destroyed(key); }
   void MapChanged(NodeId node, std::uint64_t version) override {

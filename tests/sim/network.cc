@@ -160,6 +160,19 @@ std::size_t Network::Replay(Random& random, std::size_t most) {
   return most;
 }
 
+void Network::RememberPromise(MachineId to, Frame frame, ReplicaKey candidate) {
+  constexpr std::size_t kKept = 6;
+  std::deque<Sent>& kept = promises_[candidate];
+  if (kept.size() == kKept) kept.pop_front();
+  kept.emplace_back(to, std::move(frame));
+}
+
+void Network::ReplayPromises(ReplicaKey candidate) {
+  for (const auto& [to, frame] : promises_[candidate]) {
+    Arrive(world_.now() + world_.Between(0, 1 * kMillis), to, frame);
+  }
+}
+
 Links LinksBetween(const std::vector<MachineId>& left, const std::vector<MachineId>& right) {
   Links links;
   for (const MachineId a : left) {

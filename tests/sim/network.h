@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <set>
@@ -108,6 +109,10 @@ class Network {
   MachineId MachineOf(NodeId node) const;
   // Lets up to `most` envelopes of long ago arrive once more. How many there were.
   std::size_t Replay(Random& random, std::size_t most);
+  // The last few promises that were sent to a replica, whenever that was.
+  void RememberPromise(MachineId to, Frame frame, ReplicaKey candidate);
+  bool WasPromised(ReplicaKey candidate) const { return promises_.contains(candidate); }
+  void ReplayPromises(ReplicaKey candidate);
 
  private:
   struct Held {
@@ -135,7 +140,9 @@ class Network {
   std::map<Link, Nanos> last_;  // ordered links
   std::map<Link, Clogged> clogged_;
   std::uint64_t envelopes_sent_ = 0;
-  std::vector<std::pair<MachineId, Frame>> past_;  // a sample of the envelopes sent, for Replay
+  using Sent = std::pair<MachineId, Frame>;
+  std::vector<Sent> past_;  // a sample of the envelopes sent, for Replay
+  std::map<ReplicaKey, std::deque<Sent>> promises_;
 };
 
 // "n3:1" for machine 3, and back (0: no such name).

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <memory>
 #include <set>
 #include <string>
@@ -60,6 +61,24 @@ TEST_F(NetworkTest, ACloggedLinkDeliversNothingThenEverythingInOrder) {
   network_.Unclog({{1, 2}});
   world_.RunFor(1 * kSeconds);
   EXPECT_EQ(two_.heard, "abcd");
+}
+
+TEST_F(NetworkTest, TheLastPromisesToACandidateArriveAgain) {
+  const ReplicaKey candidate{ShardId{1}, ReplicaId{7}};
+  EXPECT_FALSE(network_.WasPromised(candidate));
+  for (const char* text : {"a", "b", "c", "d", "e", "f", "g"}) {
+    Frame frame;
+    frame.from = 2;
+    frame.bytes = text;
+    network_.RememberPromise(1, frame, candidate);
+  }
+  EXPECT_TRUE(network_.WasPromised(candidate));
+  EXPECT_FALSE(network_.WasPromised({ShardId{2}, ReplicaId{7}}));
+  network_.ReplayPromises(candidate);
+  world_.RunFor(1 * kSeconds);
+  std::sort(one_.heard.begin(), one_.heard.end());
+  EXPECT_EQ(one_.heard, "bcdefg");
+  EXPECT_EQ(two_.heard, "");
 }
 
 TEST_F(NetworkTest, ACallThatWaitedInAClogDoesNotReachTheNextProcess) {

@@ -29,6 +29,7 @@ TEST_F(ClientScenarioTest, Scenario50_AFloodOfSnapshotsDelaysNoWriteForLongAndCa
       ASSERT_EQ(cluster_->Put(1, key, std::string(40'000, 'b')).code, Errc::kOk);
     }
   }
+  world_.RunFor(5 * kSeconds);  // what the links still carry of the large writes arrives
   std::size_t elections = 0;
   std::size_t snapshots = 0;
   cluster_->network().core_checker().on_step =

@@ -34,6 +34,9 @@ ClusterOptions DrawCluster(Random& random) {
   options.network = DrawNetwork(random);
   options.disk_times.max_sync = static_cast<Nanos>(random.Between(50, 3'000)) * kMicros;
   if (random.Chance(0.2)) options.disk_times.slow = 0.01;
+  if (random.Chance(0.6)) {
+    options.disk_times.max_flush = static_cast<Nanos>(random.Between(1, 300)) * kMillis;
+  }
   options.shards = 1u << random.Below(random.Chance(0.1) ? 5 : 3);
   options.workers = 1 + random.Below(2);
   options.disks = random.Chance(0.4) ? random.Between(2, 3) : 1;
@@ -46,6 +49,8 @@ ClusterOptions DrawCluster(Random& random) {
   options.consensus.leases = random.Chance(0.6);
   if (random.Chance(0.5)) DrawTimeouts(random, options.consensus);
   if (random.Chance(0.2)) options.consensus.max_inflight = random.Between(1, 4);
+  // Many votes that others never get, for the next leader to begin and seal below.
+  if (random.Chance(0.3)) options.max_open_batches = 64;
   if (random.Chance(0.2)) options.consensus.max_page_bytes = random.Between(100, 2'000);
   // Few sessions, soon forgotten: clients meet the end of theirs.
   if (random.Chance(0.2)) options.sessions.sessions = random.Between(2, 6);
@@ -66,6 +71,13 @@ LoadOptions DrawLoad(Random& random) {
   if (random.Chance(0.5)) load.scans = static_cast<double>(random.Below(50)) / 1'000;
   const std::uint64_t clients = load.outside_clients + load.door_clients + load.ttl_clients;
   load.max_think = static_cast<Nanos>(2'000 * clients / random.Between(30, 60)) * kMillis;
+  // As much at once, then silence: leaders have many writes open, and elections few between them.
+  if (random.Chance(0.3)) {
+    const auto share = static_cast<Nanos>(random.Between(8, 30));
+    load.period = static_cast<Nanos>(random.Between(800, 3'000)) * kMillis;
+    load.burst = load.period * share / 100;
+    load.max_think = load.max_think * share / 200;
+  }
   load.timeout = milliseconds(random.Between(200, 2'500));
   if (random.Chance(0.3)) load.value_bytes = random.Between(100, 4'000);
   return load;
@@ -171,7 +183,9 @@ class Run {
         length_(DrawLength(draw_, options.small)),
         whole_plan_(DrawFaults(draw_, cluster_.options(), machines_, length_)),
         plan_(Subset(whole_plan_, options.faults)),
-        lively_(draw_.Chance(0.9) && !DamagesUnseen(whole_plan_)) {}
+        lively_(draw_.Chance(0.9) && !DamagesUnseen(whole_plan_)) {
+    faults_.silence = [this](Nanos until) { load_.BeSilentUntil(until); };
+  }
 
   SeedReport Go() {
     if (Form()) {

@@ -42,6 +42,7 @@ void SimTransport::Send(std::vector<consensus::Envelope> envelopes) {
   for (consensus::Envelope& envelope : envelopes) {
     network_.checker().OnSend(envelope);
     network_.core_checker().OnSend(envelope);
+    RememberPromise(envelope);
     by_node[envelope.to.node].push_back(std::move(envelope));
   }
   for (const auto& [node, batch] : by_node) {
@@ -52,6 +53,17 @@ void SimTransport::Send(std::vector<consensus::Envelope> envelopes) {
     network_.Send(to,
                   {FrameKind::kEnvelopes, life_->machine, self_, node, 0, false, std::move(bytes)});
   }
+}
+
+// Which may arrive again when the candidate asks for another.
+void SimTransport::RememberPromise(const consensus::Envelope& envelope) {
+  const auto* promise = std::get_if<consensus::Promise>(&envelope.message);
+  const MachineId to = promise != nullptr ? MachineOf(envelope.to.node) : 0;
+  if (to == 0 || promise->promised != promise->ballot) return;
+  network_.RememberPromise(to,
+                           {FrameKind::kEnvelopes, life_->machine, self_, envelope.to.node, 0,
+                            false, Encode(std::vector{envelope})},
+                           {envelope.shard, envelope.to.id});
 }
 
 // The real transport divides a batch that exceeds a frame, and drops a message that does so alone:

@@ -48,6 +48,7 @@ class SimTransport : public node::Transport, public Endpoint {
   };
 
   MachineId MachineOf(NodeId node) const;
+  void RememberPromise(const consensus::Envelope& envelope);
   void CheckThatEachFits(const std::vector<consensus::Envelope>& batch);
   void SendCall(Executor& on, MachineId to, NodeId to_node, bool bulk, RpcRequest request,
                 RpcReply reply);

@@ -30,6 +30,7 @@ void WireChecker::On(const Envelope& envelope, const consensus::Prepare& prepare
 void WireChecker::On(const Envelope& envelope, const consensus::Promise& promise) {
   SawPromised(envelope, promise.promised);
   if (promise.promised != promise.ballot) return;  // a rejection
+  CheckVoidVotesLeftOut(envelope, promise);
   Pages& pages = pages_[{Who(envelope.shard, envelope.from.id), promise.ballot}];
   // Another rendering of the same promise, after a crash or with more known: pages do not mix.
   if (pages.chosen != promise.chosen || pages.trimmed != promise.trimmed ||
@@ -46,6 +47,16 @@ void WireChecker::On(const Envelope& envelope, const consensus::Promise& promise
     pages.slots[slot.slot] = slot;
   }
   if (pages.seen.size() == promise.pages) CheckVotesReported(envelope, promise.ballot, pages);
+}
+
+// Whoever promises in an epoch knows the Seal before it, above which older votes are void (P2).
+void WireChecker::CheckVoidVotesLeftOut(const Envelope& envelope,
+                                        const consensus::Promise& promise) {
+  for (const consensus::PromisedSlot& slot : promise.slots) {
+    if (slot.chosen || slot.ballot.epoch == promise.ballot.epoch) continue;
+    Fail(envelope, "promises " + ToString(promise.ballot) + " and reports a void vote of " +
+                       ToString(slot.ballot) + " at slot " + ToString(slot.slot));
+  }
 }
 
 // P1: for each slot from where the Prepare asks: the chosen value if known, else the vote.

@@ -3,6 +3,7 @@
 //   - one value a ballot and slot, one value a chosen slot (P2, P4);
 //   - promises never fall, also across crashes (P1, P7);
 //   - a vote that was acknowledged is reported to every later ballot, or is chosen (P1, P3, P7);
+//   - a promise reports no vote of an earlier epoch: above the Seal it is void (P2);
 //   - what follows a chosen Seal is EpochStart (section 4, step 10).
 #pragma once
 
@@ -58,6 +59,8 @@ class WireChecker {
                    const consensus::Decree& decree);
   void SawChosen(ShardId shard, Slot slot, const consensus::Decree& decree);
   void CheckSeal(ShardId shard, Slot seal);
+  void CheckVoidVotesLeftOut(const consensus::Envelope& envelope,
+                             const consensus::Promise& promise);
   void CheckVotesReported(const consensus::Envelope& envelope, const consensus::Ballot& ballot,
                           const Pages& pages);
   void Fail(const consensus::Envelope& envelope, const std::string& what);

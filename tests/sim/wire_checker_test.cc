@@ -102,6 +102,16 @@ TEST_F(WireCheckerTest, WaitsForAllPagesOfAPromise) {
   EXPECT_FALSE(Broken());
 }
 
+TEST_F(WireCheckerTest, RejectsAVoidVoteInAPromiseOfTheNextEpoch) {
+  Promise promise = Promising(1, {{Slot{4}, true, B(9), Batch("chosen")}});
+  promise.ballot = promise.promised = B(1, 2);
+  Send(2, promise);
+  EXPECT_FALSE(Broken()) << "what is chosen is no vote";
+  promise.slots.push_back({Slot{6}, false, B(9), Batch("above the Seal")});
+  Send(2, promise);
+  EXPECT_TRUE(Broken());
+}
+
 TEST_F(WireCheckerTest, RejectsAnythingButEpochStartAfterASeal) {
   Send(1, Teaching(2, {Batch("x")}));
   EXPECT_FALSE(Broken());

@@ -93,6 +93,22 @@ TEST_F(MemDiskTest, ACrashKeepsFlushedRowsOnly) {
   engine.reset();  // dead, yet safe to destroy, the view after it too
 }
 
+TEST_F(MemDiskTest, WritesGoOnWhileAFlushTakesItsTimeAndAreNotInIt) {
+  MemDiskOptions options = Deferred();
+  options.flush_end = options.background;
+  disk_ = std::make_unique<MemDisk>(options);
+  std::unique_ptr<Engine> engine = *disk_->OpenRows(Key(1, 1));
+  ASSERT_TRUE(WriteRow(*engine, "a", "1"));
+  engine->Flush(Note(1));
+  RunOne();
+  ASSERT_TRUE(WriteRow(*engine, "b", "2"));
+  EXPECT_TRUE(reports_.empty());
+  RunOne();
+  EXPECT_EQ(reports_, std::vector<int>{1});
+  disk_ = disk_->Crash(Deferred());
+  EXPECT_EQ(Dump(*(*disk_->OpenRows(Key(1, 1)))->View()), "a=1");
+}
+
 TEST_F(MemDiskTest, AFailedSyncFailsEveryLaterAppendForGood) {
   disk_->log().Append(Key(1, 1), PromiseRecord(1), Note(1));
   RunOne();
