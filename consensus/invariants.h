@@ -67,6 +67,9 @@ class Invariants {
   void Lease(const Replica& replica, std::optional<Instant> until);
   // A new life of a replica, made from what its disk kept; call before its first output is taken.
   void Restarted(const Replica& replica);
+  // Somebody put old rows back under a replica of these. It can tell as far as its log says how
+  // much was chosen; what the rows alone told is forgotten with them (INV-8).
+  void RowsPutBack() { rows_put_back_ = true; }
   // The tombstone of a replica is durable: it may go on for a moment, but starts no new life.
   void Buried(ReplicaId replica);
   // Its removal was acknowledged.
@@ -115,6 +118,7 @@ class Invariants {
     Ballot durable_promised;  // ever
     std::map<Slot, Ballot> durable_votes;
     Slot durable_chosen;  // contiguous: by watermark, by records, or in the rows
+    Slot watermark;       // of durable records alone
     std::set<Slot> stored_chosen;
     Ballot sealed;      // in which it proposed a Seal
     bool read = false;  // its last step answered one
@@ -163,6 +167,7 @@ class Invariants {
   Config latest_;
   std::set<ReplicaId> buried_;
   std::set<ReplicaId> destroyed_;
+  bool rows_put_back_ = false;
   std::vector<std::string> violations_;
 };
 

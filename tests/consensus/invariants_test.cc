@@ -229,6 +229,20 @@ TEST_F(InvariantsTest, Inv8WhatWasKnownToBeChosenIsForgotten) {
   EXPECT_TRUE(Reported("INV-8 forgot"));
 }
 
+TEST_F(InvariantsTest, Inv8WhatOnlyTheRowsToldGoesWithOldRowsAndNothingElse) {
+  Persist record;
+  record.chosen.push_back({Slot{1}, Command("a")});
+  invariants.Durable(ReplicaId{1}, record);
+  invariants.RowsPutBack();
+  OneReplica fresh;
+  invariants.Restarted(fresh.replica());
+  EXPECT_TRUE(invariants.ok());
+  record.watermark = Slot{1};
+  invariants.Durable(ReplicaId{1}, record);
+  invariants.Restarted(fresh.replica());
+  EXPECT_TRUE(Reported("INV-8 forgot"));
+}
+
 TEST_F(InvariantsTest, Inv12OnlyAVoterOfTheEpochUsesItsOwnBallot) {
   invariants.Sent(ReplicaId{2}, Prepare{B(1, 3, 2), Slot{1}});
   EXPECT_FALSE(Reported("INV-12"));

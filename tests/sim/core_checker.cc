@@ -8,8 +8,11 @@ namespace decree::sim {
 consensus::Invariants& CoreChecker::Of(ShardId shard) {
   consensus::Invariants& invariants = shards_[shard].invariants;
   invariants.At(Instant{world_.now()});
+  if (rows_put_back_) invariants.RowsPutBack();
   return invariants;
 }
+
+void CoreChecker::RowsPutBack() { rows_put_back_ = true; }
 
 void CoreChecker::Report(ShardId shard) {
   Shard& checked = shards_[shard];

@@ -128,7 +128,9 @@ bool Faults::DoDamage(const PlannedFault& fault, std::size_t index, Random& rand
       Later(fault.outage, [this, id, index, which = random.Next(), backup = disk.BackUp()] {
         Machine& there = cluster_.node(id);
         there.Crash();
-        there.disk(index).PutBackRows(*backup, which);
+        if (there.disk(index).PutBackRows(*backup, which)) {
+          cluster_.network().core_checker().RowsPutBack();
+        }
         there.Boot();
       });
       return true;

@@ -154,6 +154,7 @@ void Machine::TurnOff() {
   world_.End(*running_->life);
   running_->transport->Close();
   running_->core.reset();
+  running_->transport.reset();  // with what waits for answers, and holds what lies on the disks
   for (Slot& slot : slots_) slot.disk->Close();
   running_.reset();
 }
