@@ -32,7 +32,8 @@ def _expect_every_shard_writes(cluster, keys):
 
     def write(index, key):
         started = time.monotonic()
-        answer = survivors[index % len(survivors)].call("PUT", kv(key), b"after the kill")
+        answer = survivors[index % len(survivors)].call("PUT", kv(key) + "?timeout=15s",
+                                                       b"after the kill", timeout=20)
         answers[key] = (answer.status, time.monotonic() - started, answer.body[:100])
 
     threads = [threading.Thread(target=write, args=pair) for pair in enumerate(keys)]

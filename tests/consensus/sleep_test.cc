@@ -227,7 +227,7 @@ TEST_F(SleepTest, AReadWakesAllAndIsAnsweredByARoundFirst) {
 
 // It fell asleep a moment ago: by the clock its lease would still hold.
 TEST_F(SleepTest, TheLeaseEndsWithTheStepIntoSleep) {
-  c.capture = [this](const Packet& p) {
+  c.capture = [](const Packet& p) {
     const auto* reply = As<HeartbeatReply>(p);
     return p.from.id == ReplicaId{3} && reply != nullptr && reply->asleep;
   };
