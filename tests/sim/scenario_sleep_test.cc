@@ -21,11 +21,15 @@ class SleepScenarioTest : public ScenarioTest {
       EXPECT_EQ(cluster_->Get(1, cluster_->KeyOf(ShardId{shard})).code, Errc::kNotFound);
     }
   }
-  // From here on the replicas of numbered shards are looked at after each of their steps.
+  // From here on the replicas of numbered shards are looked at after each of their steps. Those of
+  // the placement group, who notice lost nodes for the others, must stay awake.
   void Watch() {
     cluster_->network().core_checker().on_step =
         [this](ReplicaKey key, const consensus::Replica& replica, const consensus::Output&) {
-          if (key.shard == kPlacementShard) return;
+          if (key.shard == kPlacementShard) {
+            EXPECT_FALSE(replica.asleep()) << ToString(key);
+            return;
+          }
           ++steps_;
           asleep_[key] = replica.asleep();
         };
