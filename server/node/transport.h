@@ -1,6 +1,6 @@
 // How a node reaches other nodes: the network seam. The real one is server/net (Asio), the
 // simulator has its own. Best effort: messages may be lost, delayed, duplicated or reordered; calls
-// answer once.
+// are carried out at most once, and answered once.
 #pragma once
 
 #include <map>

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <map>
-#include <unordered_set>
+#include <unordered_map>
 
 #include "tests/linearizability/model.h"
 
@@ -11,6 +11,7 @@ namespace {
 
 using Bits = std::vector<std::uint64_t>;
 
+// What has an answer and took effect, and what that led to.
 struct Configuration {
   Bits done;
   State state;
@@ -29,14 +30,27 @@ struct ConfigurationHash {
   }
 };
 
+bool Contains(const Bits& whole, const Bits& part) {
+  for (std::size_t i = 0; i < whole.size(); ++i) {
+    if ((part[i] & ~whole[i]) != 0) return false;
+  }
+  return true;
+}
+
 // Depth first over the orders that respect real time. Operations are sorted by their call; a step
 // may take any operation called before the earliest answer among those not taken yet.
+//
+// Open operations would make it long: each may come anywhere. So they are tried after the answered
+// ones, and where an order of the same answered ones led to the same state and nowhere, one that
+// used up the same open operations, or more of them, leads nowhere either. Nor does one that used
+// up an open operation for nothing.
 class Search {
  public:
   Search(const std::vector<Operation>& history, std::uint64_t step_limit)
       : history_(history), model_(history), step_limit_(step_limit) {
     for (const Operation& operation : history) answered_left_ += operation.answered.has_value();
     done_.resize((history.size() + 63) / 64);
+    used_ = done_;
   }
 
   Answer Run() {
@@ -62,8 +76,21 @@ class Search {
     State before;
   };
 
-  bool Done(std::size_t i) const { return (done_[i / 64] >> (i % 64)) & 1; }
-  void Flip(std::size_t i) { done_[i / 64] ^= std::uint64_t{1} << (i % 64); }
+  Bits& BitsOf(std::size_t i) { return history_[i].answered ? done_ : used_; }
+  bool Done(std::size_t i) const {
+    return ((history_[i].answered ? done_ : used_)[i / 64] >> (i % 64)) & 1;
+  }
+  void Flip(std::size_t i) { BitsOf(i)[i / 64] ^= std::uint64_t{1} << (i % 64); }
+
+  // False: nothing new can come of it.
+  bool IsNew(const State& state) {
+    std::vector<Bits>& visits = seen_[{done_, state}];
+    for (const Bits& used : visits) {
+      if (Contains(used_, used)) return false;
+    }
+    visits.push_back(used_);
+    return true;
+  }
 
   std::uint64_t Deadline() const {
     std::uint64_t deadline = UINT64_MAX;
@@ -74,29 +101,46 @@ class Search {
     return deadline;
   }
 
+  // The order in which a step tries: all the answered ones, then all the open ones.
+  std::size_t Rank(std::size_t i) const { return history_[i].answered ? i : history_.size() + i; }
+
   bool TakeFrom(std::size_t from, State* state) {
     const std::uint64_t deadline = Deadline();
-    for (std::size_t i = std::max(from, first_open_); i < history_.size(); ++i) {
-      if (history_[i].called > deadline) break;
-      if (Done(i)) continue;
-      const std::optional<State> after = model_.Step(*state, i);
-      // An open operation without effect here is better left for later.
-      if (!after || (!history_[i].answered && *after == *state)) continue;
-      Flip(i);
-      if (!seen_.insert({done_, *after}).second) {
-        Flip(i);
-        continue;
+    for (const bool answered : {true, false}) {
+      for (std::size_t i = first_open_; i < history_.size(); ++i) {
+        if (history_[i].called > deadline) break;
+        if (history_[i].answered.has_value() != answered || Rank(i) < from) continue;
+        if (!Done(i) && Take(i, state)) return true;
       }
-      stack_.push_back({i, *state});
-      answered_left_ -= history_[i].answered.has_value();
-      if (stack_.size() > best_.size()) RememberBest();
-      *state = *after;
-      AdvanceFirst();
-      return true;
     }
     return false;
   }
 
+  bool Take(std::size_t i, State* state) {
+    const std::optional<State> after = model_.Step(*state, i);
+    // An open operation without effect here is better left for later.
+    if (!after || (!history_[i].answered && (*after == *state || HidesOpen(i, *after))))
+      return false;
+    Flip(i);
+    if (!IsNew(*after)) {
+      Flip(i);
+      return false;
+    }
+    stack_.push_back({i, *state});
+    answered_left_ -= history_[i].answered.has_value();
+    if (stack_.size() > best_.size()) RememberBest();
+    *state = *after;
+    AdvanceFirst();
+    return true;
+  }
+
+  // The last step took an open operation that nothing saw and `i` leaves no trace of.
+  bool HidesOpen(std::size_t i, const State& after) const {
+    if (stack_.empty() || history_[stack_.back().operation].answered) return false;
+    return model_.Step(stack_.back().before, i) == after;
+  }
+
+  // Returns the rank of what was taken back.
   std::size_t GiveBack(State* state) {
     const Frame frame = stack_.back();
     stack_.pop_back();
@@ -104,7 +148,7 @@ class Search {
     answered_left_ += history_[frame.operation].answered.has_value();
     first_open_ = std::min(first_open_, frame.operation);
     *state = frame.before;
-    return frame.operation;
+    return Rank(frame.operation);
   }
 
   void AdvanceFirst() {
@@ -139,10 +183,12 @@ class Search {
   std::uint64_t steps_ = 0;
   std::size_t answered_left_ = 0;
   std::size_t first_open_ = 0;
-  Bits done_;
+  Bits done_;  // of the answered operations
+  Bits used_;  // of the open ones
   std::vector<Frame> stack_;
   std::vector<std::size_t> best_;
-  std::unordered_set<Configuration, ConfigurationHash> seen_;
+  // For each configuration the open operations that were used up on the ways there.
+  std::unordered_map<Configuration, std::vector<Bits>, ConfigurationHash> seen_;
 };
 
 std::string ConditionText(const Operation& operation) {

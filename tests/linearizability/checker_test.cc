@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "kv/base/random.h"
+#include "tests/linearizability/model.h"
 
 namespace decree::linearizability {
 namespace {
@@ -151,6 +154,30 @@ TEST(CheckerTest, AnOpenWriteHappensAtMostOnce) {
                      At(Get("b", 2), 5, 6), At(Put("c", 3, true), 7, 8), At(Get("b", 2), 9, 10)}));
 }
 
+// Any of them may have happened anywhere in between, or not.
+std::vector<Operation> AmongManyOpenWrites() {
+  std::vector<Operation> history;
+  std::uint64_t now = 0;
+  for (int i = 0; i < 40; ++i, now += 5) {
+    const std::string name = std::to_string(i);
+    history.push_back(At(Put("open" + name, 0, false), now + 1, std::nullopt));
+    history.push_back(At(Put("v" + name, now, i > 0), now + 2, now + 3));
+    history.push_back(At(Get("v" + name, now), now + 4, now + 5));
+  }
+  return history;
+}
+
+TEST(CheckerTest, ManyOpenWritesDoNotMakeTheSearchLong) {
+  std::vector<Operation> history = AmongManyOpenWrites();
+  const std::uint64_t end = *history.back().answered;
+  history.push_back(At(Get("open7", end), end + 1, end + 2));
+  const Answer fits = CheckKey(history, 10'000);
+  EXPECT_EQ(fits.verdict, Verdict::kLinearizable) << fits.detail;
+  history.push_back(At(Get(std::nullopt), end + 3, end + 4));  // nobody deleted it
+  const Answer lost = CheckKey(history, 10'000);
+  EXPECT_EQ(lost.verdict, Verdict::kViolation) << lost.detail;
+}
+
 TEST(CheckerTest, AnOpenWriteDoesNotHappenBeforeItsCall) {
   EXPECT_FALSE(Fits({At(Get("b", 1), 1, 2), At(Put("b", 0, false), 3, std::nullopt)}));
 }
@@ -207,6 +234,62 @@ TEST(CheckerTest, AcceptsWhatASequentialStoreDoesAndRejectsOneStaleRead) {
     ++spoiled;
   }
   EXPECT_GT(spoiled, 30);
+}
+
+// Operations of a few clients with answers drawn at random: most such histories fit no order, and
+// those that do often fit only one.
+std::vector<Operation> DrawHistory(Random& random) {
+  std::vector<Operation> history;
+  for (std::uint64_t i = 0; i < 6; ++i) {
+    const std::uint64_t called = 10 * i + random.Below(25);
+    std::optional<std::uint64_t> answered = called + 1 + random.Below(30);
+    if (random.Chance(0.5)) answered.reset();
+    const std::string value = "v" + std::to_string(1 + random.Below(6));
+    const bool existed = random.Chance(0.5);
+    Operation operation = Put("v" + std::to_string(i + 1), 100 + i, existed);
+    if (random.Chance(0.4)) operation.condition = If::kAbsent;
+    if (random.Chance(0.3)) operation = Cas(value, operation.value, operation.version);
+    if (random.Chance(0.3)) operation = Delete(existed);
+    if (answered && random.Chance(0.5)) {
+      operation = random.Chance(0.2) ? Get(std::nullopt) : Get(value, 99 + value[1] - '0');
+    }
+    history.push_back(At(operation, called, answered));
+  }
+  std::sort(history.begin(), history.end(),
+            [](const Operation& a, const Operation& b) { return a.called < b.called; });
+  return history;
+}
+
+// The same question, answered by trying every order.
+bool FitsSomeOrder(const std::vector<Operation>& history, const Model& model, const State& state,
+                   unsigned done) {
+  bool all_answered = true;
+  std::uint64_t deadline = UINT64_MAX;
+  for (std::size_t i = 0; i < history.size(); ++i) {
+    if ((done >> i & 1) != 0 || !history[i].answered) continue;
+    all_answered = false;
+    deadline = std::min(deadline, *history[i].answered);
+  }
+  if (all_answered) return true;
+  for (std::size_t i = 0; i < history.size(); ++i) {
+    if ((done >> i & 1) != 0 || history[i].called > deadline) continue;
+    const std::optional<State> after = model.Step(state, i);
+    if (after && FitsSomeOrder(history, model, *after, done | 1u << i)) return true;
+  }
+  return false;
+}
+
+TEST(CheckerTest, AgreesWithTryingEveryOrder) {
+  int fit = 0;
+  Random random(4);
+  for (int i = 0; i < 20'000; ++i) {
+    const std::vector<Operation> history = DrawHistory(random);
+    const Model model(history);
+    const bool fits = model.contradiction().empty() && FitsSomeOrder(history, model, {}, 0);
+    ASSERT_EQ(Fits(history), fits) << "history " << i;
+    fit += fits;
+  }
+  EXPECT_GT(fit, 500);
 }
 
 }  // namespace

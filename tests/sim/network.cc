@@ -54,7 +54,9 @@ void Network::Send(MachineId to, Frame frame) {
   const bool local = to == frame.from;
   if (!local && frame.kind == FrameKind::kEnvelopes) Remember(to, frame);
   if (!local && (!Reachable(frame.from, to) || world_.random().Chance(options_.loss))) return;
-  const int copies = !local && world_.random().Chance(options_.duplicate) ? 2 : 1;
+  // A connection doubles nothing; envelopes alone are fire and forget (server/node/transport.h).
+  const bool doubled = !local && world_.random().Chance(options_.duplicate);
+  const int copies = doubled && frame.kind == FrameKind::kEnvelopes ? 2 : 1;
   const auto size = static_cast<Nanos>(frame.bytes.size() / 1024);
   for (int i = 0; i < copies; ++i) {
     Nanos when = world_.now() + (local ? 5 * kMicros : Delay() + size * options_.nanos_per_kib);
