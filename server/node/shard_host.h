@@ -128,6 +128,7 @@ class ShardHost : public std::enable_shared_from_this<ShardHost> {
   void OnFrozen(std::uint64_t id, ReplicaId reader, Result<SnapshotFiles> files);
   void RefuseSnapshots(const Error& why);
   void StartFetch(const consensus::SnapshotNeed& need);
+  bool FetchIsStuck(const consensus::SnapshotNeed& need) const;
   void OnFetched(Result<std::unique_ptr<store::Staging>> staged);
   void OnInstalled();
   void NoteProblem(const Error& error);

@@ -46,7 +46,18 @@ void ShardHost::RefuseSnapshots(const Error& why) {
 
 // ---- in ----
 
+// A source that went silent is left for another member as soon as that one offers to serve; calls
+// to it alone would be waited for much longer.
+bool ShardHost::FetchIsStuck(const consensus::SnapshotNeed& need) const {
+  const Duration patience = 3 * env_->config().consensus.election_max;
+  return fetch_->source() != need.from.id && Now() - fetch_->last_progress() > patience;
+}
+
 void ShardHost::StartFetch(const consensus::SnapshotNeed& need) {
+  if (fetch_ && FetchIsStuck(need)) {
+    SOMETIMES(snapshot_source_changed);
+    fetch_.reset();
+  }
   if (fetch_ || Now() < next_fetch_) return;
   next_fetch_ = Now() + kFetchRetry;
   fetch_ = std::make_unique<SnapshotFetch>(

@@ -36,6 +36,7 @@ struct SnapshotFetch::Pull : std::enable_shared_from_this<SnapshotFetch::Pull> {
   int tries = 0;
   std::uint64_t total = 0;
   std::uint64_t received = 0;
+  Instant last_progress;
 
   void Open();
   void OnOpened(const RpcResponse& response);
@@ -71,8 +72,11 @@ SnapshotFetch::~SnapshotFetch() {
 Slot SnapshotFetch::at_least() const { return pull_->info.at_least; }
 std::uint64_t SnapshotFetch::bytes_total() const { return pull_->total; }
 std::uint64_t SnapshotFetch::bytes_done() const { return pull_->received; }
+ReplicaId SnapshotFetch::source() const { return pull_->from.id; }
+Instant SnapshotFetch::last_progress() const { return pull_->last_progress; }
 
 void SnapshotFetch::Pull::Open() {
+  last_progress = env->executor().Now();
   const SnapshotOpen open{{key.shard, from.id}, key.replica};
   RpcRequest request{Method::kSnapshotOpen, key.shard, kCallTimeoutMs, Encode(open)};
   env->Call(from.node, Channel::kBulk, std::move(request),
@@ -177,6 +181,7 @@ void SnapshotFetch::Pull::AskAgain(const Error& why, std::uint32_t size) {
 void SnapshotFetch::Pull::OnWritten(const Status& status, std::uint32_t size) {
   if (!status) return Finish(status.error());
   tries = 0;
+  last_progress = env->executor().Now();
   offset += size;
   received += size;
   NextChunk();

@@ -26,6 +26,8 @@ class SnapshotFetch {
   Slot at_least() const;  // known once opened: the rows cover at least this slot
   std::uint64_t bytes_total() const;
   std::uint64_t bytes_done() const;
+  ReplicaId source() const;
+  Instant last_progress() const;  // when it began or the last chunk was stored
 
  private:
   struct Pull;

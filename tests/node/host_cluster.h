@@ -265,6 +265,12 @@ inline void HostNode::Call(NodeId to, Channel, RpcRequest request, RpcReply repl
       [cluster = cluster_, to, request = std::move(request), reply = std::move(reply)] {
         HostNode& target = *cluster->nodes().at(to);
         if (target.cut_off) return reply({Errc::kUnavailable, "cut off", {}, {}, {}, 0, {}});
+        if (target.deaf) {
+          const auto late = cluster->executor().Now() + milliseconds(request.timeout_ms);
+          return cluster->executor().RunAt(late, [reply] {
+            reply({Errc::kOutcomeUnknown, "no answer", {}, {}, {}, 0, {}});
+          });
+        }
         target.Handle(request, [cluster, reply](RpcResponse response) {
           cluster->executor().Post([reply, response] { reply(response); });
         });

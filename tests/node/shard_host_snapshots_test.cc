@@ -133,6 +133,20 @@ TEST_F(ShardHostSnapshotsTest, AFetchThatFailsIsClosedAndSaysWhyOnce) {
   EXPECT_FALSE(target.failure);
 }
 
+// Calls to it would be waited for half a minute (a seed that hung: 2002).
+TEST_F(ShardHostSnapshotsTest, ASourceThatWentSilentIsLeftForAnother) {
+  Open(0);
+  cluster_.AddLearner(4);
+  AwaitFrozen();
+  HostNode& silent = Source();
+  silent.deaf = true;
+  const auto caught_up = [&] {
+    const ShardHost* leader = cluster_.Leader();
+    return leader != nullptr && leader != silent.host.get() && cluster_.CaughtUp(4);
+  };
+  EXPECT_TRUE(cluster_.executor().RunUntil(caught_up, 4s));
+}
+
 TEST_F(ShardHostSnapshotsTest, AFetchThatIsDroppedIsClosed) {
   Open(0);
   cluster_.AddLearner(4);
