@@ -51,6 +51,11 @@ class Search {
     for (const Operation& operation : history) answered_left_ += operation.answered.has_value();
     done_.resize((history.size() + 63) / 64);
     used_ = done_;
+    std::map<std::uint64_t, std::size_t> writes;
+    for (std::size_t i = 0; i < history.size(); ++i) {
+      if (const std::uint64_t version = model_.VersionWritten(i)) writes[version] = i;
+    }
+    for (const auto& [version, i] : writes) writes_.push_back(i);
   }
 
   Answer Run() {
@@ -116,7 +121,11 @@ class Search {
     return false;
   }
 
+  // A write whose version is known.
+  bool IsVersioned(std::size_t i) const { return model_.VersionWritten(i) != 0; }
+
   bool Take(std::size_t i, State* state) {
+    if (IsVersioned(i) && writes_[next_write_] != i) return false;
     const std::optional<State> after = model_.Step(*state, i);
     // An open operation without effect here is better left for later.
     if (!after || (!history_[i].answered && (*after == *state || HidesOpen(i, *after))))
@@ -127,6 +136,7 @@ class Search {
       return false;
     }
     stack_.push_back({i, *state});
+    next_write_ += IsVersioned(i);
     answered_left_ -= history_[i].answered.has_value();
     if (stack_.size() > best_.size()) RememberBest();
     *state = *after;
@@ -145,6 +155,7 @@ class Search {
     const Frame frame = stack_.back();
     stack_.pop_back();
     Flip(frame.operation);
+    next_write_ -= IsVersioned(frame.operation);
     answered_left_ += history_[frame.operation].answered.has_value();
     first_open_ = std::min(first_open_, frame.operation);
     *state = frame.before;
@@ -183,6 +194,8 @@ class Search {
   std::uint64_t steps_ = 0;
   std::size_t answered_left_ = 0;
   std::size_t first_open_ = 0;
+  std::vector<std::size_t> writes_;  // those whose version is known, in that order
+  std::size_t next_write_ = 0;
   Bits done_;  // of the answered operations
   Bits used_;  // of the open ones
   std::vector<Frame> stack_;

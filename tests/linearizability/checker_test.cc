@@ -178,6 +178,20 @@ TEST(CheckerTest, ManyOpenWritesDoNotMakeTheSearchLong) {
   EXPECT_EQ(lost.verdict, Verdict::kViolation) << lost.detail;
 }
 
+TEST(CheckerTest, ManyWritesAtOnceDoNotMakeTheSearchLong) {
+  std::vector<Operation> history;
+  for (std::uint64_t i = 0; i < 24; ++i) {
+    const std::uint64_t version = 1 + i * 7 % 24;
+    history.push_back(At(Put("v" + std::to_string(version), version, version > 1), i, 100 + i));
+  }
+  history.push_back(At(Get("v24", 24), 200, 201));
+  const Answer fits = CheckKey(history, 10'000);
+  EXPECT_EQ(fits.verdict, Verdict::kLinearizable) << fits.detail;
+  history.back() = At(Get("v23", 23), 200, 201);
+  const Answer stale = CheckKey(history, 10'000);
+  EXPECT_EQ(stale.verdict, Verdict::kViolation) << stale.detail;
+}
+
 TEST(CheckerTest, AnOpenWriteDoesNotHappenBeforeItsCall) {
   EXPECT_FALSE(Fits({At(Get("b", 1), 1, 2), At(Put("b", 0, false), 3, std::nullopt)}));
 }

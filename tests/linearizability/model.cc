@@ -55,6 +55,10 @@ Model::Compiled Model::Compile(const Operation& operation) {
   return compiled;
 }
 
+std::uint64_t Model::VersionWritten(std::size_t operation) const {
+  return history_[operation].condition_failed ? 0 : compiled_[operation].version;
+}
+
 bool Model::Holds(const State& state, std::size_t operation) const {
   switch (history_[operation].condition) {
     case If::kAlways:

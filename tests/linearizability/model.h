@@ -27,6 +27,8 @@ class Model {
   // The state after `operation` (by index) took effect in `state`; none: it could not have answered
   // so.
   std::optional<State> Step(const State& state, std::size_t operation) const;
+  // The version that `operation` certainly wrote; 0: it wrote nothing, or nobody saw what.
+  std::uint64_t VersionWritten(std::size_t operation) const;
 
  private:
   struct Compiled {

@@ -25,7 +25,7 @@ enum class Moment : std::uint8_t {
   kCampaigns,
   kLeased,
   kCampaignsAgain,
-  kMoving,  // a leader that stays proposes in a shard that is close to its switch
+  kMoving,  // a leader that stays has a shard that is close to its switch
 };
 inline constexpr std::size_t kMoments = 10;
 
@@ -42,6 +42,8 @@ class Faults {
 
   // Clients are to begin nothing before that; not set: they go on.
   std::function<void(Nanos until)> silence;
+  // Clients are to write much to a shard at that machine; not set: they do not.
+  std::function<void(MachineId at, ShardId shard)> surge;
 
  private:
   void Inject(const PlannedFault& fault);
@@ -67,8 +69,10 @@ class Faults {
     Random random;
     Fault does = Fault::kTrap;  // to whom it catches; kTrap: drawn
   };
-  // A leader whom nobody hears, until another one proposes a Seal in its shard.
+  // A leader whom nobody hears, until another one proposes a Seal in its shard. Then its promise is
+  // the first that this one gets, as it hears nobody else for a while.
   struct Muted {
+    MachineId id = 0;
     ReplicaKey leader;
     Links links;
   };
@@ -78,6 +82,7 @@ class Faults {
   bool IsMoving(ReplicaKey key);
   void Mute(MachineId id, ReplicaKey leader);
   void Unmute(std::uint64_t number);
+  void HearOnly(std::uint64_t number, NodeId listener);
   void WatchMuted(ReplicaKey key, const consensus::Replica& replica,
                   const consensus::Output& output);
   void OnStep(ReplicaKey key, const consensus::Replica& replica, const consensus::Output& output);

@@ -57,8 +57,7 @@ bool Faults::HasCome(Moment moment, ReplicaKey key, const consensus::Replica& re
       return replica.role() == consensus::Role::kCandidate && Prepares(output) &&
              cluster_.network().WasPromised(key);
     case Moment::kMoving:
-      return leads && Votes(output, consensus::DecreeKind::kCommandBatch) &&
-             replica.config().voters.size() > 1 && IsMoving(key);
+      return leads && replica.ReadyLeader() && replica.config().voters.size() > 1 && IsMoving(key);
   }
   return false;
 }
@@ -68,7 +67,7 @@ bool Faults::IsMoving(ReplicaKey key) {
   return std::any_of(moves.begin(), moves.end(), [&](const auto& entry) {
     const rebalance::MoveRecord& move = entry.second;
     const bool close =
-        move.stage >= rebalance::Stage::kSnapshot && move.stage <= rebalance::Stage::kSeal;
+        move.stage >= rebalance::Stage::kCatchUp && move.stage <= rebalance::Stage::kSeal;
     return close && move.shard == key.shard && move.source.replica != key.replica;
   });
 }
@@ -141,19 +140,39 @@ void Faults::Mute(MachineId id, ReplicaKey leader) {
   const std::uint64_t number = ++last_muted_;
   const Links links = LinksOf(id, false, true, cluster_.size());
   cluster_.network().Cut(links);
-  muted_[number] = Muted{leader, links};
+  muted_[number] = Muted{id, leader, links};
+  if (surge) surge(id, leader.shard);
   world_.After(8 * kSeconds, [this, number] { Unmute(number); });
 }
 
 void Faults::WatchMuted(ReplicaKey key, const consensus::Replica& replica,
                         const consensus::Output& output) {
   if (replica.role() != consensus::Role::kLeader) return;
+  const consensus::Member* self = replica.config().Find(key.replica);
   for (const auto& [number, muted] : muted_) {
-    if (muted.leader.shard != key.shard || muted.leader == key) continue;
+    if (muted.leader.shard != key.shard || muted.leader == key || self == nullptr) continue;
     if (output.leadership_changed && silence) silence(world_.now() + 3 * kSeconds);
     if (!Votes(output, consensus::DecreeKind::kSeal)) continue;
-    world_.After(0, [this, number] { Unmute(number); });
+    world_.After(0, [this, number, node = self->node] { HearOnly(number, node); });
   }
+}
+
+void Faults::HearOnly(std::uint64_t number, NodeId listener) {
+  const auto muted = muted_.find(number);
+  if (muted == muted_.end()) return;
+  Links links;
+  for (MachineId to = 1; to <= cluster_.size(); ++to) {
+    Machine& machine = cluster_.node(to);
+    if (!machine.started() || machine.core().id() != listener) continue;
+    for (MachineId from = 1; from <= cluster_.size(); ++from) {
+      if (from != to && from != muted->second.id) links.push_back({from, to});
+    }
+  }
+  Unmute(number);
+  if (!on_) return;
+  ++counts_["trap_sealed_below"];
+  cluster_.network().Cut(links);
+  world_.After(2 * kSeconds, [this, links] { cluster_.network().Heal(links); });
 }
 
 void Faults::Unmute(std::uint64_t number) {

@@ -127,9 +127,30 @@ std::vector<std::string> Load::Keys() const {
 void Load::NextTurn(Client& client) {
   client.busy = false;
   ++client.turn;
+  if (client.crowd_at) return;
   const Nanos pause = client.sleepy ? options_.max_sleep : options_.max_think;
   world_.At(WhenAllowed(world_.now() + world_.Between(0, pause)), EventKind::kClient, nullptr, 0,
             [this, &client] { Turn(client); });
+}
+
+void Load::Surge(MachineId door, ShardId shard, Nanos within) {
+  constexpr std::size_t kCrowd = 24;
+  std::vector<std::string> keys = Keys();
+  const auto elsewhere = [&](const std::string& key) {
+    return ShardOf(key, cluster_.options().shards) != shard;
+  };
+  keys.erase(std::remove_if(keys.begin(), keys.end(), elsewhere), keys.end());
+  if (!on_ || keys.empty()) return;
+  for (std::size_t i = 0; i < kCrowd; ++i) {
+    Client& client = Add("crowd" + std::to_string(clients_.size()), nullptr);
+    client.crowd_at = door;
+    Operation put;
+    put.timeout = options_.timeout;
+    put.key = keys[world_.random().Below(keys.size())];
+    MakePut(client, put);
+    world_.At(world_.now() + world_.Between(0, within), EventKind::kClient, nullptr, 0,
+              [this, &client, put] { Send(client, put); });
+  }
 }
 
 Nanos Load::WhenAllowed(Nanos when) {
@@ -162,12 +183,16 @@ Operation Load::Draw(const Client& client) {
   if (kind < 50) {
     operation.kind = OperationKind::kDelete;
   } else {
-    operation.kind = OperationKind::kPut;
-    operation.value = client.name + "-" + std::to_string(++values_);
-    operation.value.resize(std::max(operation.value.size(), options_.value_bytes), '.');
+    MakePut(client, operation);
   }
   SetCondition(operation);
   return operation;
+}
+
+void Load::MakePut(const Client& client, Operation& operation) {
+  operation.kind = OperationKind::kPut;
+  operation.value = client.name + "-" + std::to_string(++values_);
+  operation.value.resize(std::max(operation.value.size(), options_.value_bytes), '.');
 }
 
 void Load::SetCondition(Operation& operation) {
@@ -206,8 +231,14 @@ std::vector<std::string> Load::PageOf(const Operation& operation) const {
   return keys;
 }
 
+std::optional<MachineId> Load::DoorOf(const Client& client) {
+  if (client.outside) return std::nullopt;
+  if (!client.crowd_at) return cluster_.AnyUp();
+  return cluster_.node(*client.crowd_at).up() ? client.crowd_at : std::nullopt;
+}
+
 void Load::Send(Client& client, const Operation& operation) {
-  const std::optional<MachineId> door = client.outside ? std::nullopt : cluster_.AnyUp();
+  const std::optional<MachineId> door = DoorOf(client);
   if (!client.outside && !door) return NextTurn(client);
   const auto life = client.outside ? client.outside->life() : cluster_.node(*door).life();
   const std::string who = client.name + (door ? "@n" + std::to_string(*door) : std::string());

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -40,6 +41,8 @@ class Load {
   void Start();
   void Stop();  // no new operations
   void BeSilentUntil(Nanos when) { silent_until_ = when; }
+  // A crowd at one door writes to one shard, all within `within`, each of them once.
+  void Surge(MachineId door, ShardId shard, Nanos within);
   bool Idle() const;  // none is under way
   std::vector<std::string> Keys() const;
 
@@ -51,7 +54,8 @@ class Load {
     Outside* outside = nullptr;  // null: through a node's door
     bool sleepy = false;
     bool ttl = false;
-    std::uint64_t ttl_key = 0;  // which key of its own it uses now
+    std::optional<MachineId> crowd_at;  // comes when called, to that door
+    std::uint64_t ttl_key = 0;          // which key of its own it uses now
     bool busy = false;
     std::uint64_t turn = 0;
   };
@@ -62,6 +66,8 @@ class Load {
   Client& Add(const std::string& name, Outside* outside);
   Operation Draw(const Client& client);
   Operation DrawOfOwnKey(const Client& client);
+  void MakePut(const Client& client, Operation& operation);
+  std::optional<MachineId> DoorOf(const Client& client);
   void SetCondition(Operation& operation);
   std::vector<std::string> PageOf(const Operation& operation) const;
   void EndTurn(Client& client, const Operation& operation, Errc code);

@@ -11,6 +11,8 @@
 namespace decree::sim {
 namespace {
 
+constexpr Nanos kSurge = 200 * kMillis;
+
 NetworkOptions DrawNetwork(Random& random) {
   NetworkOptions network;
   network.min_delay = static_cast<Nanos>(random.Between(20, 300)) * kMicros;
@@ -185,6 +187,7 @@ class Run {
         plan_(Subset(whole_plan_, options.faults)),
         lively_(draw_.Chance(0.9) && !DamagesUnseen(whole_plan_)) {
     faults_.silence = [this](Nanos until) { load_.BeSilentUntil(until); };
+    faults_.surge = [this](MachineId at, ShardId shard) { load_.Surge(at, shard, kSurge); };
   }
 
   SeedReport Go() {
