@@ -209,17 +209,17 @@ void Invariants::Lease(const Replica& replica, std::optional<Instant> until) {
       (until || replica.inflight() != 0 || replica.applied() != replica.chosen())) {
     Violate(replica.self(), "INV-20 it sleeps with a lease or with something to do");
   }
-  if (!until) {
+  // A step that reads no clock may leave a lease standing that is over; one that reads must not.
+  if (until && *until <= now_ && seen_[replica.self()].read) {
+    Violate(replica.self(), "INV-11 answers a read by a lease that is over");
+  }
+  if (!until || *until <= now_) {
     if (own) lease_ = HeldLease{};
     return;
   }
   if (!own && lease_.until > now_) {
     Violate(replica.self(), "INV-11 a second lease: replica " + ToString(lease_.holder) +
                                 " holds one of " + ToString(lease_.ballot));
-  }
-  // A step that reads no clock may leave a lease standing that is over; one that reads must not.
-  if (*until <= now_ && seen_[replica.self()].read) {
-    Violate(replica.self(), "INV-11 answers a read by a lease that is over");
   }
   if (seen_[replica.self()].sealed == replica.promised()) {
     Violate(replica.self(), "INV-17 holds a lease of " + ToString(replica.promised()) +
