@@ -111,11 +111,14 @@ void Control::OnReplicasOpened() {
 void Control::OpenReplica(const Resident& resident, Opened done) {
   Worker& worker = node_->WorkerOf(resident.shell.key.shard);
   store::Disk* disk = &resident.catalog->disk();
-  worker.executor().Post(
-      [node = node_, &worker, disk, shell = resident.shell, done = std::move(done)] {
-        const Status opened = worker.OpenReplica(*disk, shell);
-        node->workers[0]->executor().Post([done, opened] { done(opened); });
-      });
+  opening_.insert(resident.shell.key);
+  worker.executor().Post([this, &worker, disk, shell = resident.shell, done = std::move(done)] {
+    const Status opened = worker.OpenReplica(*disk, shell);
+    node_->workers[0]->executor().Post([this, key = shell.key, done, opened] {
+      opening_.erase(opening_.find(key));
+      done(opened);
+    });
+  });
 }
 
 void Control::ServeIfReady() {

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "kv/api/shard_map.h"
@@ -84,6 +85,7 @@ class Control {
   LogRelief relief_;
   ClusterSearch search_;
   PlacementDesk desk_;
+  std::multiset<ReplicaKey> opening_;  // asked of their workers, not answered yet
   bool opened_ = false;  // the replicas on the disks
   bool bootstrap_proposed_ = false;
 };

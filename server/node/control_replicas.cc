@@ -37,7 +37,12 @@ void Control::HandleCreate(const CreateReplica& create, RpcReply&& reply) {
 }
 
 // Seal, step 12: first what makes it final, durably; then the replica stops and its data goes.
+// One that is being opened would be opened after its burial: whoever destroys asks again.
 void Control::HandleDestroy(const DestroyReplica& destroy, RpcReply&& reply) {
+  if (opening_.contains(destroy.key)) {
+    SOMETIMES(destroy_of_a_replica_being_opened);
+    return Answer(reply, Error(Errc::kBusy, "the replica is being opened"));
+  }
   const Result<Catalog*> home = catalogs_.Bury(destroy.key);
   if (!home) return Answer(reply, home.error());
   // A replica on a directory that is out counts as gone (MOVES.md, clean_up). Should a restart

@@ -99,6 +99,22 @@ TEST_F(ControlTest, Scenario39_DestroyingATargetTwiceLeavesTheLiveReplicaAlone) 
   ExpectTheSourceOutlivesItsTarget(true);
 }
 
+// Opened after its burial, it would speak once more (seed 7660533190188, INV-14).
+TEST_F(ControlTest, AReplicaThatIsBeingOpenedIsDestroyedAfterwards) {
+  WorldNode& node = Founder(2);
+  const ReplicaKey target{ShardId{0}, ReplicaId{2}};
+  const CreateReplica create{target, node.disk(1).incarnation(), MoveId{7}};
+  std::optional<Errc> created;
+  node.core().OnRequest(NodeId{99}, {Method::kCreateReplica, target.shard, 2000, Encode(create)},
+                        [&](const RpcResponse& answer) { created = answer.code; });
+  EXPECT_EQ(Destroy(node, target).code, Errc::kBusy);
+  ASSERT_TRUE(world_.clock().RunUntil([&] { return created.has_value(); }));
+  EXPECT_EQ(*created, Errc::kOk);
+  EXPECT_EQ(StatusOf(node, target).tombstone, ReplicaId{});
+  EXPECT_EQ(Destroy(node, target).code, Errc::kOk);
+  EXPECT_FALSE(StatusOf(node, target).exists);
+}
+
 TEST_F(ControlTest, Scenario39_ARemovedReplicaIsNeverCreatedAgain) {
   WorldNode& node = Founder(2);
   const ReplicaKey target{ShardId{0}, ReplicaId{2}};
