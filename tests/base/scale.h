@@ -15,4 +15,7 @@ inline std::uint64_t Scaled(std::uint64_t full) {
   return std::max<std::uint64_t>(1, full * std::strtoull(percent, nullptr, 10) / 100);
 }
 
+// For what is tried after each call of a long run: every one, or every so many of them.
+inline int ScaledStep() { return static_cast<int>(100 / Scaled(100)); }
+
 }  // namespace decree::test

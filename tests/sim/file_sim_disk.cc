@@ -72,7 +72,6 @@ class WatchedLog : public store::Log {
 
  private:
   store::Log& log_;
-  bool works_ = true;
   const std::shared_ptr<Doubts> doubts_;
   const Watch watch_;
 };

@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "kv/store/file_disk.h"
+#include "tests/base/scale.h"
 #include "tests/store/power_loss.h"
 #include "tests/store/temp_dir.h"
 #include "tests/store/test_disk.h"
@@ -73,7 +74,7 @@ INSTANTIATE_TEST_SUITE_P(Endings, FileDiskPowerTest,
                          });
 
 TEST_P(FileDiskPowerTest, FurnishingThatWasCutOffStartsAgainOrIsWhole) {
-  for (int calls = 0;; ++calls) {
+  for (int calls = 0;; calls += test::ScaledStep()) {
     MortalDisk disk;
     disk.EndAfter(calls);
     auto furnished = disk.Open();

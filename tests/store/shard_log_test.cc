@@ -6,6 +6,7 @@
 #include <atomic>
 #include <mutex>
 
+#include "tests/base/scale.h"
 #include "tests/store/log_files.h"
 
 namespace decree::store {
@@ -248,7 +249,7 @@ TEST_F(FileLogTest, Scenario18_APowerLossAtAnyCallLosesNothingAcknowledged) {
   // A short life with many rolls and recycled segments, cut off at its first call to the system, at
   // its second, and so on to its end.
   bool finished = false;
-  for (int calls = 0; !finished; ++calls) {
+  for (int calls = 0; !finished; calls += test::ScaledStep()) {
     LogFiles files(4096, 8 * 4096);
     auto log = files.Open();
     ASSERT_TRUE(AppendAndWait(*log, cold_, VoteRecord(7, 5, "cold")));
@@ -278,7 +279,7 @@ TEST_F(FileLogTest, WhatAKilledProcessWroteAndTheNextOneReadSurvivesAPowerLoss) 
   constexpr std::uint64_t kMore = 2;  // too few to begin a segment, which would sync all names
   for (const bool appends_on : {false, true}) {
     bool finished = false;
-    for (int calls = 0; !finished; ++calls) {
+    for (int calls = 0; !finished; calls += test::ScaledStep()) {
       LogFiles files(4096, 8 * 4096);
       auto log = files.Open();
       files.EndAfter(calls);

@@ -5,6 +5,7 @@
 #include <deque>
 #include <map>
 
+#include "tests/base/scale.h"
 #include "tests/sim/rocks_disk.h"
 #include "tests/store/test_disk.h"
 
@@ -223,7 +224,8 @@ class History {
 };
 
 TEST(SimulatedDiskTest, APowerLossAtAnyCallLosesNothingAcknowledged) {
-  for (std::uint64_t seed = 1; seed <= 60 && !testing::Test::HasFatalFailure(); ++seed) {
+  for (std::uint64_t seed = 1; seed <= test::Scaled(60) && !testing::Test::HasFatalFailure();
+       ++seed) {
     SCOPED_TRACE(seed);
     History(seed).Run(12);
   }
