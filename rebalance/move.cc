@@ -128,6 +128,10 @@ Action Situation::BeforeSwitch() const {
   }
   if (move_.cancelled) return RollBack();
   if (const std::string problem = Problem(); !problem.empty()) return Cancel(problem);
+  if (move_.paused) {
+    SOMETIMES(move_rests);
+    return Wait("paused");
+  }
   switch (move_.stage) {
     case Stage::kIntent:
       return CreateTarget();

@@ -38,6 +38,11 @@ void Describe(const CancelMove& change, DecreeRecord& record) {
   record.reason = change.reason;
 }
 void Describe(const ChangeSettings&, DecreeRecord& record) { record.kind = "settings"; }
+void Describe(const PauseMove& change, DecreeRecord& record) {
+  record.kind = change.paused ? "move_pause" : "move_resume";
+  record.move = change.move;
+  record.reason = change.reason;
+}
 
 Settings Merged(Settings settings, const ChangeSettings& change) {
   const auto take = [](auto& field, const auto& patch) { field = patch.value_or(field); };

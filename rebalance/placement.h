@@ -95,6 +95,7 @@ struct MoveRecord {
   ReplicaPlace target;
   Stage stage = Stage::kIntent;
   bool cancelled = false;  // an operator or a rule asked for rollback; the shard's log decides
+  bool paused = false;     // rests until it is resumed or cancelled, if its switch is not decided
   MoveCause cause = MoveCause::kBalance;
   std::string reason;
   std::string error;
@@ -104,7 +105,7 @@ struct MoveRecord {
   std::string digest;
   WallMs created_ms = 0;
   WallMs finished_ms = 0;
-  DECREE_FIELDS(id, shard, epoch, source, target, stage, cancelled, cause, reason, error,
+  DECREE_FIELDS(id, shard, epoch, source, target, stage, cancelled, paused, cause, reason, error,
                 bytes_total, bytes_done, switch_pause_ms, digest, created_ms, finished_ms)
 };
 
@@ -189,6 +190,14 @@ struct CancelMove {
   std::string reason;
   DECREE_FIELDS(move, reason)
 };
+// A paused move takes no further step and no further rows until it is resumed; a cancel ends the
+// pause, too.
+struct PauseMove {
+  MoveId move;
+  bool paused = true;  // false: resume
+  std::string reason;
+  DECREE_FIELDS(move, paused, reason)
+};
 // Only the fields that are named change, so that two changes of different fields never undo each
 // other.
 struct ChangeSettings {
@@ -206,7 +215,7 @@ struct ChangeSettings {
                 moves_per_disk, dead_node_delay_s, switch_wait_ms, move_stall_s)
 };
 using PlacementChange = std::variant<Bootstrap, RegisterNode, SetNodeState, StartMove, AdvanceMove,
-                                     CancelMove, ChangeSettings>;
+                                     CancelMove, ChangeSettings, PauseMove>;
 struct PlacementCommand {
   NodeId proposer;
   PlacementChange change;
@@ -275,6 +284,7 @@ class PlacementState {
   CommandResult On(const AdvanceMove& change, const Moment& now);
   CommandResult On(const CancelMove& change, const Moment& now);
   CommandResult On(const ChangeSettings& change, const Moment& now);
+  CommandResult On(const PauseMove& change, const Moment& now);
 
   CommandResult DeclareDead(NodeRecord& node, const Moment& now);
   CommandResult AddNode(const NodeRecord& node, const Moment& now);

@@ -222,6 +222,10 @@ CommandResult PlacementState::On(const AdvanceMove& change, const Moment& now) {
   if (move.cancelled && change.stage != Stage::kRolledBack && move.stage < Stage::kSeal) {
     return Refuse(Errc::kConflict, "move " + ToString(change.move) + " was cancelled");
   }
+  if (move.paused && move.stage < Stage::kSeal) {
+    SOMETIMES(placement_paused_move_stays);
+    return Refuse(Errc::kConflict, "move " + ToString(change.move) + " is paused");
+  }
   if (change.stage == Stage::kPublish && !change.members) {
     return Refuse(Errc::kInvalidArgument, "publishing needs the members");
   }
@@ -241,6 +245,7 @@ CommandResult PlacementState::On(const AdvanceMove& change, const Moment& now) {
     move.error.clear();
   }
   move.stage = change.stage;
+  if (move.stage > Stage::kSeal) move.paused = false;  // its switch came first
   if (IsFinal(move.stage)) EndMove(move, now);
   TouchMove(move.id);
   return Accept(change.move.value);
@@ -258,7 +263,29 @@ CommandResult PlacementState::On(const CancelMove& change, const Moment&) {
     return Refuse(Errc::kConflict, "the switch of move " + ToString(change.move) + " is decided");
   }
   move.cancelled = true;
+  move.paused = false;
   move.error = change.reason.empty() ? "cancelled" : change.reason;
+  TouchMove(move.id);
+  return Accept(change.move.value);
+}
+
+CommandResult PlacementState::On(const PauseMove& change, const Moment&) {
+  const auto found = moves_.find(change.move);
+  if (found == moves_.end()) return Refuse(Errc::kNotFound, "no move " + ToString(change.move));
+  MoveRecord& move = found->second;
+  if (IsFinal(move.stage)) {
+    return Refuse(Errc::kConflict, "move " + ToString(change.move) + " has ended");
+  }
+  if (move.paused == change.paused) {
+    return Accept(change.move.value, change.paused ? "it was paused already" : "it was not paused");
+  }
+  if (move.stage > Stage::kSeal) {
+    return Refuse(Errc::kConflict, "the switch of move " + ToString(change.move) + " is decided");
+  }
+  if (move.cancelled) {
+    return Refuse(Errc::kConflict, "move " + ToString(change.move) + " was cancelled");
+  }
+  move.paused = change.paused;
   TouchMove(move.id);
   return Accept(change.move.value);
 }

@@ -22,7 +22,7 @@ class Limits {
       : view_(view), limit_(view.state->settings().moves_per_disk * kWholeMove) {
     for (const MoveRecord* move : view.state->ActiveMoves()) {
       busy_.insert(move->shard);
-      if (move->stage >= Stage::kPublish) continue;  // no more bytes on their way
+      if (move->stage >= Stage::kPublish || move->paused) continue;  // no bytes on their way
       const std::uint64_t parts = Parts(Bytes(move->shard));
       in_[move->target.disk] += parts;
       out_[SourceDisk(move->shard, move->source.disk)] += parts;

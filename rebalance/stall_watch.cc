@@ -13,7 +13,7 @@ constexpr std::uint32_t kFreshSnapshots = 4;  // begun again, which still counts
 }  // namespace
 
 void StallWatch::Observe(const MoveRecord& move, const MoveView& view, Instant now) {
-  bool progress = Advanced(move, view);
+  bool progress = Advanced(move, view) || move.paused;
   if (view.target) progress |= Learned(move.target.replica, *view.target, view);
   for (const auto& [id, status] : view.others) progress |= Learned(id, status, view);
   if (progress) since_ = now;

@@ -118,6 +118,17 @@ void Impl::CancelMove(AdminCall&& call) {
       });
 }
 
+void Impl::PauseMove(AdminCall&& call) {
+  const Result<MoveId> move = FindMove(call.target);
+  if (!move) return call.Fail(move.error());
+  const bool pause = call.target.action == "pause";
+  rebalance::PauseMove change{*move, pause, pause ? "paused by an operator" : "resumed"};
+  Propose(std::move(call), std::move(change), [this, id = *move](const CommandResult&) {
+    const rebalance::MoveRecord* record = port.state() ? port.state()->Move(id) : nullptr;
+    return AdminOk(record ? MoveJson(View(), *record) : json::object{{"id", id.value}});
+  });
+}
+
 // A cancelled move takes no forward decree before stage seal, so there the answer is certain. At
 // stage seal a Seal may be on its way, and the shard's log decides: the answer waits for its word,
 // whoever leads the placement group by then.

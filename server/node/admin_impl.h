@@ -48,6 +48,7 @@ struct AdminService::Impl {
 
   void PostMove(AdminCall&& call);
   void CancelMove(AdminCall&& call);
+  void PauseMove(AdminCall&& call);
   void AwaitCancel(AdminCall&& call, MoveId move, Instant deadline);
   void ChangeNode(AdminCall&& call);
   void PatchSettings(AdminCall&& call);

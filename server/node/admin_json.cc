@@ -261,7 +261,8 @@ json::object MoveJson(const AdminView& view, const rebalance::MoveRecord& move) 
   object["switch_pause_ms"] =
       move.switch_pause_ms ? json::value(*move.switch_pause_ms) : json::value();
   object["digest"] = move.digest.empty() ? json::value() : json::value(move.digest);
-  const std::string error = move.error.empty() && progress ? progress->problem : move.error;
+  std::string error = move.error.empty() && progress ? progress->problem : move.error;
+  if (move.paused) error = "paused by an operator";
   object["error"] = error.empty() ? json::value() : json::value(error);
   object["created"] = MomentOrNull(move.created_ms);
   object["finished"] = MomentOrNull(move.finished_ms);

@@ -24,7 +24,7 @@ struct Route {
   void (AdminService::Impl::*handler)(AdminCall&&);
 };
 using Impl = AdminService::Impl;
-constexpr std::array<Route, 19> kRoutes = {{
+constexpr std::array<Route, 21> kRoutes = {{
     {"cluster", false, "", "GET", &Impl::GetCluster},
     {"nodes", false, "", "GET", &Impl::GetNodes},
     {"nodes", true, "drain", "POST", &Impl::ChangeNode},
@@ -38,6 +38,8 @@ constexpr std::array<Route, 19> kRoutes = {{
     {"moves", false, "", "POST", &Impl::PostMove},
     {"moves", true, "", "GET", &Impl::GetMove},
     {"moves", true, "", "DELETE", &Impl::CancelMove},
+    {"moves", true, "pause", "POST", &Impl::PauseMove},
+    {"moves", true, "resume", "POST", &Impl::PauseMove},
     {"plan", false, "", "POST", &Impl::PostPlan},
     {"decrees", false, "", "GET", &Impl::GetDecrees},
     {"settings", false, "", "GET", &Impl::GetSettings},

@@ -139,9 +139,10 @@ void MoveDriver::Poll(const TaskPtr& task) {
 }
 
 void MoveDriver::Ask(const TaskPtr& task, const ReplicaPlace& place) {
-  const ShardId shard = Record(task)->shard;
-  RpcRequest request{Method::kReplicaStatus, shard, kStatusTimeoutMs,
-                     Encode(StatusRequest{{shard, place.replica}})};
+  const rebalance::MoveRecord& move = *Record(task);
+  StatusRequest status{{move.shard, place.replica}};
+  if (place.replica == move.target.replica) status.hold_fetch = move.paused;
+  RpcRequest request{Method::kReplicaStatus, move.shard, kStatusTimeoutMs, Encode(status)};
   port_->CallNode(place.node, std::move(request), [this, task, place](RpcResponse response) {
     if (task->generation == generation_) OnStatus(task, place, response);
   });

@@ -88,9 +88,11 @@ struct DestroyReplica {
 };
 // kReplicaStatus -> rebalance::ReplicaStatus.
 struct StatusRequest {
-  ReplicaKey
-      key;  // replica 0: whatever replica of the shard this node has, the leader if there is one
-  DECREE_FIELDS(key)
+  // Replica 0: whatever replica of the shard this node has, the leader if there is one.
+  ReplicaKey key;
+  // From whoever drives a move to the target: whether it takes no more rows for now.
+  std::optional<bool> hold_fetch = {};
+  DECREE_FIELDS(key, hold_fetch)
 };
 
 // kChangeMembers -> ChangeAnswer, at the shard's leader; answered when the decree is chosen.

@@ -46,11 +46,18 @@ void ShardHost::RefuseSnapshots(const Error& why) {
 
 // ---- in ----
 
+void ShardHost::HoldFetch(bool held) {
+  if (fetch_held_ == held) return;
+  fetch_held_ = held;
+  if (fetch_) fetch_->Hold(held);
+}
+
 // A source that went silent is left for another member as soon as that one offers to serve; calls
 // to it alone would be waited for much longer.
 bool ShardHost::FetchIsStuck(const consensus::SnapshotNeed& need) const {
   const Duration patience = 3 * env_->config().consensus.election_max;
-  return fetch_->source() != need.from.id && Now() - fetch_->last_progress() > patience;
+  return !fetch_held_ && fetch_->source() != need.from.id &&
+         Now() - fetch_->last_progress() > patience;
 }
 
 void ShardHost::StartFetch(const consensus::SnapshotNeed& need) {
@@ -58,7 +65,7 @@ void ShardHost::StartFetch(const consensus::SnapshotNeed& need) {
     SOMETIMES(snapshot_source_changed);
     fetch_.reset();
   }
-  if (fetch_ || Now() < next_fetch_) return;
+  if (fetch_ || fetch_held_ || Now() < next_fetch_) return;
   next_fetch_ = Now() + kFetchRetry;
   fetch_ = std::make_unique<SnapshotFetch>(
       *env_, *disk_, key_, need.from,

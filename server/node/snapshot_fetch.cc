@@ -37,6 +37,8 @@ struct SnapshotFetch::Pull : std::enable_shared_from_this<SnapshotFetch::Pull> {
   std::uint64_t total = 0;
   std::uint64_t received = 0;
   Instant last_progress;
+  bool held = false;
+  std::optional<std::uint32_t> next_size;  // of the chunk to ask for when it is let go
 
   void Open();
   void OnOpened(const RpcResponse& response);
@@ -67,6 +69,14 @@ SnapshotFetch::~SnapshotFetch() {
   if (!pull_->done) return;  // it has ended by itself
   pull_->done = nullptr;
   pull_->Close();
+}
+
+void SnapshotFetch::Hold(bool held) {
+  pull_->held = held;
+  if (held || !pull_->next_size) return;
+  const std::uint32_t size = *pull_->next_size;
+  pull_->next_size.reset();
+  pull_->AskChunk(size);
 }
 
 Slot SnapshotFetch::at_least() const { return pull_->info.at_least; }
@@ -141,6 +151,11 @@ void SnapshotFetch::Pull::NextChunk() {
 }
 
 void SnapshotFetch::Pull::AskChunk(std::uint32_t size) {
+  if (held) {
+    SOMETIMES(snapshot_fetch_held);
+    next_size = size;
+    return;
+  }
   const SnapshotRead read{info.id, info.files[file].first, offset, size};
   RpcRequest request{Method::kSnapshotRead, key.shard, kCallTimeoutMs, Encode(read)};
   env->Call(from.node, Channel::kBulk, std::move(request),

@@ -28,6 +28,8 @@ class SnapshotFetch {
   std::uint64_t bytes_done() const;
   ReplicaId source() const;
   Instant last_progress() const;  // when it began or the last chunk was stored
+  // While held it asks for no more chunks; what was asked for still arrives.
+  void Hold(bool held);
 
  private:
   struct Pull;

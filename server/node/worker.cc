@@ -349,6 +349,7 @@ void Worker::HandleStatus(const RpcRequest& request, const RpcReply& reply) {
   rebalance::ReplicaStatus answer;
   // Whoever asks for one replica has plans for the shard, and waits for word of a leader.
   if (host && status->key.replica) host->WakeUp();
+  if (host && status->hold_fetch) host->HoldFetch(*status->hold_fetch);
   if (host) answer = host->Describe();
   // Tombstones are read on worker 0, which owns the catalogs.
   node_->workers[0]->executor_->Post(

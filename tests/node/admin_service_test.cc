@@ -141,6 +141,25 @@ TEST_F(AdminServiceTest, AMoveIsAcceptedShownAndCancelled) {
   EXPECT_TRUE(world_.Move(MoveId{1}).cancelled);
 }
 
+TEST_F(AdminServiceTest, AMoveIsPausedAndResumed) {
+  world_.Join(2);
+  const MoveId id = world_.Start(ShardId{0}, ReplicaId{1}, NodeId{2});
+  const AdminResponse paused = Ask("POST", "moves/1:pause");
+  EXPECT_EQ(paused.status, 200u) << paused.body;
+  EXPECT_EQ(json::parse(paused.body).at("error").as_string(), "paused by an operator");
+  mover_.Start();
+  for (int second = 0; second < 200; ++second) {
+    Report();
+    world_.clock().RunFor(1s);
+  }
+  EXPECT_EQ(world_.Move(id).stage, rebalance::Stage::kIntent) << "a pause is no stall";
+  EXPECT_EQ(Ask("POST", "moves/1:resume").status, 200u);
+  ASSERT_TRUE(world_.clock().RunUntil([&] { return world_.Ended(id); }));
+  EXPECT_EQ(world_.Move(id).stage, rebalance::Stage::kDone);
+  ExpectProblem(Ask("POST", "moves/1:pause"), 409, "conflict");
+  ExpectProblem(Ask("POST", "moves/9:pause"), 404, "not_found");
+}
+
 TEST_F(AdminServiceTest, CancelIsAConflictOnceTheSwitchIsDecided) {
   world_.Join(2);
   const MoveId id = world_.Start(ShardId{0}, ReplicaId{1}, NodeId{2});

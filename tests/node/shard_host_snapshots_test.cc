@@ -147,6 +147,23 @@ TEST_F(ShardHostSnapshotsTest, ASourceThatWentSilentIsLeftForAnother) {
   EXPECT_TRUE(cluster_.executor().RunUntil(caught_up, 4s));
 }
 
+// A paused move (Method::kReplicaStatus tells its target).
+TEST_F(ShardHostSnapshotsTest, WhileItIsHeldAReplicaTakesNoRows) {
+  Open(0);
+  Put(300);
+  HostNode& target = cluster_.node(4);
+  cluster_.AddLearner(4);
+  AwaitFrozen();
+  target.host->HoldFetch(true);
+  cluster_.executor().RunFor(100ms);
+  const std::uint64_t done = target.host->Describe().snapshot_bytes_done;
+  cluster_.executor().RunFor(100s);
+  EXPECT_EQ(target.host->Describe().snapshot_bytes_done, done);
+  EXPECT_FALSE(target.host->Describe().has_snapshot);
+  target.host->HoldFetch(false);
+  ASSERT_TRUE(cluster_.executor().RunUntil([&] { return cluster_.CaughtUp(4); }));
+}
+
 TEST_F(ShardHostSnapshotsTest, AFetchThatIsDroppedIsClosed) {
   Open(0);
   cluster_.AddLearner(4);

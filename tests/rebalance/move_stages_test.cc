@@ -456,6 +456,19 @@ TEST_F(MoveStagesTest, TroubleBeforeTheSealIsCancelledByDecree) {
   EXPECT_EQ(At(Stage::kIntent).kind, ActionKind::kCancel) << "destroyed before";
 }
 
+TEST_F(MoveStagesTest, APausedMoveRestsUnlessItCannotSucceedOrItsSealIsChosen) {
+  AddLearner();
+  move_.paused = true;
+  for (const Stage stage : kBeforeSwitch) {
+    EXPECT_EQ(At(stage).kind, ActionKind::kWait) << StageName(stage);
+  }
+  view_.target_gone = "node 4 is dead";
+  EXPECT_EQ(At(Stage::kSnapshot).kind, ActionKind::kCancel);
+  view_.target_gone.clear();
+  Seal();
+  ExpectAdvance(Stage::kSeal, Stage::kActivate);
+}
+
 TEST_F(MoveStagesTest, AStallBeforeTheSealIsAnAbort) {
   AddLearner();
   view_.stalled = "no progress for 60 s: the disk is full";

@@ -252,6 +252,43 @@ TEST_F(PlacementMovesTest, CancelIsTooLateOnceTheSwitchIsDecided) {
   EXPECT_EQ(cluster_.Do(CancelMove{id, "later"}).code, Errc::kConflict);
 }
 
+TEST_F(PlacementMovesTest, APausedMoveTakesNoFurtherStepUntilItIsResumed) {
+  const MoveId id = Start(cluster_.Intent(kShard, ReplicaId{1}, two_));
+  EXPECT_EQ(cluster_.Do(PauseMove{id, true, "asked for"}).code, Errc::kOk);
+  EXPECT_EQ(cluster_.LastDecree().kind, "move_pause");
+  EXPECT_EQ(cluster_.LastDecree().move, id);
+  EXPECT_EQ(cluster_.Do(PauseMove{id, true, ""}).code, Errc::kOk) << "a repeat";
+  EXPECT_EQ(cluster_.To(id, Stage::kAddLearner).code, Errc::kConflict);
+  EXPECT_EQ(cluster_.state.Move(id)->stage, Stage::kIntent);
+  EXPECT_EQ(cluster_.Do(PauseMove{id, false, ""}).code, Errc::kOk);
+  EXPECT_EQ(cluster_.LastDecree().kind, "move_resume");
+  EXPECT_EQ(cluster_.To(id, Stage::kAddLearner).code, Errc::kOk);
+}
+
+TEST_F(PlacementMovesTest, APausedMoveMayBeCancelled) {
+  const MoveId id = Start(cluster_.Intent(kShard, ReplicaId{1}, two_));
+  cluster_.Do(PauseMove{id, true, ""});
+  EXPECT_EQ(cluster_.Do(CancelMove{id, "changed my mind"}).code, Errc::kOk);
+  EXPECT_FALSE(cluster_.state.Move(id)->paused);
+  EXPECT_EQ(cluster_.Do(PauseMove{id, true, ""}).code, Errc::kConflict) << "it goes back now";
+  EXPECT_EQ(cluster_.To(id, Stage::kRolledBack).code, Errc::kOk);
+  EXPECT_EQ(cluster_.Do(PauseMove{id, false, ""}).code, Errc::kConflict) << "it has ended";
+  EXPECT_EQ(cluster_.Do(PauseMove{MoveId{99}, true, ""}).code, Errc::kNotFound);
+}
+
+// At seal the shard's log may have chosen the Seal already; then the move goes on.
+TEST_F(PlacementMovesTest, ASwitchThatCameFirstEndsThePause) {
+  const MoveId id = Start(cluster_.Intent(kShard, ReplicaId{1}, two_));
+  for (const Stage stage :
+       {Stage::kAddLearner, Stage::kSnapshot, Stage::kCatchUp, Stage::kVerify, Stage::kSeal}) {
+    cluster_.To(id, stage);
+  }
+  EXPECT_EQ(cluster_.Do(PauseMove{id, true, ""}).code, Errc::kOk);
+  EXPECT_EQ(cluster_.To(id, Stage::kActivate).code, Errc::kOk);
+  EXPECT_FALSE(cluster_.state.Move(id)->paused);
+  EXPECT_EQ(cluster_.Do(PauseMove{id, true, ""}).code, Errc::kConflict);
+}
+
 TEST_F(PlacementMovesTest, OldMovesAreForgottenButActiveOnesAreKept) {
   const MoveId kept = Start(cluster_.Intent(ShardId{0}, ReplicaId{1}, two_));
   MoveId last;

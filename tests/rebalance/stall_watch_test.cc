@@ -44,6 +44,14 @@ TEST_F(StallWatchTest, AStageIsProgress) {
   EXPECT_EQ(watch_.Idle(now_), Duration(1s));
 }
 
+TEST_F(StallWatchTest, APauseIsNoStall) {
+  move_.paused = true;
+  EXPECT_TRUE(Look());
+  EXPECT_TRUE(Look());
+  move_.paused = false;
+  EXPECT_FALSE(Look());
+}
+
 TEST_F(StallWatchTest, WhatTheLogSaysOfTheMembersIsProgress) {
   view_.leader->config.ended_move = MoveId{5};
   EXPECT_TRUE(Look());

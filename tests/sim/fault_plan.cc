@@ -14,8 +14,8 @@ std::string FaultName(Fault fault) {
       "slow_disk", "no_space",     "busy_files",   "stalled",      "fsync_fails",
       "rot_log",   "rot_rows",     "rot_snapshot", "wipe",         "old_rows",
       "old_map",   "wall_jump",    "suspend",      "drift",        "move",
-      "disk_move", "transfer",     "cancel",       "settings",     "drain",
-      "join",      "trap"};
+      "disk_move", "transfer",     "cancel",       "rest",         "settings",
+      "drain",     "join",         "trap"};
   static_assert(std::size(kNames) == kFaultKinds);
   return kNames[static_cast<std::size_t>(fault)];
 }

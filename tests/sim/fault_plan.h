@@ -54,13 +54,14 @@ enum class Fault : std::uint8_t {
   kDiskMove,
   kTransfer,
   kCancel,  // of a move under way
+  kRest,    // a move under way is paused, and resumed after the outage
   kSettings,
   kDrain,
   kJoin,  // a new machine
   // ---- any of them, at a moment inside a protocol step ----
   kTrap,
 };
-inline constexpr std::size_t kFaultKinds = 37;
+inline constexpr std::size_t kFaultKinds = 38;
 std::string FaultName(Fault fault);
 
 struct PlannedFault {

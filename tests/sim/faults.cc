@@ -132,6 +132,9 @@ bool Faults::InjectOperator(const PlannedFault& fault, Random& random) {
     case Fault::kCancel:
       operator_.Cancel(*door, random);
       return true;
+    case Fault::kRest:
+      operator_.Rest(*door, random, fault.outage);
+      return true;
     case Fault::kSettings:
       operator_.ChangeSettings(*door, random);
       return true;

@@ -133,16 +133,42 @@ void Operator::Transfer(MachineId door, Random random) {
   });
 }
 
-void Operator::Cancel(MachineId door, Random random) {
-  Get(door, "/v1/admin/moves", [=, this](const json::value& moves) {
+void Operator::WithSomeMove(MachineId door, Random random,
+                            std::function<void(const std::string&)> then) {
+  Get(door, "/v1/admin/moves", [=](const json::value& moves) {
     std::vector<std::uint64_t> active;
     for (const json::value& move : moves.at("moves").as_array()) {
       const std::string stage = Text(move, "stage");
       if (stage != "done" && stage != "rolled_back") active.push_back(Number(move, "id"));
     }
-    if (active.empty()) return;
     Random dice = random;
-    Ask(door, "cancel", {"DELETE", "/v1/admin/moves/" + std::to_string(Pick(dice, active)), ""});
+    if (!active.empty()) then("/v1/admin/moves/" + std::to_string(Pick(dice, active)));
+  });
+}
+
+void Operator::Cancel(MachineId door, Random random) {
+  WithSomeMove(door, random, [=, this](const std::string& move) {
+    Ask(door, "cancel", {"DELETE", move, ""});
+  });
+}
+
+// Whatever the pause is answered, it may have been heard.
+void Operator::Rest(MachineId door, Random random, Nanos patience) {
+  WithSomeMove(door, random, [=, this](const std::string& move) {
+    Ask(door, "rest", {"POST", move + ":pause", ""});
+    resting_.insert(move);
+    world_.After(patience, [this, move] { Resume(move); });
+  });
+}
+
+void Operator::Resume(const std::string& move) {
+  if (!resting_.contains(move)) return;
+  world_.After(kLookAgain, [this, move] { Resume(move); });
+  const auto door = cluster_.AnyUp();
+  if (!door) return;
+  Ask(*door, "resume", {"POST", move + ":resume", ""}, [this, move](const AdminResponse& answer) {
+    const bool ended = answer.status == 404 || answer.status == 409;
+    if (ended || answer.status == 200) resting_.erase(move);
   });
 }
 
@@ -248,6 +274,9 @@ void Operator::SettleDown(Nanos at_most) {
     const NodeId id{static_cast<std::uint32_t>(Number(node, "id"))};
     if (to_bury_.contains(id) || !Text(node, "state").starts_with("drain")) continue;
     Insist("POST", "/v1/admin/nodes/" + ToString(id) + ":undrain", "", deadline);
+  }
+  if (!world_.RunUntil([this] { return resting_.empty(); }, at_most)) {
+    world_.Fail("a paused move cannot be resumed");
   }
   // A shard rests for up to 64 s after moves that were rolled back, and only then is repaired.
   if (!world_.RunUntil([this] { return to_bury_.empty(); }, at_most + 64 * kSeconds)) {

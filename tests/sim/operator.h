@@ -38,14 +38,16 @@ class Operator {
   void Transfer(MachineId door, Random random);
   // Takes back some move that is under way.
   void Cancel(MachineId door, Random random);
+  // Pauses some move that is under way, and resumes it later.
+  void Rest(MachineId door, Random random, Nanos patience);
   void ChangeSettings(MachineId door, Random random);
   // Drains the node of `machine`; later undrains it or, once it is drained, removes it for good.
   void Drain(MachineId door, MachineId machine, Random random, Nanos patience);
   // A node that will never come back: is drained, and removed when it is drained.
   void Bury(NodeId node);
 
-  // Nothing is on hold any more: default settings, no drains; the machines of removed
-  // nodes are off. Runs the world until all of it is acknowledged.
+  // Nothing is on hold any more: default settings, no drains, no move at rest; the machines of
+  // removed nodes are off. Runs the world until all of it is acknowledged.
   void SettleDown(Nanos at_most);
 
  private:
@@ -54,6 +56,8 @@ class Operator {
   void Get(MachineId door, const std::string& target, OnJson done);
   void Ask(MachineId door, const std::string& name, AdminRequest request,
            std::function<void(const AdminResponse&)> done = nullptr);
+  void WithSomeMove(MachineId door, Random random, std::function<void(const std::string&)> then);
+  void Resume(const std::string& move);
   void AskNode(MachineId door, std::uint64_t node, const std::string& action);
   void RemoveWhenDrained(std::uint64_t node, Nanos deadline);
   void BuryStep(NodeId node, const boost::json::value& nodes);
@@ -66,6 +70,7 @@ class Operator {
   World& world_;
   Counts& counts_;
   std::set<NodeId> to_bury_;
+  std::set<std::string> resting_;  // moves
 };
 
 }  // namespace decree::sim
