@@ -302,6 +302,7 @@ void Control::HandleReport(RpcRequest&& request, RpcReply&& reply) {
   if (map_ && map_->version > report->map_version) answer.map = *map_;
   desk_.OnReport(std::move(*report));
   answer.silent = desk_.Suspects();
+  answer.move_rate_bytes_per_s = desk_.state()->settings().move_rate_bytes_per_s;
   RpcResponse response;
   response.served_by = node_->node();
   response.body = Encode(answer);

@@ -5,7 +5,9 @@
 #include "consensus/messages.h"
 #include "kv/api/rpc.h"
 #include "kv/base/executor.h"
+#include "kv/store/disk.h"
 #include "server/node/kept_log.h"
+#include "server/node/move_gate.h"
 #include "server/node/node_core.h"
 #include "server/node/transport.h"
 
@@ -21,6 +23,7 @@ class HostEnv {
   virtual const NodeConfig& config() const = 0;
   virtual std::uint64_t map_version() const = 0;
   virtual KeptLog& kept_log() = 0;  // of the node
+  virtual MoveGate& move_gate(const store::Disk& disk) = 0;
   // Queues an envelope; it leaves at the end of the turn, together with those of other shards.
   virtual void Send(consensus::Envelope envelope) = 0;
   virtual void Call(NodeId to, Channel channel, RpcRequest request, RpcReply reply) = 0;

@@ -36,6 +36,13 @@ std::vector<ReplicaPlace> Witnesses(const rebalance::PlacementState& state,
   return places;
 }
 
+FetchPace PaceOf(const rebalance::MoveRecord& move) {
+  if (move.paused) return FetchPace::kHeld;
+  const bool urgent =
+      move.cause == rebalance::MoveCause::kRepair || move.cause == rebalance::MoveCause::kFill;
+  return urgent ? FetchPace::kUrgent : FetchPace::kUsual;
+}
+
 }  // namespace
 
 struct MoveDriver::Task {
@@ -141,7 +148,7 @@ void MoveDriver::Poll(const TaskPtr& task) {
 void MoveDriver::Ask(const TaskPtr& task, const ReplicaPlace& place) {
   const rebalance::MoveRecord& move = *Record(task);
   StatusRequest status{{move.shard, place.replica}};
-  if (place.replica == move.target.replica) status.hold_fetch = move.paused;
+  if (place.replica == move.target.replica) status.pace = PaceOf(move);
   RpcRequest request{Method::kReplicaStatus, move.shard, kStatusTimeoutMs, Encode(status)};
   port_->CallNode(place.node, std::move(request), [this, task, place](RpcResponse response) {
     if (task->generation == generation_) OnStatus(task, place, response);

@@ -67,7 +67,8 @@ struct NodeReport {
 struct ReportAnswer {
   std::optional<ShardMap> map;  // set if newer than the reporter's
   std::vector<NodeId> silent;   // have not reported for suspect_after: whom they lead may sleep
-  DECREE_FIELDS(map, silent)
+  std::uint64_t move_rate_bytes_per_s = 0;  // the setting; 0: no limit
+  DECREE_FIELDS(map, silent, move_rate_bytes_per_s)
 };
 
 // kCreateReplica -> empty. Durably creates a learner shell; doing it again is fine. Refused
@@ -87,12 +88,18 @@ struct DestroyReplica {
   DECREE_FIELDS(key, move)
 };
 // kReplicaStatus -> rebalance::ReplicaStatus.
+enum class FetchPace : std::uint8_t {
+  kUsual,
+  kUrgent,  // it repairs: gives less way to other work
+  kHeld,    // its move is paused: no more rows for now
+  kMax = kHeld
+};
 struct StatusRequest {
   // Replica 0: whatever replica of the shard this node has, the leader if there is one.
   ReplicaKey key;
-  // From whoever drives a move to the target: whether it takes no more rows for now.
-  std::optional<bool> hold_fetch = {};
-  DECREE_FIELDS(key, hold_fetch)
+  // From whoever drives a move to the target: how fast it takes rows of a snapshot.
+  std::optional<FetchPace> pace = {};
+  DECREE_FIELDS(key, pace)
 };
 
 // kChangeMembers -> ChangeAnswer, at the shard's leader; answered when the decree is chosen.
@@ -132,7 +139,8 @@ struct SnapshotRead {
   std::string file;
   std::uint64_t offset = 0;
   std::uint32_t size = 0;
-  DECREE_FIELDS(id, file, offset, size)
+  bool urgent = false;
+  DECREE_FIELDS(id, file, offset, size, urgent)
 };
 // kSnapshotClose -> empty; at every end of a fetch, after the rows are installed if it succeeded.
 struct SnapshotClose {

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -31,7 +32,8 @@ struct NodeShared {
   std::atomic<std::uint64_t> map_version{0};
   std::atomic<bool> serving{false};
   std::atomic<bool> stopping{false};
-  KeptLog kept_log;  // any thread
+  KeptLog kept_log;                                   // any thread
+  std::map<const store::Disk*, MoveGate> move_gates;  // one a disk; the gates: any thread
 
   NodeId node() const { return NodeId{node_id.load(std::memory_order_acquire)}; }
   ClusterId cluster() const { return ClusterId{cluster_id.load(std::memory_order_acquire)}; }

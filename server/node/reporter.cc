@@ -1,5 +1,6 @@
 #include "server/node/reporter.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "server/node/boot.h"
@@ -9,6 +10,7 @@ namespace decree::node {
 
 struct Reporter::Collection {
   NodeReport report;
+  Histogram latencies;
   std::size_t missing = 0;
 };
 
@@ -37,13 +39,30 @@ void Reporter::Collect(std::uint64_t generation) {
   for (const auto& worker : node_->workers) {
     worker->executor().Post([this, generation, collection, worker = worker.get()] {
       auto replicas = std::make_shared<std::vector<ReplicaReport>>(DescribeReplicas(*worker));
-      node_->workers[0]->executor().Post([this, generation, collection, replicas] {
+      auto latencies = std::make_shared<Histogram>(worker->TakeLatencies());
+      node_->workers[0]->executor().Post([this, generation, collection, replicas, latencies] {
         auto& all = collection->report.replicas;
         all.insert(all.end(), replicas->begin(), replicas->end());
-        if (--collection->missing == 0) Submit(generation, std::move(collection->report));
+        collection->latencies.Merge(*latencies);
+        if (--collection->missing > 0) return;
+        Pace(collection->latencies);
+        Submit(generation, std::move(collection->report));
       });
     });
   }
+}
+
+// A repair keeps at least half of the rate.
+void Reporter::Pace(const Histogram& latencies) {
+  std::uint64_t moved = 0;
+  for (const auto& [disk, gate] : node_->move_gates) moved += gate.taken();
+  const Duration p99(latencies.Percentile(99));
+  const double share =
+      pace_.Observe({latencies.count(), p99, moved - std::exchange(moved_bytes_, moved)});
+  const auto rate = static_cast<double>(move_rate_);
+  const auto usual = static_cast<std::uint64_t>(rate * share);
+  const auto urgent = static_cast<std::uint64_t>(rate * std::max(share, 0.5));
+  for (auto& [disk, gate] : node_->move_gates) gate.SetRates(usual, urgent);
 }
 
 std::vector<ReplicaReport> Reporter::DescribeReplicas(Worker& worker) {
@@ -84,6 +103,7 @@ void Reporter::Submit(std::uint64_t generation, NodeReport&& report) {
     Result<ReportAnswer> answer = Decode<ReportAnswer>(response.body);
     if (answer && answer->map) node_->control->OfferMap(std::move(*answer->map));
     if (!answer) return;
+    move_rate_ = answer->move_rate_bytes_per_s;
     for (const NodeId node : answer->silent) node_->WakeSleepersOf(node);
   };
   node_->control->link().Call(std::move(request), Repeat::kUnanswered, on_answer);

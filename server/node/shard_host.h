@@ -54,8 +54,8 @@ class ShardHost : public std::enable_shared_from_this<ShardHost> {
   using SnapshotFiles = std::shared_ptr<store::SnapshotSource>;
   using SnapshotDone = std::function<void(Result<SnapshotFiles>)>;
   void OpenSnapshot(ReplicaId reader, SnapshotDone done);
-  // While held, this replica takes no rows of a snapshot (a paused move); its log goes on.
-  void HoldFetch(bool held);
+  // How fast this replica takes rows of a snapshot; its log goes on in any case.
+  void SetFetchPace(FetchPace pace);
   void Flush();
   // Makes the rows durable and lets the disk's log go of all that they hold; memory still serves
   // members that lag.
@@ -184,7 +184,7 @@ class ShardHost : public std::enable_shared_from_this<ShardHost> {
 
   std::unique_ptr<SnapshotFetch> fetch_;
   Instant next_fetch_;
-  bool fetch_held_ = false;
+  FetchPace fetch_pace_ = FetchPace::kUsual;
   Error problem_{Errc::kOk};  // why the last fetch failed; kOk: it did not
   std::uint64_t operations_ = 0;
   bool pumping_ = false;

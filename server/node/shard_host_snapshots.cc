@@ -46,18 +46,18 @@ void ShardHost::RefuseSnapshots(const Error& why) {
 
 // ---- in ----
 
-void ShardHost::HoldFetch(bool held) {
-  if (fetch_held_ == held) return;
-  fetch_held_ = held;
-  if (fetch_) fetch_->Hold(held);
+void ShardHost::SetFetchPace(FetchPace pace) {
+  if (fetch_pace_ == pace) return;
+  fetch_pace_ = pace;
+  if (fetch_) fetch_->SetPace(pace);
 }
 
 // A source that went silent is left for another member as soon as that one offers to serve; calls
 // to it alone would be waited for much longer.
 bool ShardHost::FetchIsStuck(const consensus::SnapshotNeed& need) const {
   const Duration patience = 3 * env_->config().consensus.election_max;
-  return !fetch_held_ && fetch_->source() != need.from.id &&
-         Now() - fetch_->last_progress() > patience;
+  return fetch_pace_ != FetchPace::kHeld && fetch_->source() != need.from.id &&
+         Now() - fetch_->last_sign() > patience;
 }
 
 void ShardHost::StartFetch(const consensus::SnapshotNeed& need) {
@@ -65,11 +65,12 @@ void ShardHost::StartFetch(const consensus::SnapshotNeed& need) {
     SOMETIMES(snapshot_source_changed);
     fetch_.reset();
   }
-  if (fetch_ || fetch_held_ || Now() < next_fetch_) return;
+  if (fetch_ || fetch_pace_ == FetchPace::kHeld || Now() < next_fetch_) return;
   next_fetch_ = Now() + kFetchRetry;
   fetch_ = std::make_unique<SnapshotFetch>(
       *env_, *disk_, key_, need.from,
       [this](Result<std::unique_ptr<store::Staging>> staged) { OnFetched(std::move(staged)); });
+  fetch_->SetPace(fetch_pace_);
 }
 
 void ShardHost::OnFetched(Result<std::unique_ptr<store::Staging>> staged) {

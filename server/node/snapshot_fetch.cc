@@ -8,7 +8,7 @@
 namespace decree::node {
 namespace {
 
-constexpr std::uint32_t kChunkBytes = 1u << 20;
+constexpr Duration kBusyPause = 200ms;
 constexpr int kTriesPerChunk = 5;
 constexpr std::uint64_t kCallTimeoutMs = 5000;
 constexpr std::size_t kChecksumBytes = 8;
@@ -36,14 +36,17 @@ struct SnapshotFetch::Pull : std::enable_shared_from_this<SnapshotFetch::Pull> {
   int tries = 0;
   std::uint64_t total = 0;
   std::uint64_t received = 0;
-  Instant last_progress;
-  bool held = false;
+  Instant last_sign;
+  FetchPace pace = FetchPace::kUsual;
   std::optional<std::uint32_t> next_size;  // of the chunk to ask for when it is let go
 
   void Open();
   void OnOpened(const RpcResponse& response);
   void NextChunk();
+  bool urgent() const { return pace == FetchPace::kUrgent; }
   void AskChunk(std::uint32_t size);
+  void AskLater(Duration wait, std::uint32_t size);
+  void SendAsk(std::uint32_t size);
   void OnChunk(RpcResponse response, std::uint32_t size);
   void AskAgain(const Error& why, std::uint32_t size);
   void OnWritten(const Status& status, std::uint32_t size);
@@ -71,9 +74,9 @@ SnapshotFetch::~SnapshotFetch() {
   pull_->Close();
 }
 
-void SnapshotFetch::Hold(bool held) {
-  pull_->held = held;
-  if (held || !pull_->next_size) return;
+void SnapshotFetch::SetPace(FetchPace pace) {
+  pull_->pace = pace;
+  if (pace == FetchPace::kHeld || !pull_->next_size) return;
   const std::uint32_t size = *pull_->next_size;
   pull_->next_size.reset();
   pull_->AskChunk(size);
@@ -83,10 +86,10 @@ Slot SnapshotFetch::at_least() const { return pull_->info.at_least; }
 std::uint64_t SnapshotFetch::bytes_total() const { return pull_->total; }
 std::uint64_t SnapshotFetch::bytes_done() const { return pull_->received; }
 ReplicaId SnapshotFetch::source() const { return pull_->from.id; }
-Instant SnapshotFetch::last_progress() const { return pull_->last_progress; }
+Instant SnapshotFetch::last_sign() const { return pull_->last_sign; }
 
 void SnapshotFetch::Pull::Open() {
-  last_progress = env->executor().Now();
+  last_sign = env->executor().Now();
   const SnapshotOpen open{{key.shard, from.id}, key.replica};
   RpcRequest request{Method::kSnapshotOpen, key.shard, kCallTimeoutMs, Encode(open)};
   env->Call(from.node, Channel::kBulk, std::move(request),
@@ -147,16 +150,33 @@ void SnapshotFetch::Pull::NextChunk() {
     return InBackground([name = name](store::Staging& to) { return to.Append(name, 0, {}); },
                         [](Pull& pull, const Status& status) { pull.OnWritten(status, 0); });
   }
-  AskChunk(static_cast<std::uint32_t>(std::min<std::uint64_t>(bytes - offset, kChunkBytes)));
+  const std::uint32_t most = env->move_gate(*disk).ChunkBytes(urgent());
+  AskChunk(static_cast<std::uint32_t>(std::min<std::uint64_t>(bytes - offset, most)));
 }
 
 void SnapshotFetch::Pull::AskChunk(std::uint32_t size) {
-  if (held) {
+  if (pace == FetchPace::kHeld) {
     SOMETIMES(snapshot_fetch_held);
     next_size = size;
     return;
   }
-  const SnapshotRead read{info.id, info.files[file].first, offset, size};
+  Executor& executor = env->executor();
+  const auto wait = env->move_gate(*disk).Take(executor.Now(), size, urgent(), Duration::max());
+  if (*wait == Duration::zero()) return SendAsk(size);
+  SOMETIMES(snapshot_fetch_waits_for_its_turn);
+  AskLater(*wait, size);
+}
+
+void SnapshotFetch::Pull::AskLater(Duration wait, std::uint32_t size) {
+  Executor& executor = env->executor();
+  executor.RunAt(executor.Now() + wait, [pull = shared_from_this(), size] {
+    if (pull->done) pull->SendAsk(size);
+  });
+}
+
+void SnapshotFetch::Pull::SendAsk(std::uint32_t size) {
+  last_sign = env->executor().Now();
+  const SnapshotRead read{info.id, info.files[file].first, offset, size, urgent()};
   RpcRequest request{Method::kSnapshotRead, key.shard, kCallTimeoutMs, Encode(read)};
   env->Call(from.node, Channel::kBulk, std::move(request),
             [pull = shared_from_this(), size](RpcResponse response) {
@@ -165,6 +185,7 @@ void SnapshotFetch::Pull::AskChunk(std::uint32_t size) {
 }
 
 void SnapshotFetch::Pull::OnChunk(RpcResponse response, std::uint32_t size) {
+  if (response.code == Errc::kBusy) return AskLater(kBusyPause, size);  // the source lives
   if (response.code != Errc::kOk) return AskAgain(Error(response.code, response.detail), size);
   InBackground(
       [name = info.files[file].first, offset = offset, size,
@@ -196,7 +217,7 @@ void SnapshotFetch::Pull::AskAgain(const Error& why, std::uint32_t size) {
 void SnapshotFetch::Pull::OnWritten(const Status& status, std::uint32_t size) {
   if (!status) return Finish(status.error());
   tries = 0;
-  last_progress = env->executor().Now();
+  last_sign = env->executor().Now();
   offset += size;
   received += size;
   NextChunk();

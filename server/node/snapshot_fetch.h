@@ -27,9 +27,9 @@ class SnapshotFetch {
   std::uint64_t bytes_total() const;
   std::uint64_t bytes_done() const;
   ReplicaId source() const;
-  Instant last_progress() const;  // when it began or the last chunk was stored
+  Instant last_sign() const;  // of life: when it asked last, or a chunk was stored
   // While held it asks for no more chunks; what was asked for still arrives.
-  void Hold(bool held);
+  void SetPace(FetchPace pace);
 
  private:
   struct Pull;

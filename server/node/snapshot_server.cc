@@ -1,11 +1,13 @@
 #include "server/node/snapshot_server.h"
 
 #include "kv/base/frame.h"
+#include "kv/base/mark.h"
 
 namespace decree::node {
 namespace {
 
 constexpr Duration kIdle = 60s;
+constexpr Duration kLongestWait = 1s;  // well below the time-out of a call
 constexpr std::uint32_t kMaxChunk = 4u << 20;
 
 RpcResponse Refuse(const Error& error) {
@@ -70,11 +72,27 @@ void SnapshotServer::WatchIdle(Executor& executor) {
   });
 }
 
-void SnapshotServer::Read(const SnapshotRead& read, Executor& executor, RpcReply reply) {
+void SnapshotServer::Read(const SnapshotRead& read, HostEnv& env, RpcReply reply) {
   const auto open = open_.find(read.id);
   if (open == open_.end()) return reply(Refuse(Error(Errc::kNotFound, "the snapshot is gone")));
   if (read.size > kMaxChunk) return reply(Refuse(Errc::kTooLarge));
+  Executor& executor = env.executor();
   open->second.last_used = executor.Now();
+  const auto wait =
+      env.move_gate(*open->second.disk).Take(executor.Now(), read.size, read.urgent, kLongestWait);
+  if (!wait) {
+    SOMETIMES(snapshot_source_is_busy);
+    return reply(Refuse(Error(Errc::kBusy, "the disk of the source carries enough moves")));
+  }
+  if (*wait == Duration::zero()) return ReadNow(read, executor, std::move(reply));
+  executor.RunAt(executor.Now() + *wait, [this, read, &executor, reply = std::move(reply)] {
+    ReadNow(read, executor, reply);
+  });
+}
+
+void SnapshotServer::ReadNow(const SnapshotRead& read, Executor& executor, RpcReply reply) {
+  const auto open = open_.find(read.id);
+  if (open == open_.end()) return reply(Refuse(Error(Errc::kNotFound, "the snapshot is gone")));
   open->second.disk->RunInBackground(
       [source = open->second.source, read, &executor, reply = std::move(reply)] {
         auto response = std::make_shared<RpcResponse>(ReadChunk(*source, read));

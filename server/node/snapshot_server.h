@@ -16,7 +16,8 @@ namespace decree::node {
 class SnapshotServer {
  public:
   void Open(ShardHost& host, ReplicaId reader, Executor& executor, RpcReply reply);
-  void Read(const SnapshotRead& read, Executor& executor, RpcReply reply);
+  // Answered when the disk's gate lets it pass; kBusy if that would take long: ask again.
+  void Read(const SnapshotRead& read, HostEnv& env, RpcReply reply);
   void Close(std::uint64_t id) { open_.erase(id); }
   void DropReplica(ReplicaKey key);
   void Clear() { open_.clear(); }
@@ -31,6 +32,7 @@ class SnapshotServer {
   };
   void OnFrozen(const OpenSnapshot& snapshot, Slot at_least, Executor& executor, RpcReply reply);
   void WatchIdle(Executor& executor);
+  void ReadNow(const SnapshotRead& read, Executor& executor, RpcReply reply);
 
   std::uint64_t last_id_ = 0;
   bool watching_ = false;

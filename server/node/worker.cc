@@ -16,6 +16,9 @@ constexpr std::int64_t kWakeGridNs = 5'000'000;
 
 // Shards whose leader may be lost wake at most so fast on the average: 1,000 a second.
 constexpr Duration kWakeSpread = 1ms;
+// The first requests between two reports are timed, beyond those one of so many.
+constexpr std::uint64_t kAllTimed = 64;
+constexpr std::uint64_t kSampled = 16;
 
 RpcResponse Refuse(Errc code, std::string detail = {}) {
   RpcResponse response;
@@ -79,6 +82,7 @@ Worker::~Worker() { CloseAll(); }
 NodeId Worker::node() const { return node_->node(); }
 const NodeConfig& Worker::config() const { return node_->config; }
 KeptLog& Worker::kept_log() { return node_->kept_log; }
+MoveGate& Worker::move_gate(const store::Disk& disk) { return node_->move_gates.at(&disk); }
 std::uint64_t Worker::map_version() const {
   return node_->map_version.load(std::memory_order_relaxed);
 }
@@ -278,23 +282,40 @@ void Worker::Dispatch(NodeId from, RpcRequest request, RpcReply reply) {
   struct Pending {
     RpcRequest request;
     RpcReply reply;
+    Instant arrived;
   };
-  auto pending = std::make_shared<Pending>(Pending{std::move(request), std::move(reply)});
+  auto pending =
+      std::make_shared<Pending>(Pending{std::move(request), std::move(reply), executor_->Now()});
   if (Control::Owns(pending->request.method)) {
     node_->workers[0]->executor_->Post([node = node_, from, pending] {
       node->control->Handle(from, std::move(pending->request), std::move(pending->reply));
     });
     return;
   }
-  executor_->Post(
-      [this, pending] { Handle(std::move(pending->request), std::move(pending->reply)); });
+  executor_->Post([this, pending] {
+    const Method method = pending->request.method;
+    const bool counts = method == Method::kWrite || method == Method::kRead;
+    const bool timed = latencies_.count() < kAllTimed || ++requests_ % kSampled == 0;
+    if (counts && timed) Time(pending->arrived, pending->reply);
+    Handle(std::move(pending->request), std::move(pending->reply));
+  });
 }
+
+// Refusals are not counted: they are quick, whatever the load.
+void Worker::Time(Instant arrived, RpcReply& reply) {
+  reply = [this, arrived, inner = std::move(reply)](RpcResponse response) {
+    if (response.code == Errc::kOk) latencies_.Record(executor_->Now() - arrived);
+    inner(std::move(response));
+  };
+}
+
+Histogram Worker::TakeLatencies() { return std::exchange(latencies_, Histogram()); }
 
 void Worker::Handle(RpcRequest&& request, RpcReply&& reply) {
   if (request.method == Method::kReplicaStatus) return HandleStatus(request, reply);
   if (request.method == Method::kSnapshotRead) {
     return With<SnapshotRead>(request, reply, [this](SnapshotRead&& read, RpcReply&& r) {
-      snapshots_.Read(read, *executor_, std::move(r));
+      snapshots_.Read(read, *this, std::move(r));
     });
   }
   if (request.method == Method::kSnapshotClose) {
@@ -349,7 +370,7 @@ void Worker::HandleStatus(const RpcRequest& request, const RpcReply& reply) {
   rebalance::ReplicaStatus answer;
   // Whoever asks for one replica has plans for the shard, and waits for word of a leader.
   if (host && status->key.replica) host->WakeUp();
-  if (host && status->hold_fetch) host->HoldFetch(*status->hold_fetch);
+  if (host && status->pace) host->SetFetchPace(*status->pace);
   if (host) answer = host->Describe();
   // Tombstones are read on worker 0, which owns the catalogs.
   node_->workers[0]->executor_->Post(

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "kv/api/caller.h"
+#include "kv/base/histogram.h"
 #include "server/node/catalog.h"
 #include "server/node/host_env.h"
 #include "server/node/shard_host.h"
@@ -42,12 +43,15 @@ class Worker : public HostEnv {
   // Replicas that sleep under a leader there may have lost it: they wake, staggered.
   void WakeSleepersOf(NodeId leader);
   Caller& caller() { return *caller_; }
+  // From arrival to answer of some reads and writes since the last call.
+  Histogram TakeLatencies();
 
   // ---- HostEnv ----
   NodeId node() const override;
   const NodeConfig& config() const override;
   std::uint64_t map_version() const override;
   KeptLog& kept_log() override;
+  MoveGate& move_gate(const store::Disk& disk) override;
   void Send(consensus::Envelope envelope) override;
   void Call(NodeId to, Channel channel, RpcRequest request, RpcReply reply) override;
   void Wake(ShardHost& host, Instant when) override;
@@ -60,6 +64,7 @@ class Worker : public HostEnv {
   void CallHere(RpcRequest request, RpcReply reply);
   void Receive(std::vector<consensus::Envelope>&& envelopes);
   void Handle(RpcRequest&& request, RpcReply&& reply);
+  void Time(Instant arrived, RpcReply& reply);
   void HandleStatus(const RpcRequest& request, const RpcReply& reply);
   void FlushOutbox();
   void ArmTimer(Instant when);
@@ -75,6 +80,8 @@ class Worker : public HostEnv {
   std::vector<consensus::Envelope> outbox_;
   bool flush_posted_ = false;
   bool closed_ = false;
+  std::uint64_t requests_ = 0;
+  Histogram latencies_;
   SnapshotServer snapshots_;
   std::unique_ptr<NodeCourier> courier_;
   std::unique_ptr<Caller> caller_;

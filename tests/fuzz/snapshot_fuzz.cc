@@ -24,6 +24,7 @@ class Source : public HostEnv {
   const NodeConfig& config() const override { return config_; }
   std::uint64_t map_version() const override { return 1; }
   KeptLog& kept_log() override { return kept_log_; }
+  node::MoveGate& move_gate(const store::Disk&) override { return gate_; }
   void Send(consensus::Envelope) override {}
   void Wake(ShardHost&, Instant) override {}
   void HostChanged(ShardHost&) override {}
@@ -47,6 +48,7 @@ class Source : public HostEnv {
   VirtualExecutor executor_;
   NodeConfig config_;
   KeptLog kept_log_;
+  node::MoveGate gate_;
 };
 
 std::string Checksummed(std::string_view bytes) { return Number(Hash64(bytes), 8).append(bytes); }

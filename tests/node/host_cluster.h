@@ -76,6 +76,7 @@ class HostNode : public HostEnv {
   const NodeConfig& config() const override { return config_; }
   std::uint64_t map_version() const override { return 1; }
   KeptLog& kept_log() override { return kept_log_; }
+  MoveGate& move_gate(const store::Disk&) override { return gate; }
   void Send(consensus::Envelope envelope) override;
   void Call(NodeId to, Channel channel, RpcRequest request, RpcReply reply) override;
   void Wake(ShardHost& host, Instant when) override;
@@ -91,6 +92,7 @@ class HostNode : public HostEnv {
   NodeConfig config_;
   MachineFactory factory =
       MachineFactory(store::KvMachine::Open);  // of replicas opened from now on
+  MoveGate gate;
   std::optional<Error> failure;
   bool cut_off = false;
   bool deaf = false;                // hears nothing, but is heard
@@ -283,7 +285,7 @@ inline void HostNode::Handle(const RpcRequest& request, RpcReply reply) {
     const ReplicaId reader = Decode<SnapshotOpen>(request.body)->reader;
     snapshots_.Open(*host, reader, executor(), std::move(reply));
   } else if (request.method == Method::kSnapshotRead) {
-    snapshots_.Read(*Decode<SnapshotRead>(request.body), executor(), std::move(reply));
+    snapshots_.Read(*Decode<SnapshotRead>(request.body), *this, std::move(reply));
   } else {
     snapshots_.Close(Decode<SnapshotClose>(request.body)->id);
     reply({});

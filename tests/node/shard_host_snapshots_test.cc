@@ -154,14 +154,43 @@ TEST_F(ShardHostSnapshotsTest, WhileItIsHeldAReplicaTakesNoRows) {
   HostNode& target = cluster_.node(4);
   cluster_.AddLearner(4);
   AwaitFrozen();
-  target.host->HoldFetch(true);
+  target.host->SetFetchPace(FetchPace::kHeld);
   cluster_.executor().RunFor(100ms);
   const std::uint64_t done = target.host->Describe().snapshot_bytes_done;
   cluster_.executor().RunFor(100s);
   EXPECT_EQ(target.host->Describe().snapshot_bytes_done, done);
   EXPECT_FALSE(target.host->Describe().has_snapshot);
-  target.host->HoldFetch(false);
+  target.host->SetFetchPace(FetchPace::kUsual);
   ASSERT_TRUE(cluster_.executor().RunUntil([&] { return cluster_.CaughtUp(4); }));
+}
+
+TEST_F(ShardHostSnapshotsTest, RowsTravelAtTheRateOfTheGates) {
+  Open(0);
+  Put(600);
+  HostNode& target = cluster_.node(4);
+  const std::uint64_t bytes = Source().host->facts().data_bytes;
+  target.gate.SetRates(bytes / 20, bytes / 20);  // some twenty seconds
+  cluster_.AddLearner(4);
+  AwaitFrozen();
+  cluster_.executor().RunFor(10s);
+  EXPECT_FALSE(target.host->Describe().has_snapshot);
+  EXPECT_GT(target.host->Describe().snapshot_bytes_done, 0u);
+  EXPECT_EQ(Source().snapshots_opened, 1) << "slow is not silent";
+  ASSERT_TRUE(cluster_.executor().RunUntil([&] { return cluster_.CaughtUp(4); }, 60s));
+}
+
+TEST_F(ShardHostSnapshotsTest, ASourceWhoseDiskCarriesEnoughIsAskedAgain) {
+  Open(0);
+  Put(600);
+  HostNode& source = Source();
+  const std::uint64_t bytes = source.host->facts().data_bytes;
+  source.gate.SetRates(bytes / 5, bytes / 5);
+  source.gate.Take(cluster_.executor().Now(), bytes, false, Duration::max());  // five seconds
+  cluster_.AddLearner(4);
+  cluster_.executor().RunFor(3s);
+  EXPECT_FALSE(cluster_.node(4).host->Describe().has_snapshot);
+  ASSERT_TRUE(cluster_.executor().RunUntil([&] { return cluster_.CaughtUp(4); }, 60s));
+  EXPECT_EQ(source.snapshots_opened, 1);
 }
 
 TEST_F(ShardHostSnapshotsTest, AFetchThatIsDroppedIsClosed) {

@@ -1,0 +1,39 @@
+#include "server/node/move_gate.h"
+
+#include <algorithm>
+
+namespace decree::node {
+namespace {
+
+constexpr std::uint64_t kSmallestChunk = std::uint64_t{4} << 10;
+constexpr std::uint64_t kLargestChunk = std::uint64_t{1} << 20;
+
+}  // namespace
+
+void MoveGate::SetRates(std::uint64_t usual, std::uint64_t urgent) {
+  usual_ = usual;
+  urgent_ = usual == 0 ? 0 : std::max(usual, urgent);
+}
+
+std::optional<Duration> MoveGate::Take(Instant now, std::uint64_t bytes, bool urgent,
+                                       Duration patience) {
+  const std::uint64_t rate = Rate(urgent);
+  const double seconds = rate == 0 ? 0 : static_cast<double>(bytes) / static_cast<double>(rate);
+  const auto cost = static_cast<std::int64_t>(seconds * 1e9);
+  std::int64_t free_at = free_at_;
+  std::int64_t turn = 0;
+  do {
+    turn = std::max(now.ns, free_at);
+    if (turn - now.ns > patience.count()) return std::nullopt;
+  } while (!free_at_.compare_exchange_weak(free_at, turn + cost));
+  taken_ += bytes;
+  return Duration(turn - now.ns);
+}
+
+std::uint32_t MoveGate::ChunkBytes(bool urgent) const {
+  const std::uint64_t rate = Rate(urgent);
+  if (rate == 0) return static_cast<std::uint32_t>(kLargestChunk);
+  return static_cast<std::uint32_t>(std::clamp(rate / 4, kSmallestChunk, kLargestChunk));
+}
+
+}  // namespace decree::node
