@@ -62,6 +62,7 @@ class Situation {
 
   std::string Problem() const;
   Action BeforeSwitch() const;
+  Action Rest() const;
   Action RollBack() const;
   Action CreateTarget() const;
   Action AddLearner() const;
@@ -128,10 +129,7 @@ Action Situation::BeforeSwitch() const {
   }
   if (move_.cancelled) return RollBack();
   if (const std::string problem = Problem(); !problem.empty()) return Cancel(problem);
-  if (move_.paused) {
-    SOMETIMES(move_rests);
-    return Wait("paused");
-  }
+  if (move_.paused) return Rest();
   switch (move_.stage) {
     case Stage::kIntent:
       return CreateTarget();
@@ -146,6 +144,21 @@ Action Situation::BeforeSwitch() const {
     default:
       return Seal();
   }
+}
+
+// A shard has one move at a time: one that rests must not keep it from its repair.
+Action Situation::Rest() const {
+  SOMETIMES(move_rests);
+  if (!newest_) return Wait("paused");
+  for (const consensus::Member& voter : newest_->config.voters) {
+    const auto gone = view_.others_gone.find(voter.id);
+    if (gone == view_.others_gone.end()) continue;
+    if (voter.id == move_.source.replica && move_.cause == MoveCause::kRepair) continue;
+    SOMETIMES(move_at_rest_makes_way);
+    return Cancel("replica " + ToString(voter.id) + " on node " + ToString(voter.node) +
+                  " must be replaced first: " + gone->second);
+  }
+  return Wait("paused");
 }
 
 // Why the move cannot succeed any more, as long as no Seal is chosen.

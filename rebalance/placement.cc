@@ -1,5 +1,6 @@
 #include "rebalance/placement.h"
 
+#include <algorithm>
 #include <array>
 
 #include "rebalance/refusal.h"
@@ -154,6 +155,11 @@ std::vector<const MoveRecord*> PlacementState::ActiveMoves() const {
   std::vector<const MoveRecord*> active;
   for (const MoveId id : active_) active.push_back(&moves_.at(id));
   return active;
+}
+
+bool PlacementState::Moving() const {
+  return std::any_of(active_.begin(), active_.end(),
+                     [this](MoveId id) { return !moves_.at(id).paused; });
 }
 
 ShardMap PlacementState::Map() const {

@@ -252,6 +252,7 @@ class PlacementState {
   const ShardRecord* Shard(ShardId id) const;  // placement too
   const std::map<MoveId, MoveRecord>& moves() const { return moves_; }
   std::vector<const MoveRecord*> ActiveMoves() const;
+  bool Moving() const;  // some move is active and not paused
   const std::map<DecreeKey, DecreeRecord>& decrees() const { return decrees_; }
   ShardMap Map() const;
 

@@ -15,9 +15,7 @@ Plan MakePlan(const ClusterView& view, std::size_t limit) {
   PlanDrains(layout, plan, limit);
   PlanZones(layout, plan, limit);
   PlanBalance(layout, plan, limit);
-  const auto& shards = layout.shards();
-  const bool busy = std::any_of(shards.begin(), shards.end(), [](const auto& s) { return s.busy; });
-  if (plan.moves.empty() && !busy) PlanTransfers(layout, plan, limit);
+  if (plan.moves.empty() && !view.state->Moving()) PlanTransfers(layout, plan, limit);
   plan.spread_after = layout.Spread();
   return plan;
 }

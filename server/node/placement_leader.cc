@@ -250,7 +250,7 @@ void PlacementLeader::StartMoves() {
       StartOne(move);
     }
   }
-  const bool quiet = plan.moves.empty() && view.state->ActiveMoves().empty();
+  const bool quiet = plan.moves.empty() && !view.state->Moving();
   if (!quiet || !view.state->settings().rebalance) return;
   const std::size_t transfers = std::min(plan.transfers.size(), kTransfersATick);
   for (std::size_t i = 0; i < transfers; ++i) Transfer(plan.transfers[i]);

@@ -54,7 +54,8 @@ class ShardHost : public std::enable_shared_from_this<ShardHost> {
   using SnapshotFiles = std::shared_ptr<store::SnapshotSource>;
   using SnapshotDone = std::function<void(Result<SnapshotFiles>)>;
   void OpenSnapshot(ReplicaId reader, SnapshotDone done);
-  // How fast this replica takes rows of a snapshot; its log goes on in any case.
+  // How fast this replica takes rows of a snapshot; its log goes on in any case. A hold ends by
+  // itself unless it is repeated.
   void SetFetchPace(FetchPace pace);
   void Flush();
   // Makes the rows durable and lets the disk's log go of all that they hold; memory still serves
@@ -130,6 +131,7 @@ class ShardHost : public std::enable_shared_from_this<ShardHost> {
   void OnFrozen(std::uint64_t id, ReplicaId reader, Result<SnapshotFiles> files);
   void RefuseSnapshots(const Error& why);
   void StartFetch(const consensus::SnapshotNeed& need);
+  void EndOldHold();
   bool FetchIsStuck(const consensus::SnapshotNeed& need) const;
   void OnFetched(Result<std::unique_ptr<store::Staging>> staged);
   void OnInstalled();
@@ -185,6 +187,7 @@ class ShardHost : public std::enable_shared_from_this<ShardHost> {
   std::unique_ptr<SnapshotFetch> fetch_;
   Instant next_fetch_;
   FetchPace fetch_pace_ = FetchPace::kUsual;
+  Instant hold_ends_;
   Error problem_{Errc::kOk};  // why the last fetch failed; kOk: it did not
   std::uint64_t operations_ = 0;
   bool pumping_ = false;

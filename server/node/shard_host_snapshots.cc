@@ -9,6 +9,7 @@ namespace decree::node {
 namespace {
 
 constexpr Duration kFetchRetry = 200ms;
+constexpr Duration kHoldLasts = 10s;  // the driver of a move repeats it twice a second
 
 }  // namespace
 
@@ -47,6 +48,7 @@ void ShardHost::RefuseSnapshots(const Error& why) {
 // ---- in ----
 
 void ShardHost::SetFetchPace(FetchPace pace) {
+  hold_ends_ = Now() + kHoldLasts;
   if (fetch_pace_ == pace) return;
   fetch_pace_ = pace;
   if (fetch_) fetch_->SetPace(pace);
@@ -56,11 +58,20 @@ void ShardHost::SetFetchPace(FetchPace pace) {
 // to it alone would be waited for much longer.
 bool ShardHost::FetchIsStuck(const consensus::SnapshotNeed& need) const {
   const Duration patience = 3 * env_->config().consensus.election_max;
-  return fetch_pace_ != FetchPace::kHeld && fetch_->source() != need.from.id &&
-         Now() - fetch_->last_sign() > patience;
+  const std::optional<Instant> asked = fetch_->asked_at();
+  return fetch_->source() != need.from.id && asked && Now() - *asked > patience;
+}
+
+// Nobody tells a target that its move has ended, and a voter has to keep up in any case.
+void ShardHost::EndOldHold() {
+  if (fetch_pace_ != FetchPace::kHeld) return;
+  if (Now() < hold_ends_ && !replica_->config().IsVoter(key_.replica)) return;
+  SOMETIMES(snapshot_hold_ended_by_itself);
+  SetFetchPace(FetchPace::kUsual);
 }
 
 void ShardHost::StartFetch(const consensus::SnapshotNeed& need) {
+  EndOldHold();
   if (fetch_ && FetchIsStuck(need)) {
     SOMETIMES(snapshot_source_changed);
     fetch_.reset();

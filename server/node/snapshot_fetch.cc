@@ -9,6 +9,7 @@ namespace decree::node {
 namespace {
 
 constexpr Duration kBusyPause = 200ms;
+constexpr Duration kKeepAlive = 20s;  // a third of what the source waits for (snapshot_server.cc)
 constexpr int kTriesPerChunk = 5;
 constexpr std::uint64_t kCallTimeoutMs = 5000;
 constexpr std::size_t kChecksumBytes = 8;
@@ -36,7 +37,7 @@ struct SnapshotFetch::Pull : std::enable_shared_from_this<SnapshotFetch::Pull> {
   int tries = 0;
   std::uint64_t total = 0;
   std::uint64_t received = 0;
-  Instant last_sign;
+  std::optional<Instant> asked_at;  // for the chunk, not for this try: a dead source is no live one
   FetchPace pace = FetchPace::kUsual;
   std::optional<std::uint32_t> next_size;  // of the chunk to ask for when it is let go
 
@@ -47,6 +48,8 @@ struct SnapshotFetch::Pull : std::enable_shared_from_this<SnapshotFetch::Pull> {
   void AskChunk(std::uint32_t size);
   void AskLater(Duration wait, std::uint32_t size);
   void SendAsk(std::uint32_t size);
+  void Rest(std::uint32_t size);
+  void KeepAlive();
   void OnChunk(RpcResponse response, std::uint32_t size);
   void AskAgain(const Error& why, std::uint32_t size);
   void OnWritten(const Status& status, std::uint32_t size);
@@ -86,10 +89,10 @@ Slot SnapshotFetch::at_least() const { return pull_->info.at_least; }
 std::uint64_t SnapshotFetch::bytes_total() const { return pull_->total; }
 std::uint64_t SnapshotFetch::bytes_done() const { return pull_->received; }
 ReplicaId SnapshotFetch::source() const { return pull_->from.id; }
-Instant SnapshotFetch::last_sign() const { return pull_->last_sign; }
+std::optional<Instant> SnapshotFetch::asked_at() const { return pull_->asked_at; }
 
 void SnapshotFetch::Pull::Open() {
-  last_sign = env->executor().Now();
+  asked_at = env->executor().Now();
   const SnapshotOpen open{{key.shard, from.id}, key.replica};
   RpcRequest request{Method::kSnapshotOpen, key.shard, kCallTimeoutMs, Encode(open)};
   env->Call(from.node, Channel::kBulk, std::move(request),
@@ -97,6 +100,7 @@ void SnapshotFetch::Pull::Open() {
 }
 
 void SnapshotFetch::Pull::OnOpened(const RpcResponse& response) {
+  asked_at.reset();
   Result<SnapshotInfo> decoded = Error(response.code, response.detail);
   if (response.code == Errc::kOk) decoded = Decode<SnapshotInfo>(response.body);
   if (decoded) info = std::move(*decoded);
@@ -155,11 +159,7 @@ void SnapshotFetch::Pull::NextChunk() {
 }
 
 void SnapshotFetch::Pull::AskChunk(std::uint32_t size) {
-  if (pace == FetchPace::kHeld) {
-    SOMETIMES(snapshot_fetch_held);
-    next_size = size;
-    return;
-  }
+  if (pace == FetchPace::kHeld) return Rest(size);
   Executor& executor = env->executor();
   const auto wait = env->move_gate(*disk).Take(executor.Now(), size, urgent(), Duration::max());
   if (*wait == Duration::zero()) return SendAsk(size);
@@ -170,12 +170,31 @@ void SnapshotFetch::Pull::AskChunk(std::uint32_t size) {
 void SnapshotFetch::Pull::AskLater(Duration wait, std::uint32_t size) {
   Executor& executor = env->executor();
   executor.RunAt(executor.Now() + wait, [pull = shared_from_this(), size] {
-    if (pull->done) pull->SendAsk(size);
+    if (!pull->done) return;
+    pull->pace == FetchPace::kHeld ? pull->Rest(size) : pull->SendAsk(size);
+  });
+}
+
+void SnapshotFetch::Pull::Rest(std::uint32_t size) {
+  SOMETIMES(snapshot_fetch_held);
+  next_size = size;
+  KeepAlive();
+}
+
+// The source drops what nobody reads, and all that has come would have to come again.
+void SnapshotFetch::Pull::KeepAlive() {
+  Executor& executor = env->executor();
+  executor.RunAt(executor.Now() + kKeepAlive, [pull = shared_from_this()] {
+    if (!pull->done || !pull->next_size) return;
+    const SnapshotRead nothing{pull->info.id, pull->info.files[pull->file].first, 0, 0};
+    RpcRequest request{Method::kSnapshotRead, pull->key.shard, 1000, Encode(nothing)};
+    pull->env->Call(pull->from.node, Channel::kBulk, std::move(request), [](RpcResponse) {});
+    pull->KeepAlive();
   });
 }
 
 void SnapshotFetch::Pull::SendAsk(std::uint32_t size) {
-  last_sign = env->executor().Now();
+  if (!asked_at) asked_at = env->executor().Now();
   const SnapshotRead read{info.id, info.files[file].first, offset, size, urgent()};
   RpcRequest request{Method::kSnapshotRead, key.shard, kCallTimeoutMs, Encode(read)};
   env->Call(from.node, Channel::kBulk, std::move(request),
@@ -185,7 +204,8 @@ void SnapshotFetch::Pull::SendAsk(std::uint32_t size) {
 }
 
 void SnapshotFetch::Pull::OnChunk(RpcResponse response, std::uint32_t size) {
-  if (response.code == Errc::kBusy) return AskLater(kBusyPause, size);  // the source lives
+  if (response.code == Errc::kOk || response.code == Errc::kBusy) asked_at.reset();
+  if (response.code == Errc::kBusy) return AskLater(kBusyPause, size);
   if (response.code != Errc::kOk) return AskAgain(Error(response.code, response.detail), size);
   InBackground(
       [name = info.files[file].first, offset = offset, size,
@@ -217,7 +237,6 @@ void SnapshotFetch::Pull::AskAgain(const Error& why, std::uint32_t size) {
 void SnapshotFetch::Pull::OnWritten(const Status& status, std::uint32_t size) {
   if (!status) return Finish(status.error());
   tries = 0;
-  last_sign = env->executor().Now();
   offset += size;
   received += size;
   NextChunk();

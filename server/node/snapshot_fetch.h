@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "kv/store/disk.h"
@@ -27,7 +28,8 @@ class SnapshotFetch {
   std::uint64_t bytes_total() const;
   std::uint64_t bytes_done() const;
   ReplicaId source() const;
-  Instant last_sign() const;  // of life: when it asked last, or a chunk was stored
+  // Since when an answer of the source is awaited; none: it is not the source that is waited for.
+  std::optional<Instant> asked_at() const;
   // While held it asks for no more chunks; what was asked for still arrives.
   void SetPace(FetchPace pace);
 

@@ -157,11 +157,43 @@ TEST_F(ShardHostSnapshotsTest, WhileItIsHeldAReplicaTakesNoRows) {
   target.host->SetFetchPace(FetchPace::kHeld);
   cluster_.executor().RunFor(100ms);
   const std::uint64_t done = target.host->Describe().snapshot_bytes_done;
-  cluster_.executor().RunFor(100s);
+  for (int second = 0; second < 200; ++second) {
+    target.host->SetFetchPace(FetchPace::kHeld);
+    cluster_.executor().RunFor(1s);
+  }
   EXPECT_EQ(target.host->Describe().snapshot_bytes_done, done);
   EXPECT_FALSE(target.host->Describe().has_snapshot);
   target.host->SetFetchPace(FetchPace::kUsual);
   ASSERT_TRUE(cluster_.executor().RunUntil([&] { return cluster_.CaughtUp(4); }));
+  EXPECT_EQ(Source().snapshots_opened, 1) << "what had come did not come again";
+}
+
+TEST_F(ShardHostSnapshotsTest, AHoldThatNobodyRepeatsEnds) {
+  Open(0);
+  Put(300);
+  HostNode& target = cluster_.node(4);
+  cluster_.AddLearner(4);
+  AwaitFrozen();
+  target.host->SetFetchPace(FetchPace::kHeld);
+  ASSERT_TRUE(cluster_.executor().RunUntil([&] { return cluster_.CaughtUp(4); }, 60s));
+}
+
+// A verification of gigabytes, say, while another member leads and offers to serve.
+TEST_F(ShardHostSnapshotsTest, WhatTheTargetItselfIsBusyWithIsNoSilenceOfTheSource) {
+  Open(0);
+  Put(300);
+  HostNode& target = cluster_.node(4);
+  cluster_.AddLearner(4);
+  AwaitFrozen();
+  HostNode& source = Source();
+  target.background_delay = 4s;
+  source.host->GiveUpLeadership();
+  ASSERT_TRUE(cluster_.executor().RunUntil(
+      [&] { return cluster_.Leader() != nullptr && cluster_.Leader() != source.host.get(); }));
+  ASSERT_TRUE(cluster_.executor().RunUntil([&] { return cluster_.CaughtUp(4); }, 100s));
+  int opened = 0;
+  for (const auto& [id, node] : cluster_.nodes()) opened += node->snapshots_opened;
+  EXPECT_EQ(opened, 1);
 }
 
 TEST_F(ShardHostSnapshotsTest, RowsTravelAtTheRateOfTheGates) {

@@ -469,6 +469,19 @@ TEST_F(MoveStagesTest, APausedMoveRestsUnlessItCannotSucceedOrItsSealIsChosen) {
   ExpectAdvance(Stage::kSeal, Stage::kActivate);
 }
 
+TEST_F(MoveStagesTest, APausedMoveMakesWayForTheRepairOfItsShard) {
+  AddLearner();
+  move_.paused = true;
+  view_.others_gone[kSource.id] = view_.source_gone = "node 1 is dead";
+  move_.cause = MoveCause::kRepair;
+  EXPECT_EQ(At(Stage::kSnapshot).kind, ActionKind::kWait) << "it is the repair";
+  move_.cause = MoveCause::kBalance;
+  EXPECT_EQ(At(Stage::kSnapshot).kind, ActionKind::kCancel);
+  view_.others_gone = {{kThird.id, "node 3 is dead"}};
+  EXPECT_EQ(At(Stage::kIntent).kind, ActionKind::kCancel);
+  EXPECT_NE(At(Stage::kIntent).why.find("node 3 is dead"), std::string::npos);
+}
+
 TEST_F(MoveStagesTest, AStallBeforeTheSealIsAnAbort) {
   AddLearner();
   view_.stalled = "no progress for 60 s: the disk is full";
