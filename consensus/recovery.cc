@@ -100,10 +100,8 @@ void Replica::Core::CheckPromiseQuorum() {
 // the Seal are void: base is at least the Seal's slot, so the epoch alone tells.
 void Replica::Core::CollectPromised(const PromisedSlot& slot) {
   if (slot.slot <= chosen_ || slot.slot.value > campaign_.base.value + kMaxGap) return;
-  if (!slot.chosen && slot.ballot.epoch != config_.epoch && !DECREE_BUG_VOID_VOTES_BELIEVED) {
-    SOMETIMES(consensus_void_vote_ignored);
-    return;
-  }
+  // Nobody sends such a vote (acceptor.cc); one that does is not believed.
+  if (!slot.chosen && slot.ballot.epoch != config_.epoch && !DECREE_BUG_VOID_VOTES_BELIEVED) return;
   auto [known, fresh] = campaign_.best.try_emplace(slot.slot, slot);
   if (fresh || known->second.chosen) return;
   if (slot.chosen || slot.ballot > known->second.ballot || DECREE_BUG_ANY_VOTE)

@@ -63,7 +63,6 @@ caught_by() {
       *"never answered"* | *"cannot read"* | *"does not come up"*) echo "liveness" ;;
     *"stopped for good"* | *"does not start"*) echo "recovery refused" ;;
     *"second run of the seed"*) echo "determinism" ;;
-    "") echo "the process died" ;;
     *) echo "${1:0:60}" ;;
   esac
 }
@@ -89,9 +88,11 @@ run_bug() {
   elif grep -q '^FAIL' "$out"; then
     why=$(grep -A1 -m1 '^FAIL' "$out" | tail -1 | sed 's/^ *//')
     echo "$bug $(caught_by "$why" | tr ' ' '_') $seeds $why" >"$results/$bug"
-  else
-    why=$([[ $code == 124 ]] && echo "never ends" || caught_by "")
-    echo "$bug ${why// /_} $((seeds + 1))" >"$results/$bug"
+  elif ((code == 124)); then
+    echo "$bug never_ends $((seeds + 1))" >"$results/$bug"
+  else  # misuse, a signal: nothing was caught
+    echo "$bug - $seeds" >"$results/$bug"
+    tail -3 "$out" >&2
   fi
   cut -d' ' -f1-3 "$results/$bug" >&2
 }
@@ -116,6 +117,7 @@ done
 failed=0
 if ((control > 0)); then
   $sim --seeds "$first-$((first + control - 1))" >"$results/control" || failed=1
+  $sim --small --seeds "$first-$((first + control - 1))" >>"$results/control" || failed=1
   nothing=$([[ $failed == 0 ]] && echo nothing || echo "**failed**")
   echo "| (none) | control | $nothing | $control |"
 fi

@@ -33,10 +33,10 @@ run_tests() {
     --timeout "$2" -j "$(nproc)" "${@:3}"
 }
 
-# Run in CI under the thread sanitizer: the others start no thread, or are in these. The real
-# processes of cluster_test run under this one, and under the other with --asan.
-threaded=(store_test net_test client_test cluster_test)
-threaded_targets=(store_test net_test client_test decreed decree decree-plan-sim)
+# Run in CI under the thread sanitizer: the others have one thread. The real processes of
+# cluster_test run under this one, and under the other with --asan.
+threaded=(base_test store_test net_test client_test cli_test cluster_test)
+threaded_targets=(base_test store_test net_test client_test cli_test decreed decree decree-plan-sim)
 
 stage_release() {
   phase $total "release build with g++, warnings are errors" "8-10 min on 2 cores"

@@ -225,9 +225,9 @@ Status CheckRocksFiles(const std::string& path, const RocksShared& shared) {
   rocksdb::DB* raw = nullptr;
   rocksdb::Status status = rocksdb::DB::OpenForReadOnly(shared.RowOptions(), path, &raw);
   const std::unique_ptr<rocksdb::DB> db(raw);
-  // Opening reads no row. A block that was damaged at its source must not be met for the first time
-  // when it is in use here: then it would be this disk that is damaged.
-  if (status.ok()) status = db->VerifyChecksum();
+  // Opening reads no row. What was damaged at its source must not be met for the first time when it
+  // is in use here: then it would be this disk that is damaged.
+  if (status.ok()) status = db->VerifyFileChecksums(rocksdb::ReadOptions());
   if (status.ok()) return {};
   const Error error = RocksError(status, path);
   return Error(error == Errc::kNoSpace ? Errc::kNoSpace : Errc::kCorruption, error.detail());

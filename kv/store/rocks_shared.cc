@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <utility>
 
+#include "kv/store/rocks_checksum.h"
 #include "kv/store/rocks_files.h"
 
 namespace decree::store {
@@ -71,6 +72,7 @@ rocksdb::Options RocksShared::CommonOptions() const {
 rocksdb::Options RocksShared::RowOptions(int tables) const {
   rocksdb::Options options = CommonOptions();
   options.max_open_files = MaxOpenFiles(tables);
+  options.file_checksum_gen_factory = WholeFileChecksums();
   rocksdb::BlockBasedTableOptions table;
   table.block_cache = cache_;
   table.cache_index_and_filter_blocks = true;

@@ -32,6 +32,7 @@ Machine& Cluster::Add() {
   machine.config.replicas = options_.replicas;
   machine.config.consensus = options_.consensus;
   machine.config.flush_bytes = options_.flush_bytes;
+  machine.config.kept_log_bytes = options_.kept_log_bytes;
   machine.config.max_open_batches = options_.max_open_batches;
   machine.config.sessions = options_.sessions;
   for (MachineId id = 1; id <= size(); ++id) machine.config.join.push_back(AddressOf(id));

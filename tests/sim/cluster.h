@@ -27,6 +27,7 @@ struct ClusterOptions {
   Nanos max_hop = 20 * kMicros;
   std::uint64_t log_goal_bytes = std::uint64_t{256} << 20;
   std::uint64_t flush_bytes = std::uint64_t{4} << 20;
+  std::uint64_t kept_log_bytes = node::NodeConfig{}.kept_log_bytes;
   std::size_t max_open_batches = node::NodeConfig{}.max_open_batches;
   store::SessionLimits sessions;
   consensus::Options consensus;

@@ -1,6 +1,7 @@
 #include "tests/sim/final_checks.h"
 
 #include <algorithm>
+#include <boost/json.hpp>
 #include <set>
 
 namespace decree::sim {
@@ -125,6 +126,68 @@ void CheckDigestsOf(Cluster& cluster, ShardId shard, Nanos at_most) {
   }
 }
 
+// What the map says, not what the product counts: each shard has its votes, on different nodes.
+void CheckCopies(Cluster& cluster) {
+  const auto answer = cluster.Admin(cluster.Members().front(), "GET", "/v1/admin/shards");
+  if (!answer || answer->status != 200) return cluster.world().Fail("no node lists the shards");
+  const std::size_t nodes = cluster.Members().size();
+  const std::size_t copies = std::min<std::size_t>(cluster.options().replicas, nodes);
+  const std::size_t votes = copies % 2 == 0 ? copies - 1 : copies;
+  const boost::json::value listed = boost::json::parse(answer->body);
+  for (const auto& shard : listed.at("shards").as_array()) {
+    std::set<std::int64_t> places;
+    std::size_t voters = 0;
+    for (const auto& replica : shard.at("replicas").as_array()) {
+      places.insert(replica.at("node").to_number<std::int64_t>());
+      voters += replica.at("role").as_string() == "voter";
+    }
+    const bool apart = places.size() == shard.at("replicas").as_array().size();
+    if (voters >= votes && apart) continue;
+    cluster.world().Fail("at rest a shard is placed so: " + boost::json::serialize(shard));
+  }
+}
+
+// What lies on a disk that its node has given up stays there.
+std::set<MachineId> WithFailedDisks(Cluster& cluster) {
+  std::set<MachineId> machines;
+  const auto answer = cluster.Admin(cluster.Members().front(), "GET", "/v1/admin/nodes");
+  if (!answer || answer->status != 200) return machines;
+  const boost::json::value listed = boost::json::parse(answer->body);
+  for (const auto& node : listed.at("nodes").as_array()) {
+    for (const auto& disk : node.at("disks").as_array()) {
+      if (disk.at("state").as_string() == "ok") continue;
+      machines.insert(MachineAt(std::string(node.at("rpc").as_string())));
+    }
+  }
+  return machines;
+}
+
+// Rows of a replica that no map names. They go when their node has reported them.
+std::string Orphans(Cluster& cluster, const std::set<MachineId>& excused) {
+  std::string found;
+  for (const MachineId at : cluster.Members()) {
+    if (excused.contains(at)) continue;
+    Machine& machine = cluster.node(at);
+    for (std::size_t i = 0; i < machine.disks(); ++i) {
+      if (!machine.disk(i).works()) continue;
+      const auto rows = machine.open_disk(i).ListRows();
+      if (!rows) continue;
+      for (const ReplicaKey& key : *rows) {
+        const auto& config = cluster.network().core_checker().LatestConfig(key.shard);
+        if (!config.Find(key.replica))
+          found += " " + ToString(key) + " on node " + std::to_string(at);
+      }
+    }
+  }
+  return found;
+}
+
+void CheckNothingIsLeft(Cluster& cluster, Nanos at_most) {
+  const std::set<MachineId> excused = WithFailedDisks(cluster);
+  if (cluster.world().RunUntil([&] { return Orphans(cluster, excused).empty(); }, at_most)) return;
+  cluster.world().Fail("at rest there are rows that nobody owns:" + Orphans(cluster, excused));
+}
+
 }  // namespace
 
 void CheckDigests(Cluster& cluster, Nanos at_most) {
@@ -149,6 +212,8 @@ void CheckAtRest(Cluster& cluster, History& history, const std::vector<std::stri
   if (!cluster.WaitSettled(options.settle, &problem)) {
     world.Fail("the cluster does not come to rest: " + problem);
   }
+  CheckCopies(cluster);
+  CheckNothingIsLeft(cluster, options.settle);
   ReadEverywhere(cluster, history, keys);
   history.Check();
   CheckDigests(cluster, options.digests);

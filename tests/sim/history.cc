@@ -1,5 +1,7 @@
 #include "tests/sim/history.h"
 
+#include <algorithm>
+
 #include "kv/base/frame.h"
 
 namespace decree::sim {
@@ -41,6 +43,7 @@ std::uint64_t History::Called(const Operation& operation, const std::string& who
   counts_.unknown -= keys.size();
   const bool scan = operation.kind == OperationKind::kScan;
   entry.scan = entry.dropped = scan;
+  entry.limit = operation.scan.limit;
   entry.stale = !scan && operation.consistency == Consistency::kStale;
   if (operation.kind == OperationKind::kPut) puts_[operation.value] = entries_.size();
   entry.key = operation.key;
@@ -69,11 +72,27 @@ void History::Answered(std::uint64_t handle, const OperationResult& result) {
   if (entry.settled) return world_.Fail("an operation on " + entry.key + " was answered twice");
   entry.settled = true;
   world_.Trace("answered", 0, handle, static_cast<std::uint64_t>(result.code));
-  if (!entry.page.empty()) SettlePage(entry, result);
+  if (entry.scan) SettlePage(entry, result);
   Settle(entry, result);
 }
 
+// In the order of their keys, none that was not asked for, no more than were.
+void History::JudgePage(const Entry& scan, const OperationResult& result) {
+  const std::vector<ScanRow>& rows = result.scan.rows;
+  if (rows.size() > scan.limit) world_.Fail("a page holds more rows than were asked for");
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (i > 0 && rows[i].key <= rows[i - 1].key) {
+      world_.Fail("a page has " + rows[i].key + " after " + rows[i - 1].key);
+    }
+    const bool asked = std::any_of(scan.page.begin(), scan.page.end(), [&](std::uint64_t handle) {
+      return entries_[handle].key == rows[i].key;
+    });
+    if (!asked) world_.Fail("a page holds " + rows[i].key + ", which nobody asked for");
+  }
+}
+
 void History::SettlePage(const Entry& scan, const OperationResult& result) {
+  if (result.code == Errc::kOk) JudgePage(scan, result);
   for (const std::uint64_t handle : scan.page) {
     Entry& entry = entries_[handle];
     entry.settled = true;

@@ -52,12 +52,14 @@ class History {
     bool settled = false;
     bool stale = false;
     bool scan = false;
+    std::size_t limit = 0;  // scan: rows of a page
     bool counted_only = false;
     std::vector<std::uint64_t> page;  // the reads that a scan stands for
     bool dropped = false;             // known to have had no effect, and to say nothing
   };
 
   void Settle(Entry& entry, const OperationResult& result);
+  void JudgePage(const Entry& scan, const OperationResult& result);
   void SettlePage(const Entry& scan, const OperationResult& result);
   void JudgeStale(const Entry& entry, const OperationResult& result);
 

@@ -173,6 +173,9 @@ Operation Load::Draw(const Client& client) {
     operation.kind = OperationKind::kScan;
     operation.shard = ShardOf(operation.key, cluster_.options().shards);
     operation.scan.prefix = "k";
+    if (random.Chance(0.3))
+      operation.scan.after = "k" + std::to_string(random.Below(options_.keys));
+    if (random.Chance(0.3)) operation.scan.limit = 1 + static_cast<std::uint32_t>(random.Below(4));
     return operation;
   }
   const std::uint64_t kind = random.Below(100);
@@ -226,7 +229,8 @@ std::vector<std::string> Load::PageOf(const Operation& operation) const {
   std::vector<std::string> keys;
   if (operation.kind != OperationKind::kScan) return keys;
   for (const std::string& key : Keys()) {
-    if (ShardOf(key, cluster_.options().shards) == operation.shard) keys.push_back(key);
+    const bool there = ShardOf(key, cluster_.options().shards) == operation.shard;
+    if (there && key > operation.scan.after) keys.push_back(key);
   }
   return keys;
 }

@@ -93,7 +93,9 @@ void WireChecker::On(const Envelope& envelope, const consensus::Accepted& accept
   if (accepted.promised == accepted.ballot) SawVoted(envelope, accepted.ballot, accepted.voted);
 }
 
+// A learner tells how far it got and no promise; a voter may have become one (two dead of five).
 void WireChecker::On(const Envelope& envelope, const consensus::HeartbeatReply& reply) {
+  if (reply.round == 0 && reply.promised == Ballot{}) return;
   SawPromised(envelope, reply.promised);
   if (reply.promised == reply.ballot) SawVoted(envelope, reply.ballot, reply.voted);
 }

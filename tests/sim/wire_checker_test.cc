@@ -80,6 +80,15 @@ TEST_F(WireCheckerTest, RejectsAPromiseThatFell) {
   EXPECT_TRUE(Broken());
 }
 
+// Two dead of five voters, and one that lives, may be made learners by a repair (seed 379).
+TEST_F(WireCheckerTest, AVoterThatBecameALearnerTellsNoPromise) {
+  Send(2, HeartbeatReply{B(4), B(4), 1, Slot{0}, Slot{0}});
+  Send(2, HeartbeatReply{B(5), {}, 0, {}, Slot{3}});
+  EXPECT_FALSE(Broken());
+  Send(2, HeartbeatReply{B(5), B(3), 1, {}, Slot{3}});
+  EXPECT_TRUE(Broken());
+}
+
 TEST_F(WireCheckerTest, RejectsAVoteThatWasAcknowledgedAndForgotten) {
   Send(1, Prepare{B(1), Slot{1}});
   Send(2, Accepted{B(1), B(1), Slot{3}, Slot{0}});

@@ -124,6 +124,7 @@ COVERED_BY = {
     "kv/store/mem_engine.cc": ("tests/store/engine_test.cc", "conformance suite of Engine"),
     "kv/store/mem_table.cc": ("tests/store/engine_test.cc", "conformance suite of Engine"),
     "kv/store/mem_snapshot.cc": ("tests/store/engine_test.cc", "conformance suite of Engine"),
+    "kv/store/rocks_checksum.cc": ("tests/store/file_disk_test.cc", "each damaged byte"),
     "kv/store/rocks_files.cc": ("tests/store/rocks_engine_test.cc", "too many open files"),
     "kv/store/rocks_shared.cc": ("tests/store/engine_test.cc", "conformance suite of Engine"),
     "kv/store/rocks_snapshot.cc": ("tests/store/engine_test.cc", "conformance suite of Engine"),
