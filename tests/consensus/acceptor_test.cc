@@ -59,7 +59,7 @@ TEST(AcceptorTest, P3TakesTheSlotAfterBaseAndContiguousOnes) {
   EXPECT_EQ(r.VoteAt(6), "1.1.2 b");
 }
 
-TEST(AcceptorTest, P3RefusesASlotAboveAHole) {
+TEST(AcceptorTest, Scenario35_P3RefusesASlotAboveAHole) {
   OneReplica r;
   r.Get(2, r.AcceptOf(B(1, 1, 2), 0, 2, {Command("b")}));
   EXPECT_EQ(r.VoteAt(2), "none");
