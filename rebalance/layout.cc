@@ -61,7 +61,7 @@ void Layout::AddDisks() {
       disk.good = record.state == DiskState::kOk;
       disk.awaited = view_.awaited_disks.contains(disk.id);
       disk.counted = up && disk.good && !Holds(view_.dead_for_good, id);
-      disk.open = disk.counted && Holds(view_.alive, id);
+      disk.open = disk.counted && Holds(view_.alive, id) && !view_.maintained.contains(id);
       capacities += static_cast<double>(disk.capacity);
       known = known && disk.capacity > 0;
       index_[disk.id] = disks_.size();

@@ -39,6 +39,11 @@ void Describe(const CancelMove& change, DecreeRecord& record) {
   record.reason = change.reason;
 }
 void Describe(const ChangeSettings&, DecreeRecord& record) { record.kind = "settings"; }
+void Describe(const Maintain& change, DecreeRecord& record) {
+  record.kind = "node_maintain";
+  record.reason = "node " + ToString(change.node) + " for " + std::to_string(change.for_ms) + " ms";
+  if (!change.reason.empty()) record.reason += ": " + change.reason;
+}
 void Describe(const PauseMove& change, DecreeRecord& record) {
   record.kind = change.paused ? "move_pause" : "move_resume";
   record.move = change.move;

@@ -63,8 +63,12 @@ struct NodeRecord {
   // When it was declared dead; 0: it is not. A node that dies while it is drained stays kDraining,
   // so that its drain goes on to its end; one that was up is kDead.
   WallMs dead_since_ms = 0;
+  // Until then it is under maintenance: it gives up its leaderships and takes none, nor new copies,
+  // and those it has are not replaced should it be away.
+  WallMs maintained_until_ms = 0;
   bool dead() const { return dead_since_ms != 0; }
-  DECREE_FIELDS(id, name, rpc, http, zone, state, disks, dead_since_ms)
+  bool maintained(WallMs now) const { return now < maintained_until_ms; }
+  DECREE_FIELDS(id, name, rpc, http, zone, state, disks, dead_since_ms, maintained_until_ms)
 };
 
 struct ShardRecord {
@@ -160,6 +164,13 @@ struct SetNodeState {
   std::string reason;
   DECREE_FIELDS(node, state, reason)
 };
+// Maintenance for so long, by replicated time; 0 ends it.
+struct Maintain {
+  NodeId node;
+  std::uint64_t for_ms = 0;
+  std::string reason;
+  DECREE_FIELDS(node, for_ms, reason)
+};
 // Compare-and-set on the epoch; one active move a shard. The target replica id is given out here. A
 // fill-up to a node that holds a learner of the shard already promotes that learner: no new
 // replica. Answer: the move id in `version`.
@@ -215,7 +226,7 @@ struct ChangeSettings {
                 moves_per_disk, dead_node_delay_s, switch_wait_ms, move_stall_s)
 };
 using PlacementChange = std::variant<Bootstrap, RegisterNode, SetNodeState, StartMove, AdvanceMove,
-                                     CancelMove, ChangeSettings, PauseMove>;
+                                     CancelMove, ChangeSettings, PauseMove, Maintain>;
 struct PlacementCommand {
   NodeId proposer;
   PlacementChange change;
@@ -223,6 +234,7 @@ struct PlacementCommand {
 };
 
 inline constexpr std::size_t kKeptMoves = 10'000;
+inline constexpr std::uint64_t kLongestMaintenanceMs = 24ull * 3600 * 1000;
 inline constexpr std::size_t kKeptDecrees = 100'000;
 inline constexpr std::uint32_t kPlacementCopies = 3;
 
@@ -286,6 +298,7 @@ class PlacementState {
   CommandResult On(const CancelMove& change, const Moment& now);
   CommandResult On(const ChangeSettings& change, const Moment& now);
   CommandResult On(const PauseMove& change, const Moment& now);
+  CommandResult On(const Maintain& change, const Moment& now);
 
   CommandResult DeclareDead(NodeRecord& node, const Moment& now);
   CommandResult AddNode(const NodeRecord& node, const Moment& now);

@@ -128,6 +128,7 @@ CommandResult PlacementState::UpdateNode(NodeRecord& known, const NodeRecord& to
   next.disks = MergeDisks(known, told, now.time_ms);
   next.state = known.state == NodeState::kDead ? NodeState::kUp : known.state;
   next.dead_since_ms = 0;
+  next.maintained_until_ms = known.maintained_until_ms;
   if (next.name.empty()) next.name = known.name;
   if (known.dead()) SOMETIMES(placement_dead_node_came_back);
   if (Encode(next) == Encode(known)) return Accept(known.id.value, "nothing new");
@@ -244,6 +245,22 @@ CommandResult PlacementState::On(const SetNodeState& change, const Moment& now) 
   node.state = next;
   TouchNode(change.node);
   if (change.state == NodeState::kRemoved) TouchMap(now);
+  return Accept();
+}
+
+CommandResult PlacementState::On(const Maintain& change, const Moment& now) {
+  const auto found = nodes_.find(change.node);
+  const std::string name = "node " + ToString(change.node);
+  if (found == nodes_.end()) return Refuse(Errc::kNotFound, "no " + name);
+  NodeRecord& node = found->second;
+  if (node.state == NodeState::kRemoved) return Refuse(Errc::kImpossible, name + " was removed");
+  if (change.for_ms > kLongestMaintenanceMs) {
+    return Refuse(Errc::kInvalidArgument, "maintenance lasts a day at most");
+  }
+  const bool drains = node.state == NodeState::kDraining || node.state == NodeState::kDrained;
+  if (drains) return Refuse(Errc::kConflict, name + " is being drained");
+  node.maintained_until_ms = change.for_ms == 0 ? 0 : now.time_ms + change.for_ms;
+  TouchNode(change.node);
   return Accept();
 }
 

@@ -26,6 +26,7 @@ struct ClusterView {
   std::map<NodeId, bool> alive;          // fresh report within the liveness window
   std::map<NodeId, bool> dead_for_good;  // past dead_node_delay_s: replace its replicas
   std::set<Incarnation> awaited_disks;   // missing for less than that: they may come back
+  std::set<NodeId> maintained;           // keep their copies, lead nothing, take nothing
   NodeId also_draining;                  // planned as if this node were being drained; 0: none
   std::map<Incarnation, std::uint64_t> disk_used_bytes;
 };
@@ -49,10 +50,11 @@ struct PlannedTransfer {
   NodeId from;
   NodeId to;
   ReplicaId to_replica;
+  bool leaves = false;  // its node is under maintenance: not for evenness, and not to be put off
 };
 struct Plan {
   std::vector<PlannedMove> moves;          // in the order they should start
-  std::vector<PlannedTransfer> transfers;  // only when nothing moves
+  std::vector<PlannedTransfer> transfers;  // for evenness only when nothing moves
   std::vector<RejectedMove> rejected;      // at most a few per shard
   double spread_before = 0;                // (max - min) / mean of replicas a disk, by capacity
   double spread_after = 0;

@@ -168,6 +168,19 @@ void EvenOut(Layout& layout, Plan& plan, std::size_t limit, Measure measure) {
   if (plan.moves.size() < limit) balancer.Explain();
 }
 
+// How many numbered shards each of them leads.
+std::map<NodeId, std::size_t> LeadersOfOpenNodes(Layout& layout) {
+  std::map<NodeId, std::size_t> leaders;
+  for (const DiskLoad& disk : layout.disks()) {
+    if (disk.open) leaders[disk.node];
+  }
+  for (const ShardLayout& shard : layout.shards()) {
+    const auto node = leaders.find(shard.leader);
+    if (shard.numbered() && node != leaders.end()) ++node->second;
+  }
+  return leaders;
+}
+
 }  // namespace
 
 void PlanBalance(Layout& layout, Plan& plan, std::size_t limit) {
@@ -175,18 +188,29 @@ void PlanBalance(Layout& layout, Plan& plan, std::size_t limit) {
   EvenOut(layout, plan, limit, Measure::kBytes);
 }
 
+void PlanDepartures(Layout& layout, Plan& plan, std::size_t limit) {
+  std::map<NodeId, std::size_t> leaders = LeadersOfOpenNodes(layout);
+  for (ShardLayout& shard : layout.shards()) {
+    if (plan.transfers.size() >= limit) return;
+    if (!layout.view().maintained.contains(shard.leader)) continue;
+    const Copy* best = nullptr;
+    for (const Copy& copy : shard.copies) {
+      const auto to = leaders.find(copy.node);
+      if (!copy.voter || copy.arriving || to == leaders.end()) continue;
+      if (!best || to->second < leaders[best->node]) best = &copy;
+    }
+    if (!best) continue;
+    SOMETIMES(plan_leader_leaves_for_maintenance);
+    plan.transfers.push_back({shard.id, shard.leader, best->node, best->replica, true});
+    ++leaders[best->node];
+    shard.leader = best->node;
+  }
+}
+
 void PlanTransfers(Layout& layout, Plan& plan, std::size_t limit) {
-  std::map<NodeId, std::size_t> leaders;
+  std::map<NodeId, std::size_t> leaders = LeadersOfOpenNodes(layout);
   std::size_t led = 0;
-  for (const DiskLoad& disk : layout.disks()) {
-    if (disk.open) leaders[disk.node];
-  }
-  for (const ShardLayout& shard : layout.shards()) {
-    const auto node = leaders.find(shard.leader);
-    if (!shard.numbered() || node == leaders.end()) continue;
-    ++node->second;
-    ++led;
-  }
+  for (const auto& [node, count] : leaders) led += count;
   if (leaders.size() < 2) return;
   const double mean = static_cast<double>(led) / static_cast<double>(leaders.size());
   const double slack = std::max(mean * layout.settings().threshold_percent / 100.0, 1.0);

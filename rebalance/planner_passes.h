@@ -13,6 +13,8 @@ void PlanDrains(Layout& layout, Plan& plan, std::size_t limit);
 void PlanZones(Layout& layout, Plan& plan, std::size_t limit);
 // The mean rule: copies first, then bytes.
 void PlanBalance(Layout& layout, Plan& plan, std::size_t limit);
+// Leaders go off nodes under maintenance, to the voters on open nodes that lead least.
+void PlanDepartures(Layout& layout, Plan& plan, std::size_t limit);
 // Leaders, when nothing else is to do.
 void PlanTransfers(Layout& layout, Plan& plan, std::size_t limit);
 

@@ -55,7 +55,21 @@ int NodeList(Context& context) {
 
 struct NodeArgs {
   std::uint32_t node = 0;
+  std::string time;  // drain: maintenance for so long; empty: for good
 };
+
+int DrainNode(Context& context, const NodeArgs& args) {
+  const std::string number = std::to_string(args.node);
+  const std::string target = "/v1/admin/nodes/" + number + ":drain";
+  if (args.time.empty()) {
+    return context.AdminDo("POST", target, json::value(), "node " + number + " is draining");
+  }
+  const auto time = ParseDuration(args.time);
+  if (!time) return context.Fail(time.error());
+  const auto seconds = std::chrono::ceil<std::chrono::seconds>(*time).count();
+  return context.AdminDo("POST", target, json::object{{"for_s", seconds}},
+                         "node " + number + " gives up its leaderships for " + args.time);
+}
 
 void AddNodeAction(CLI::App* group, Context& context, const std::string& action,
                    const std::string& help, const std::string& done) {
@@ -71,6 +85,16 @@ void AddNodeAction(CLI::App* group, Context& context, const std::string& action,
   });
 }
 
+void AddDrain(CLI::App* group, Context& context) {
+  auto args = std::make_shared<NodeArgs>();
+  auto* drain = group->add_subcommand("drain", "move everything off a node");
+  drain->add_option("NODE", args->node, "the node's number")->required();
+  drain->add_option("--for", args->time,
+                    "maintenance, 10m say: leaderships only, and nothing is replaced meanwhile");
+  drain->callback(
+      [&context, args] { context.run = [args](Context& c) { return DrainNode(c, *args); }; });
+}
+
 }  // namespace
 
 void AddClusterCommands(CLI::App& app, Context& context) {
@@ -80,7 +104,7 @@ void AddClusterCommands(CLI::App& app, Context& context) {
   auto* node = app.add_subcommand("node", "nodes");
   node->require_subcommand(1);
   node->add_subcommand("list", "all nodes")->callback([&context] { context.run = NodeList; });
-  AddNodeAction(node, context, "drain", "move everything off a node", "is draining");
+  AddDrain(node, context);
   AddNodeAction(node, context, "undrain", "let a node take replicas again", "takes replicas again");
   AddNodeAction(node, context, "remove", "forget a node for good", "is being removed");
 }

@@ -162,6 +162,10 @@ void Impl::ChangeNode(AdminCall&& call) {
   const rebalance::NodeRecord* node = port.state()->Node(id);
   if (!node) return call.Fail({Errc::kNotFound, "no node " + call.target.item});
   const bool drains = node->state == NodeState::kDraining || node->state == NodeState::kDrained;
+  if (call.target.action == "drain" && !call.body.empty()) return Maintain(std::move(call), id);
+  if (call.target.action == "undrain" && !drains && node->maintained(port.Time())) {
+    return ProposeMaintenance(std::move(call), id, 0);
+  }
   rebalance::SetNodeState change{id, NodeState::kUp, "asked for by an operator"};
   if (call.target.action == "drain") change.state = NodeState::kDraining;
   if (call.target.action == "remove") change.state = NodeState::kRemoved;
@@ -174,6 +178,25 @@ void Impl::ChangeNode(AdminCall&& call) {
   }
   Propose(std::move(call), std::move(change), [id](const CommandResult&) {
     return AdminOk(json::object{{"id", id.value}}, 202);
+  });
+}
+
+// {"for_s": 600}: leaderships only, and no replacement meanwhile.
+void Impl::Maintain(AdminCall&& call, NodeId node) {
+  const Result<json::object> fields = call.Json();
+  if (!fields) return call.Fail(fields.error());
+  const auto seconds = ReadSmall(*fields, "for_s");
+  if (!seconds) return call.Fail(seconds.error());
+  if (!*seconds || **seconds == 0) {
+    return call.Fail({Errc::kInvalidArgument, "maintenance names 'for_s', above zero"});
+  }
+  ProposeMaintenance(std::move(call), node, std::uint64_t{1000} * **seconds);
+}
+
+void Impl::ProposeMaintenance(AdminCall&& call, NodeId node, std::uint64_t for_ms) {
+  rebalance::Maintain change{node, for_ms, "asked for by an operator"};
+  Propose(std::move(call), std::move(change), [node](const CommandResult&) {
+    return AdminOk(json::object{{"id", node.value}}, 202);
   });
 }
 

@@ -51,6 +51,8 @@ struct AdminService::Impl {
   void PauseMove(AdminCall&& call);
   void AwaitCancel(AdminCall&& call, MoveId move, Instant deadline);
   void ChangeNode(AdminCall&& call);
+  void Maintain(AdminCall&& call, NodeId node);
+  void ProposeMaintenance(AdminCall&& call, NodeId node, std::uint64_t for_ms);
   void PatchSettings(AdminCall&& call);
   void TransferLeader(AdminCall&& call);
   void CheckShard(AdminCall&& call);

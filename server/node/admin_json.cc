@@ -19,10 +19,20 @@ std::string Hex(std::uint64_t value) {
   return text;
 }
 
+bool LeadsSomething(const AdminView& view, NodeId node) {
+  const auto heard = view.leader.heard().find(node);
+  if (heard == view.leader.heard().end()) return false;
+  const auto& replicas = heard->second.report.replicas;
+  return std::any_of(replicas.begin(), replicas.end(),
+                     [](const ReplicaReport& replica) { return replica.leader; });
+}
+
 std::string_view StateName(const AdminView& view, const rebalance::NodeRecord& node) {
   switch (node.state) {
     case NodeState::kUp:
-      return view.leader.Alive(node.id) ? "up" : "suspect";
+      if (!view.leader.Alive(node.id)) return "suspect";
+      if (!node.maintained(view.now)) return "up";
+      return LeadsSomething(view, node.id) ? "draining" : "drained";
     case NodeState::kDead:
       return "dead";
     case NodeState::kDraining:

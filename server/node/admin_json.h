@@ -19,6 +19,7 @@ struct AdminView {
   const PlacementLeader& leader;
   const MoveDriver& mover;
   NodeId self;
+  WallMs now = 0;  // replicated time
 };
 
 // A shard's number, or "placement".

@@ -102,7 +102,7 @@ void Impl::Run(void (Impl::*handler)(AdminCall&&), AdminCall&& call) {
   (this->*handler)(std::move(call));
 }
 
-AdminView Impl::View() const { return {*port.state(), leader, mover, port.self()}; }
+AdminView Impl::View() const { return {*port.state(), leader, mover, port.self(), port.Time()}; }
 
 // ---- reading ----
 

@@ -199,7 +199,10 @@ rebalance::ClusterView PlacementLeader::View() const {
   std::map<ShardId, std::uint64_t> counted;
   for (const auto& [id, node] : view.state->nodes()) {
     view.alive[id] = Alive(id);
-    view.dead_for_good[id] = node.dead() && Passed(node.dead_since_ms, *SilenceOf(id), delay);
+    const bool maintained = node.maintained(port_->Time());
+    if (maintained) view.maintained.insert(id);
+    view.dead_for_good[id] =
+        !maintained && node.dead() && Passed(node.dead_since_ms, *SilenceOf(id), delay);
     for (const rebalance::DiskRecord& disk : node.disks) {
       const bool missing = disk.missing_since_ms != 0;
       if (missing && !Passed(disk.missing_since_ms, Duration::zero(), delay)) {
@@ -251,9 +254,12 @@ void PlacementLeader::StartMoves() {
     }
   }
   const bool quiet = plan.moves.empty() && !view.state->Moving();
-  if (!quiet || !view.state->settings().rebalance) return;
-  const std::size_t transfers = std::min(plan.transfers.size(), kTransfersATick);
-  for (std::size_t i = 0; i < transfers; ++i) Transfer(plan.transfers[i]);
+  const bool even_out = quiet && view.state->settings().rebalance;
+  std::size_t transfers = 0;
+  for (const rebalance::PlannedTransfer& transfer : plan.transfers) {
+    if (!transfer.leaves && !even_out) continue;
+    if (transfers++ < kTransfersATick) Transfer(transfer);
+  }
 }
 
 // Whether the last moves of the shard were rolled back so recently that a new one would fail like

@@ -240,6 +240,21 @@ TEST_F(AdminServiceTest, AWrongMethodNamesTheRightOnes) {
   EXPECT_EQ(Ask("GET", "nodes/1:drain").allow, "POST");
 }
 
+TEST_F(AdminServiceTest, ANodeIsMaintainedForAWhile) {
+  world_.Join(2);
+  Report();
+  EXPECT_EQ(Ask("POST", "nodes/2:drain", R"({"for_s":600})").status, 202u);
+  const auto state = [&] { return Get("nodes").at("nodes").at(1).at("state").as_string(); };
+  EXPECT_EQ(state(), "drained") << "it leads nothing";
+  EXPECT_EQ(world_.state()->Node(NodeId{2})->state, rebalance::NodeState::kUp);
+  EXPECT_EQ(Ask("POST", "nodes/2:undrain").status, 202u);
+  EXPECT_EQ(state(), "up");
+  ExpectProblem(Ask("POST", "nodes/2:undrain"), 409, "conflict");
+  ExpectProblem(Ask("POST", "nodes/2:drain", R"({"for_s":0})"), 400, "invalid_argument");
+  ExpectProblem(Ask("POST", "nodes/2:drain", R"({"for_s":100000})"), 400, "invalid_argument");
+  ExpectProblem(Ask("POST", "nodes/2:drain", "{}"), 400, "invalid_argument");
+}
+
 TEST_F(AdminServiceTest, NodesAreDrainedUndrainedAndRemoved) {
   ExpectProblem(Ask("POST", "nodes/1:drain"), 422, "impossible");
   world_.Join(2);

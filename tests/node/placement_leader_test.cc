@@ -107,6 +107,18 @@ TEST_F(PlacementLeaderTest, ReplicasOfADeadNodeAreReplacedOnlyAfterTheDelay) {
 }
 
 // The delays of decrees are counted in the time of decrees.
+TEST_F(PlacementLeaderTest, NothingIsReplacedDuringMaintenance) {
+  Form(4);
+  SetDelay(5);
+  ASSERT_EQ(world_.Apply(rebalance::Maintain{NodeId{2}, 60'000, ""}).code, Errc::kOk);
+  const std::size_t before = Moves();
+  Live(30s, {2});
+  EXPECT_EQ(StateOf(2), NodeState::kDead);
+  EXPECT_EQ(Moves(), before);
+  Live(40s, {2});
+  EXPECT_GT(Moves(), before) << "it is over";
+}
+
 TEST_F(PlacementLeaderTest, AFastWallClockMakesNoDeadNodeDeadForGood) {
   world_.wall_ahead_ms = 3'600'000;
   SetDelay(60);

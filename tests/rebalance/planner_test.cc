@@ -247,6 +247,23 @@ TEST(PlannerTest, MovesInFlightAreCountedAsDone) {
   EXPECT_FALSE(cluster.MakeIt().moves.empty()) << "a cancelled one is not";
 }
 
+TEST(PlannerTest, LeadersLeaveANodeUnderMaintenanceAndNothingComes) {
+  PlannedCluster cluster(16);
+  for (const std::uint64_t node : {2, 3}) cluster.Join(node);
+  cluster.Settle();
+  cluster.Look().maintained = {NodeId{1}};
+  const Plan plan = cluster.MakeIt();
+  EXPECT_TRUE(plan.moves.empty()) << "its copies stay";
+  EXPECT_GE(plan.transfers.size(), 16u);
+  std::map<NodeId, int> taken;
+  for (const PlannedTransfer& transfer : plan.transfers) {
+    EXPECT_EQ(transfer.from, NodeId{1});
+    EXPECT_TRUE(transfer.leaves);
+    ++taken[transfer.to];
+  }
+  EXPECT_LE(std::abs(taken[NodeId{2}] - taken[NodeId{3}]), 1);
+}
+
 TEST(PlannerTest, LeadersAreEvenedOutWhenNothingMoves) {
   PlannedCluster cluster(16);
   for (const std::uint64_t node : {2, 3}) cluster.Join(node);

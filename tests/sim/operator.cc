@@ -197,6 +197,11 @@ void Operator::Drain(MachineId door, MachineId machine, Random random, Nanos pat
   const bool remove = random.Chance(0.5);
   if (!cluster_.node(machine).started()) return;
   const std::uint64_t node = cluster_.node(machine).core().id().value;
+  if (random.Chance(0.25)) {  // of its leaderships, and for a while
+    const json::object body{{"for_s", random.Between(1, 10)}};
+    const std::string target = "/v1/admin/nodes/" + std::to_string(node) + ":drain";
+    return Ask(door, "maintain", {"POST", target, json::serialize(body)});
+  }
   AskNode(door, node, "drain");
   if (remove) return RemoveWhenDrained(node, world_.now() + 10 * patience);
   world_.After(patience, [this, node] {

@@ -41,7 +41,8 @@ class Operator {
   // Pauses some move that is under way, and resumes it later.
   void Rest(MachineId door, Random random, Nanos patience);
   void ChangeSettings(MachineId door, Random random);
-  // Drains the node of `machine`; later undrains it or, once it is drained, removes it for good.
+  // Drains the node of `machine`; later undrains it or, once it is drained, removes it for good. Or
+  // puts it under maintenance for some seconds.
   void Drain(MachineId door, MachineId machine, Random random, Nanos patience);
   // A node that will never come back: is drained, and removed when it is drained.
   void Bury(NodeId node);
