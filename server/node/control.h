@@ -67,6 +67,8 @@ class Control {
   void HandleDestroy(const DestroyReplica& destroy, RpcReply&& reply);
   void HandleReport(RpcRequest&& request, RpcReply&& reply);
   void RemoveReplica(Catalog& catalog, ReplicaKey key, Opened done);
+  void EraseData(Catalog& catalog, ReplicaKey key, Opened done);
+  void EraseLater(Catalog& catalog, ReplicaKey key, const Error& why);
   void Reopen(store::Disk& disk, ReplicaKey key);
   void AwaitHandover(Instant deadline, std::function<void()> done);
   void AwaitCallers(Instant deadline, std::function<void()> done);

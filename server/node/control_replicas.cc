@@ -63,13 +63,32 @@ void Control::RemoveReplica(Catalog& catalog, ReplicaKey key, Opened done) {
   Worker& worker = node_->WorkerOf(key.shard);
   worker.executor().Post([this, &worker, &catalog, key, done = std::move(done)] {
     worker.CloseReplica(key);
-    Executor& control = node_->workers[0]->executor();
-    store::Disk& disk = catalog.disk();  // runs its jobs to the end, the node's parts are gone then
-    disk.RunInBackground([&catalog, &disk, &control, key, done] {
-      const Status removed = Catalogs::RemoveData(disk, key);
-      control.Post(
-          [&catalog, key, removed, done] { done(removed ? catalog.DropShell(key) : removed); });
+    EraseData(catalog, key, done);
+  });
+}
+
+void Control::EraseData(Catalog& catalog, ReplicaKey key, Opened done) {
+  Executor& control = node_->workers[0]->executor();
+  store::Disk& disk = catalog.disk();  // runs its jobs to the end, the node's parts are gone then
+  disk.RunInBackground([this, &catalog, &disk, &control, key, done = std::move(done)] {
+    const Status removed = Catalogs::RemoveData(disk, key);
+    control.Post([this, &catalog, key, removed, done] {
+      if (!removed) EraseLater(catalog, key, removed.error());
+      done(removed ? catalog.DropShell(key) : removed);
     });
+  });
+}
+
+// Somebody still reads the rows, or there are too few open files. The replica is buried, so nobody
+// asks again: they would lie there until the next start.
+void Control::EraseLater(Catalog& catalog, ReplicaKey key, const Error& why) {
+  const bool passing = why == Errc::kBusy || why == Errc::kConflict;
+  if (!passing || node_->stopping) return;
+  SOMETIMES(buried_rows_wait_to_be_removed);
+  Executor& control = node_->workers[0]->executor();
+  control.RunAt(control.Now() + kReopenPause, [this, &catalog, key] {
+    const bool gone = node_->stopping || catalogs_.Failed(catalog.disk());
+    if (!gone) EraseData(catalog, key, [](const Status&) {});
   });
 }
 
