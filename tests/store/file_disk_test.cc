@@ -197,7 +197,7 @@ TEST_F(FileDiskTest, DamagedTablesAreReportedNotReadAsAbsent) {
 }
 
 // Whatever byte of a table is damaged at its source: a bit of its footer takes the checks of all
-// its blocks away (seed 675).
+// its blocks away (seed 675). Each byte of the footer, and every sixteenth before it.
 TEST_F(FileDiskTest, ADamagedTableIsNeverInstalled) {
   auto disk = Open();
   PutRow(*disk, "some row, long enough for a block");
@@ -211,7 +211,8 @@ TEST_F(FileDiskTest, ADamagedTableIsNeverInstalled) {
     if (file.name.ends_with(".sst")) table = file.name;
   }
   ASSERT_FALSE(table.empty());
-  for (std::size_t at = 0; at < files[table].size(); ++at) {
+  const std::size_t footer = files[table].size() - 64;
+  for (std::size_t at = 0; at < files[table].size(); at += at < footer ? 16 : 1) {
     auto staging = *disk->Stage(Key(5, 3));
     for (const auto& [name, bytes] : files) {
       std::string arrived = bytes;
