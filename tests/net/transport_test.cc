@@ -93,11 +93,13 @@ TEST(TransportTest, ALinkThatGoesDownIsToldToTheNode) {
     Net b(7, 2);
     a.Knows(2, b);
     EXPECT_EQ(a.Call(2, Ask("there?")).code, Errc::kOk);
-    EXPECT_TRUE(a.door.lost.empty());
+    a.door.monitor.Do([&] { EXPECT_TRUE(a.door.lost.empty()); });
   }
   ASSERT_TRUE(a.door.monitor.Wait([&] { return !a.door.lost.empty(); }));
   EXPECT_EQ(a.Call(2, Ask("again")).code, Errc::kUnavailable);
-  EXPECT_EQ(a.door.lost, std::vector<NodeId>{NodeId{2}}) << "once: it was not up again";
+  a.door.monitor.Do([&] {
+    EXPECT_EQ(a.door.lost, std::vector<NodeId>{NodeId{2}}) << "once: it was not up again";
+  });
 }
 
 TEST(TransportTest, EnvelopesToThisNodeItselfAreDelivered) {
