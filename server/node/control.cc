@@ -294,7 +294,8 @@ void Control::RegisterJoiner(const JoinRequest& join, RpcReply&& reply) {
 void Control::HandleReport(RpcRequest&& request, RpcReply&& reply) {
   Result<NodeReport> report = Decode<NodeReport>(request.body);
   if (!report) return reply(Refuse(Errc::kInvalidArgument, "malformed request body"));
-  if (!PlacementLeaderHost()) {
+  const rebalance::PlacementState* state = desk_.state();
+  if (!PlacementLeaderHost() || !state) {
     SOMETIMES(control_report_to_no_leader);
     return reply(PlacementRefusal());
   }
@@ -302,7 +303,7 @@ void Control::HandleReport(RpcRequest&& request, RpcReply&& reply) {
   if (map_ && map_->version > report->map_version) answer.map = *map_;
   desk_.OnReport(std::move(*report));
   answer.silent = desk_.Suspects();
-  answer.move_rate_bytes_per_s = desk_.state()->settings().move_rate_bytes_per_s;
+  answer.move_rate_bytes_per_s = state->settings().move_rate_bytes_per_s;
   RpcResponse response;
   response.served_by = node_->node();
   response.body = Encode(answer);

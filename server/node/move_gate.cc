@@ -15,6 +15,14 @@ void MoveGate::SetRates(std::uint64_t usual, std::uint64_t urgent) {
   urgent_ = usual == 0 ? 0 : std::max(usual, urgent);
 }
 
+void MoveGate::SetShare(std::uint64_t rate, double share) {
+  if (rate == 0) return SetRates(0, 0);
+  const auto of_rate = [rate](double part) {
+    return std::max<std::uint64_t>(1, static_cast<std::uint64_t>(static_cast<double>(rate) * part));
+  };
+  SetRates(of_rate(share), of_rate(std::max(share, 0.5)));
+}
+
 std::optional<Duration> MoveGate::Take(Instant now, std::uint64_t bytes, bool urgent,
                                        Duration patience) {
   const std::uint64_t rate = Rate(urgent);

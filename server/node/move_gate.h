@@ -15,6 +15,8 @@ class MoveGate {
  public:
   // Bytes a second; 0: no limit. Urgent is what repairs lost copies, and never slower.
   void SetRates(std::uint64_t usual, std::uint64_t urgent);
+  // That share of a rate, and at least half of it for what is urgent. A limit stays one.
+  void SetShare(std::uint64_t rate, double share);
   // Takes the turn of a chunk and says how long it is to wait for it; none: its turn would come
   // after `patience`, and nothing was taken.
   std::optional<Duration> Take(Instant now, std::uint64_t bytes, bool urgent, Duration patience);

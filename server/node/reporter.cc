@@ -52,17 +52,13 @@ void Reporter::Collect(std::uint64_t generation) {
   }
 }
 
-// A repair keeps at least half of the rate.
 void Reporter::Pace(const Histogram& latencies) {
   std::uint64_t moved = 0;
   for (const auto& [disk, gate] : node_->move_gates) moved += gate.taken();
   const Duration p99(latencies.Percentile(99));
   const double share =
       pace_.Observe({latencies.count(), p99, moved - std::exchange(moved_bytes_, moved)});
-  const auto rate = static_cast<double>(move_rate_);
-  const auto usual = static_cast<std::uint64_t>(rate * share);
-  const auto urgent = static_cast<std::uint64_t>(rate * std::max(share, 0.5));
-  for (auto& [disk, gate] : node_->move_gates) gate.SetRates(usual, urgent);
+  for (auto& [disk, gate] : node_->move_gates) gate.SetShare(move_rate_, share);
 }
 
 std::vector<ReplicaReport> Reporter::DescribeReplicas(Worker& worker) {

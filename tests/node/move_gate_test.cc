@@ -49,6 +49,18 @@ TEST(MoveGateTest, WithoutALimitNobodyWaits) {
   }
 }
 
+TEST(MoveGateTest, AShareOfALimitIsALimitAndLeavesRepairHalf) {
+  MoveGate gate;
+  gate.SetShare(8 * kMiB, 0.25);
+  EXPECT_EQ(gate.Take(Instant{1}, 2 * kMiB, false, kForEver), Duration::zero());
+  EXPECT_EQ(gate.Take(Instant{1}, 4 * kMiB, true, kForEver), Duration(1s)) << "2 MiB/s";
+  EXPECT_EQ(gate.Take(Instant{1}, kMiB, true, kForEver), Duration(2s)) << "4 MiB/s";
+  MoveGate slow;
+  slow.SetShare(3, 1.0 / 32);
+  slow.Take(Instant{1}, 1, false, kForEver);
+  EXPECT_FALSE(slow.Take(Instant{1}, 1, false, 0s)) << "not without a limit";
+}
+
 TEST(MoveGateTest, ASlowRateIsSlowInSmallSteps) {
   MoveGate gate;
   gate.SetRates(64 * kMiB, 64 * kMiB);

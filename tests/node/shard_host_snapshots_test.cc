@@ -35,6 +35,14 @@ class ShardHostSnapshotsTest : public testing::Test {
   void AwaitFrozen() {
     ASSERT_TRUE(cluster_.executor().RunUntil([&] { return Source().snapshots_open() == 1; }));
   }
+  // A replica on node 4 that is about to take rows.
+  HostNode& LearnerTakesASnapshot() {
+    Open(0);
+    Put(300);
+    cluster_.AddLearner(4);
+    AwaitFrozen();
+    return cluster_.node(4);
+  }
   HostNode& Source() { return cluster_.NodeOf(*cluster_.AwaitLeader()); }
 
   HostCluster cluster_{4};
@@ -149,11 +157,7 @@ TEST_F(ShardHostSnapshotsTest, ASourceThatWentSilentIsLeftForAnother) {
 
 // A paused move (Method::kReplicaStatus tells its target).
 TEST_F(ShardHostSnapshotsTest, WhileItIsHeldAReplicaTakesNoRows) {
-  Open(0);
-  Put(300);
-  HostNode& target = cluster_.node(4);
-  cluster_.AddLearner(4);
-  AwaitFrozen();
+  HostNode& target = LearnerTakesASnapshot();
   target.host->SetFetchPace(FetchPace::kHeld);
   cluster_.executor().RunFor(100ms);
   const std::uint64_t done = target.host->Describe().snapshot_bytes_done;
@@ -169,22 +173,14 @@ TEST_F(ShardHostSnapshotsTest, WhileItIsHeldAReplicaTakesNoRows) {
 }
 
 TEST_F(ShardHostSnapshotsTest, AHoldThatNobodyRepeatsEnds) {
-  Open(0);
-  Put(300);
-  HostNode& target = cluster_.node(4);
-  cluster_.AddLearner(4);
-  AwaitFrozen();
+  HostNode& target = LearnerTakesASnapshot();
   target.host->SetFetchPace(FetchPace::kHeld);
   ASSERT_TRUE(cluster_.executor().RunUntil([&] { return cluster_.CaughtUp(4); }, 60s));
 }
 
 // A verification of gigabytes, say, while another member leads and offers to serve.
 TEST_F(ShardHostSnapshotsTest, WhatTheTargetItselfIsBusyWithIsNoSilenceOfTheSource) {
-  Open(0);
-  Put(300);
-  HostNode& target = cluster_.node(4);
-  cluster_.AddLearner(4);
-  AwaitFrozen();
+  HostNode& target = LearnerTakesASnapshot();
   HostNode& source = Source();
   target.background_delay = 4s;
   source.host->GiveUpLeadership();
