@@ -215,7 +215,6 @@ CommandResult PlacementState::On(const AdvanceMove& change, const Moment& now) {
     return Accept(change.move.value, "it was there already");
   }
   if (!IsLegalSuccessor(move, change.stage)) {
-    SOMETIMES(placement_stage_refused);
     return Refuse(Errc::kConflict,
                   "move " + ToString(change.move) + " is at " + std::string(StageName(move.stage)));
   }

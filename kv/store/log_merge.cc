@@ -14,10 +14,7 @@ void LogMerge::Add(const consensus::Persist& record) {
     votes_.erase(chosen.slot);
   }
   for (const consensus::Vote& vote : record.votes) {
-    if (chosen_.contains(vote.slot)) {
-      SOMETIMES(log_chosen_value_beats_a_vote);
-      continue;
-    }
+    if (chosen_.contains(vote.slot)) continue;
     const auto [it, fresh] = votes_.try_emplace(vote.slot, vote);
     if (DECREE_BUG_REPLAY_LOWEST_VOTE && it->second.ballot < vote.ballot) continue;
     if (!fresh && it->second.ballot < vote.ballot) {

@@ -1,6 +1,7 @@
 #include "kv/base/mark.h"
 #include "tests/base/scale.h"
 #include "tests/consensus/random_cluster.h"
+#include "tests/consensus/random_marks.h"
 
 namespace decree::consensus::testing {
 namespace {
@@ -69,6 +70,9 @@ TEST(RandomScheduleTest, InvariantsHoldAndHealedClustersSettle) {
   EXPECT_GT(moves, 50u);
   std::map<std::string, bool> marks = MarksReached();
   for (const char* mark : kMarks) EXPECT_TRUE(marks[mark]) << mark << " was never reached";
+  for (const std::string_view mark : kMarksOfBareReplicas) {
+    EXPECT_TRUE(marks[std::string(mark)]) << mark << " was never reached";
+  }
 }
 
 TEST(RandomScheduleTest, OneSeedGivesOneTrace) {

@@ -22,7 +22,7 @@ Machine& Cluster::Add() {
   machine.disks = options_.disks;
   machine.storage = options_.storage;
   machine.disk_times = options_.disk_times;
-  machine.max_hop = options_.max_hop;
+  machine.hops = options_.hops;
   machine.log_goal_bytes = options_.log_goal_bytes;
   machine.clock.drift_ppm = world_.Between(0, 2 * options_.max_drift_ppm) - options_.max_drift_ppm;
   machine.clock.wall_offset_ms =

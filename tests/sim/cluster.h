@@ -10,6 +10,7 @@
 
 #include "rebalance/move.h"
 #include "tests/sim/atlas.h"
+#include "tests/sim/executor.h"
 #include "tests/sim/machine.h"
 
 namespace decree::sim {
@@ -24,7 +25,7 @@ struct ClusterOptions {
   Storage storage = Storage::kMemory;
   std::int64_t max_drift_ppm = 0;
   std::int64_t max_wall_skew_ms = 0;
-  Nanos max_hop = 20 * kMicros;
+  Hops hops;
   std::uint64_t log_goal_bytes = std::uint64_t{256} << 20;
   std::uint64_t flush_bytes = std::uint64_t{4} << 20;
   std::uint64_t kept_log_bytes = node::NodeConfig{}.kept_log_bytes;

@@ -21,20 +21,23 @@ WallMs Clock::WallAt(Nanos world) const {
 }
 
 SimExecutor::SimExecutor(World& world, std::shared_ptr<Life> life, const Clock& clock,
-                         Nanos max_hop)
+                         const Hops& hops)
     : world_(world),
       life_(std::move(life)),
       clock_(clock),
-      max_hop_(max_hop),
+      hops_(hops),
       actor_(world.NewActor()),
       random_(world.random().Next()) {}
 
 void SimExecutor::Post(Task task) {
   if (!life_->alive) return;
   const ActorId poster = world_.actor();
-  const Nanos hop = poster == actor_ ? 200 : world_.Between(500, max_hop_);
+  const Nanos hop = poster == actor_ ? 200 : world_.Between(500, hops_.max);
+  if (hops_.stall > 0 && world_.random().Chance(hops_.stall)) {
+    stalled_until_ = world_.now() + world_.Between(1 * kMillis, hops_.max_stall);
+  }
   Nanos& last = last_from_[poster];
-  last = std::max(last, world_.now() + hop);
+  last = std::max({last, world_.now() + hop, stalled_until_});
   world_.At(last, EventKind::kTask, life_, actor_, std::move(task));
 }
 

@@ -23,9 +23,16 @@ struct Clock {
   WallMs WallAt(Nanos world) const;
 };
 
+// How long a task takes to get to another worker.
+struct Hops {
+  Nanos max = 20 * kMicros;
+  double stall = 0;  // chance that the worker is kept from its tasks for up to max_stall
+  Nanos max_stall = 150 * kMillis;
+};
+
 class SimExecutor : public Executor {
  public:
-  SimExecutor(World& world, std::shared_ptr<Life> life, const Clock& clock, Nanos max_hop);
+  SimExecutor(World& world, std::shared_ptr<Life> life, const Clock& clock, const Hops& hops);
 
   void Post(Task task) override;
   void RunAt(Instant when, Task task) override;
@@ -37,10 +44,11 @@ class SimExecutor : public Executor {
   World& world_;
   const std::shared_ptr<Life> life_;
   const Clock& clock_;
-  const Nanos max_hop_;
+  const Hops hops_;
   const ActorId actor_;
   Random random_;
   std::map<ActorId, Nanos> last_from_;
+  Nanos stalled_until_ = 0;
 };
 
 }  // namespace decree::sim

@@ -11,7 +11,7 @@ std::string FaultName(Fault fault) {
       "crash",     "crash_all",    "stop",         "pause",        "split",
       "isolate",   "cut_link",     "quorum_loss",  "constrained",  "chain",
       "clog",      "slow_network", "replay",       "late_answers", "grantor_restarts",
-      "slow_disk", "no_space",     "busy_files",   "stalled",      "fsync_fails",
+      "late_calls", "slow_disk", "no_space",     "busy_files",   "stalled",      "fsync_fails",
       "rot_log",   "rot_rows",     "rot_snapshot", "wipe",         "old_rows",
       "old_map",   "wall_jump",    "suspend",      "drift",        "move",
       "disk_move", "transfer",     "cancel",       "rest",         "settings",

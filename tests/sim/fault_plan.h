@@ -33,6 +33,7 @@ enum class Fault : std::uint8_t {
   kReplay,           // consensus messages of long ago arrive again
   kLateAnswers,      // a lease holder hears everybody late, then nobody hears it
   kGrantorRestarts,  // the one machine that still hears a lease holder, and soon is up again
+  kLateCalls,        // calls arrive long after they were given up and made again
   // ---- disks ----
   kSlowDisk,      // syncs take their time
   kNoSpace,       // the disk is full for a while
@@ -61,7 +62,7 @@ enum class Fault : std::uint8_t {
   // ---- any of them, at a moment inside a protocol step ----
   kTrap,
 };
-inline constexpr std::size_t kFaultKinds = 38;
+inline constexpr std::size_t kFaultKinds = 39;
 std::string FaultName(Fault fault);
 
 struct PlannedFault {

@@ -58,6 +58,7 @@ class Faults {
   bool InjectNetwork(const PlannedFault& fault, Random& random);
   Links LinksToCut(const PlannedFault& fault, Random& random);
   void Clog(const PlannedFault& fault, Random& random);
+  bool LateCalls(const PlannedFault& fault, Random& random);
   void SlowNetwork(const PlannedFault& fault, Random& random);
   void HitHolder(Fault kind, MachineId id, Nanos outage, Random& random);
   void LateAnswers(MachineId id, Nanos outage, Random& random);

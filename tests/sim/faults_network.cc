@@ -30,6 +30,8 @@ bool Faults::InjectNetwork(const PlannedFault& fault, Random& random) {
       if (cluster_.size() == 1 || cluster_.options().consensus.leases) return false;  // a trap
       HitHolder(fault.kind, fault.machine, fault.outage, random);
       return true;
+    case Fault::kLateCalls:
+      return LateCalls(fault, random);
     case Fault::kReplay:
       return cluster_.network().Replay(random, 1 + random.Below(20)) > 0;
     default:
@@ -76,6 +78,21 @@ void Faults::Clog(const PlannedFault& fault, Random& random) {
   }
   network.Clog(links);
   world_.After(fault.outage, [&network, links] { network.Unclog(links); });
+}
+
+// Of everybody to one machine, or of one to everybody; late by up to several outages, so that what
+// came of the second try may have ended, too.
+bool Faults::LateCalls(const PlannedFault& fault, Random& random) {
+  if (cluster_.size() == 1) return false;
+  Network& network = cluster_.network();
+  const bool in = random.Chance(0.5);
+  const Links links = LinksOf(fault.machine, in, !in, cluster_.size());
+  sim::LateCalls late;
+  late.most = static_cast<Nanos>(random.Between(2, 20)) * kSeconds;
+  late.changes_only = random.Chance(0.5);
+  network.MakeCallsLate(links, late);
+  world_.After((late.changes_only ? 5 : 2) * fault.outage, [&network, links] { network.EndLateCalls(links); });
+  return true;
 }
 
 void Faults::SlowNetwork(const PlannedFault& fault, Random& random) {

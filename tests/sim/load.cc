@@ -43,7 +43,7 @@ class Load::Outside {
  public:
   Outside(Cluster& cluster, MachineId machine)
       : life_(std::make_shared<Life>(Life{machine, 1, true, 0})),
-        executor_(cluster.world(), life_, clock_, 20 * kMicros),
+        executor_(cluster.world(), life_, clock_, Hops{}),
         transport_(cluster.world(), cluster.network(), life_),
         courier_(cluster, executor_, transport_),
         caller_(std::make_unique<Caller>(executor_, courier_)) {

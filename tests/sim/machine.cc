@@ -97,7 +97,7 @@ std::unique_ptr<Machine::Running> Machine::MakeRunning() {
   std::vector<Executor*> workers;
   for (std::size_t i = 0; i < options_.workers; ++i) {
     running->workers.push_back(
-        std::make_unique<SimExecutor>(world_, running->life, options_.clock, options_.max_hop));
+        std::make_unique<SimExecutor>(world_, running->life, options_.clock, options_.hops));
     workers.push_back(running->workers.back().get());
   }
   node::NodeConfig config = ConfigOfThisLife(running->life);

@@ -31,7 +31,7 @@ struct MachineOptions {
   Storage storage = Storage::kMemory;
   DiskTimes disk_times;
   Clock clock;
-  Nanos max_hop = 20 * kMicros;
+  Hops hops;
   std::uint64_t log_goal_bytes = std::uint64_t{256} << 20;
   Atlas* atlas = nullptr;   // is told of the members of shards
   node::NodeConfig config;  // advertise_rpc, log and on_disks_lost are filled in

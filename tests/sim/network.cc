@@ -4,9 +4,20 @@
 #include <charconv>
 #include <cmath>
 
+#include "kv/api/rpc.h"
 #include "kv/base/frame.h"
 
 namespace decree::sim {
+namespace {
+
+bool ChangesReplicas(const Frame& frame) {
+  const auto request = Decode<RpcRequest>(frame.bytes);
+  if (!request) return false;
+  return request->method == Method::kCreateReplica || request->method == Method::kDestroyReplica ||
+         request->method == Method::kChangeMembers;
+}
+
+}  // namespace
 
 std::string AddressOf(MachineId machine) { return "n" + std::to_string(machine) + ":1"; }
 
@@ -54,6 +65,7 @@ void Network::Send(MachineId to, Frame frame) {
   const bool local = to == frame.from;
   if (!local && frame.kind == FrameKind::kEnvelopes) Remember(to, frame);
   if (!local && (!Reachable(frame.from, to) || world_.random().Chance(options_.loss))) return;
+  if (IsLate(to, frame)) return Postpone(to, std::move(frame));
   // A connection doubles nothing; envelopes alone are fire and forget (server/node/transport.h).
   const bool doubled = !local && world_.random().Chance(options_.duplicate);
   const int copies = doubled && frame.kind == FrameKind::kEnvelopes ? 2 : 1;
@@ -139,9 +151,54 @@ void Network::Quicken(const Links& links, Nanos by) {
   }
 }
 
+void Network::MakeCallsLate(const Links& links, LateCalls calls) {
+  for (const Link& link : links) {
+    LateLink& late = late_[link];
+    ++late.times;
+    late.calls = calls;
+  }
+}
+
+void Network::EndLateCalls(const Links& links) {
+  for (const Link& link : links) {
+    const auto found = late_.find(link);
+    if (found != late_.end() && --found->second.times == 0) late_.erase(found);
+  }
+}
+
+bool Network::IsLate(MachineId to, const Frame& frame) {
+  if (late_.empty() || frame.kind != FrameKind::kRequest) return false;
+  const auto late = late_.find({frame.from, to});
+  if (late == late_.end() || !endpoints_.contains(to)) return false;
+  const LateCalls& calls = late->second.calls;
+  return (!calls.changes_only || ChangesReplicas(frame)) && world_.random().Chance(calls.share);
+}
+
+void Network::Postpone(MachineId to, Frame frame) {
+  const Nanos by = world_.Between(100 * kMillis, late_[{frame.from, to}].calls.most);
+  const std::uint64_t number = ++last_postponed_;
+  const std::uint32_t generation = endpoints_[to]->life()->generation;
+  postponed_[number] = {to, {generation, std::move(frame)}};
+  world_.At(world_.now() + by, EventKind::kNetwork, nullptr, 0,
+            [this, number] { Release(number); });
+}
+
+// The connection of a call ends with the process.
+void Network::Release(std::uint64_t number) {
+  const auto found = postponed_.extract(number);
+  if (found.empty()) return;
+  const auto& [to, held] = found.mapped();
+  const auto endpoint = endpoints_.find(to);
+  if (endpoint == endpoints_.end() || endpoint->second->life()->generation != held.generation)
+    return;
+  Arrive(world_.now(), to, held.frame);
+}
+
 void Network::HealAll() {
   cut_.clear();
   slow_.clear();
+  late_.clear();
+  while (!postponed_.empty()) Release(postponed_.begin()->first);
   while (!clogged_.empty()) Unclog({clogged_.begin()->first});
 }
 

@@ -53,6 +53,12 @@ Links LinksButStar(MachineId hub, MachineId machines);
 // All but those between neighbours in a chain that begins with `first` and goes round.
 Links LinksButChain(MachineId first, MachineId machines);
 
+struct LateCalls {
+  Nanos most = 1 * kSeconds;
+  double share = 0.4;         // the caller tries again, and that gets through
+  bool changes_only = false;  // what creates and destroys replicas and changes members
+};
+
 class Endpoint {
  public:
   virtual ~Endpoint() = default;
@@ -99,8 +105,14 @@ class Network {
   // Each frame on these links takes so much longer. Delays add up.
   void Slow(const Links& links, Nanos by);
   void Quicken(const Links& links, Nanos by);  // takes it back
+  // Requests on these links take up to so much longer than what is sent after them: they were
+  // written to a connection that was given up since, whose bytes are still on their way.
+  void MakeCallsLate(const Links& links, LateCalls late);
+  void EndLateCalls(const Links& links);  // what is late already stays so
   void HealAll();
-  bool healthy() const { return cut_.empty() && clogged_.empty() && slow_.empty(); }
+  bool healthy() const {
+    return cut_.empty() && clogged_.empty() && slow_.empty() && late_.empty() && postponed_.empty();
+  }
   // What no other healing takes back.
   void CutForGood(const Links& links) { cut_for_good_.insert(links.begin(), links.end()); }
   void HealForGood() { cut_for_good_.clear(); }
@@ -125,6 +137,9 @@ class Network {
   };
 
   void Remember(MachineId to, const Frame& frame);
+  bool IsLate(MachineId to, const Frame& frame);
+  void Postpone(MachineId to, Frame frame);
+  void Release(std::uint64_t number);
   void Arrive(Nanos when, MachineId to, Frame frame);
   void Deliver(MachineId to, const Frame& frame);
 
@@ -139,6 +154,17 @@ class Network {
   std::map<Link, Nanos> slow_;  // by how much longer it takes
   std::map<Link, Nanos> last_;  // ordered links
   std::map<Link, Clogged> clogged_;
+  struct LateLink {
+    int times = 0;
+    LateCalls calls;
+  };
+  struct Postponed {
+    MachineId to = 0;
+    Held held;
+  };
+  std::map<Link, LateLink> late_;
+  std::map<std::uint64_t, Postponed> postponed_;
+  std::uint64_t last_postponed_ = 0;
   std::uint64_t envelopes_sent_ = 0;
   using Sent = std::pair<MachineId, Frame>;
   std::vector<Sent> past_;  // a sample of the envelopes sent, for Replay

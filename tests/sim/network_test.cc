@@ -8,6 +8,8 @@
 #include <set>
 #include <string>
 
+#include "kv/api/rpc.h"
+
 namespace decree::sim {
 namespace {
 
@@ -44,6 +46,15 @@ class NetworkTest : public testing::Test {
     frame.bytes = std::move(bytes);
     network_.Send(to, std::move(frame));
     world_.RunFor(1 * kSeconds);
+  }
+  // Ten requests, of which some are late. How many came in time.
+  std::size_t SendLateCalls() {
+    network_.MakeCallsLate({{1, 2}}, {.most = 10 * kSeconds});
+    for (int i = 0; i < 10; ++i) {
+      network_.Send(2, {FrameKind::kRequest, 1, NodeId{}, NodeId{}, 0, false, "r"});
+    }
+    world_.RunFor(50 * kMillis);
+    return two_.heard.size();
   }
 
   World world_{3};
@@ -144,6 +155,48 @@ TEST_F(NetworkTest, AReplayBringsOldEnvelopesAgainAndNeverCalls) {
   EXPECT_EQ(network_.Replay(dice, 3), 3u);
   world_.RunFor(2 * kSeconds);
   EXPECT_EQ(two_.heard, "EEE");
+}
+
+TEST_F(NetworkTest, CallsThatAreLateArriveOnceAfterWhatWasSentLater) {
+  const std::size_t in_time = SendLateCalls();
+  EXPECT_LT(in_time, 10u);
+  EXPECT_GT(in_time, 0u);
+  network_.EndLateCalls({{1, 2}});
+  Send(1, 2, "s", FrameKind::kRequest);
+  EXPECT_LT(two_.heard.find('s'), 10u) << "some are later than what was sent after them";
+  EXPECT_FALSE(network_.healthy());
+  world_.RunFor(10 * kSeconds);
+  EXPECT_EQ(two_.heard.size(), 11u) << "each arrives once";
+  EXPECT_TRUE(network_.healthy());
+}
+
+TEST_F(NetworkTest, CallsThatChangeReplicasMayBeLateAlone) {
+  network_.MakeCallsLate({{1, 2}}, {10 * kSeconds, 1, true});
+  const auto send = [this](Method method) {
+    RpcRequest request;
+    request.method = method;
+    network_.Send(2, {FrameKind::kRequest, 1, NodeId{}, NodeId{}, 0, false, Encode(request)});
+    world_.RunFor(50 * kMillis);
+    return !two_.heard.empty();
+  };
+  EXPECT_FALSE(send(Method::kCreateReplica));
+  EXPECT_FALSE(send(Method::kDestroyReplica));
+  EXPECT_FALSE(send(Method::kChangeMembers));
+  EXPECT_TRUE(send(Method::kReplicaStatus));
+}
+
+TEST_F(NetworkTest, HealingBringsWhatIsLateAtOnce) {
+  EXPECT_LT(SendLateCalls(), 10u);
+  network_.HealAll();
+  world_.RunFor(1 * kMillis);
+  EXPECT_EQ(two_.heard.size(), 10u);
+}
+
+TEST_F(NetworkTest, ALateCallEndsWithTheProcessItWasMadeTo) {
+  const std::size_t in_time = SendLateCalls();
+  two_.Restart();
+  world_.RunFor(10 * kSeconds);
+  EXPECT_EQ(two_.heard.size(), in_time);
 }
 
 TEST(LinksTest, AStarKeepsTheHubsLinksOnly) {

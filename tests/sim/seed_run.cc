@@ -44,7 +44,7 @@ ClusterOptions DrawCluster(Random& random) {
   options.disks = random.Chance(0.4) ? random.Between(2, 3) : 1;
   if (random.Chance(0.3)) options.max_drift_ppm = 4'900;
   if (random.Chance(0.3)) options.max_wall_skew_ms = 30'000;
-  if (random.Chance(0.3)) options.max_hop = 1 * kMillis;
+  if (random.Chance(0.3)) options.hops.max = 1 * kMillis;
   // Small limits, so that trimming, snapshots and full pipelines happen in seconds.
   if (random.Chance(0.6)) options.flush_bytes = random.Between(500, 20'000);
   if (random.Chance(0.3)) options.log_goal_bytes = random.Between(5'000, 50'000);
@@ -111,8 +111,16 @@ ClusterOptions WithSleep(ClusterOptions options, std::uint64_t seed) {
   return options;
 }
 
+// And workers that are kept from their work now and then.
+ClusterOptions WithStalls(ClusterOptions options, std::uint64_t seed) {
+  Random random(seed ^ 0x7374616c6c73);
+  if (random.Chance(0.15)) options.hops.stall = 0.0005;
+  return options;
+}
+
 ClusterOptions OptionsOf(Random& random, const RunOptions& run) {
-  return WithCopies(WithSleep(OnStorage(DrawCluster(random), run), run.seed), run.seed);
+  const ClusterOptions drawn = WithSleep(OnStorage(DrawCluster(random), run), run.seed);
+  return WithStalls(WithCopies(drawn, run.seed), run.seed);
 }
 
 // Swarm: a seed has some kinds of faults, not all, so that rare combinations get their turn. The
@@ -142,20 +150,25 @@ std::size_t WeightOf(Fault fault) {
 // not.
 bool BreaksLeases(Fault fault) { return fault == Fault::kSuspend; }
 
+// Kinds that came later are drawn apart, so that a seed without them is what it was before.
+bool IsDrawnApart(Fault fault) { return fault == Fault::kLateCalls; }
+
 FaultPlan DrawFaults(Random& random, const ClusterOptions& cluster, MachineId machines,
-                     Nanos length) {
+                     Nanos length, Random apart) {
   PlanOptions options;
   options.length = length;
   options.machines = machines;
   for (std::size_t kind = 0; kind < kFaultKinds; ++kind) {
     const Fault fault = static_cast<Fault>(kind);
-    if (!random.Chance(ChanceOf(fault)) || (cluster.consensus.leases && BreaksLeases(fault)))
+    Random& dice = IsDrawnApart(fault) ? apart : random;
+    if (!dice.Chance(ChanceOf(fault)) || (cluster.consensus.leases && BreaksLeases(fault)))
       continue;
     options.kinds.insert(options.kinds.end(), WeightOf(fault), fault);
   }
   options.kinds.push_back(cluster.disks > 1 ? Fault::kDiskMove : Fault::kMove);
   options.max_gap = static_cast<Nanos>(random.Between(800, 5'000)) * kMillis;
   options.max_outage = static_cast<Nanos>(random.Between(200, 4'000)) * kMillis;
+  if (apart.Chance(0.1)) options.max_outage = 20 * kSeconds;
   return DrawPlan(random, options);
 }
 
@@ -199,7 +212,8 @@ class Run {
         faults_(cluster_),
         machines_(DrawMachines(draw_, cluster_.options())),
         length_(DrawLength(draw_, options.small)),
-        whole_plan_(DrawFaults(draw_, cluster_.options(), machines_, length_)),
+        whole_plan_(DrawFaults(draw_, cluster_.options(), machines_, length_,
+                               Random(seed_ ^ 0x6661756c7473))),
         plan_(Subset(whole_plan_, options.faults)),
         lively_(draw_.Chance(0.9) && !DamagesUnseen(whole_plan_)) {
     faults_.silence = [this](Nanos until) { load_.BeSilentUntil(until); };

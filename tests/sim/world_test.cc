@@ -112,9 +112,9 @@ TEST(ExecutorTest, KeepsTheOrderOfOnePosterAndMixesPosters) {
   World world(3);
   const auto life = NewLife(1);
   const Clock clock;
-  SimExecutor a(world, life, clock, 1 * kMillis);
-  SimExecutor b(world, life, clock, 1 * kMillis);
-  SimExecutor to(world, life, clock, 1 * kMillis);
+  SimExecutor a(world, life, clock, {.max = 1 * kMillis});
+  SimExecutor b(world, life, clock, {.max = 1 * kMillis});
+  SimExecutor to(world, life, clock, {.max = 1 * kMillis});
   std::vector<int> from_a;
   std::vector<int> from_b;
   std::vector<int> all;
@@ -131,11 +131,25 @@ TEST(ExecutorTest, KeepsTheOrderOfOnePosterAndMixesPosters) {
   EXPECT_NE(all, taking_turns);
 }
 
+TEST(ExecutorTest, AStalledWorkerRunsItsTasksLateAndInOrder) {
+  World world(3);
+  const auto life = NewLife(1);
+  const Clock clock;
+  SimExecutor to(world, life, clock, {.max = 20 * kMicros, .stall = 1, .max_stall = 100 * kMillis});
+  std::vector<int> ran;
+  for (int i = 0; i < 20; ++i) to.Post([&, i] { ran.push_back(i); });
+  world.RunFor(900 * kMicros);
+  EXPECT_TRUE(ran.empty()) << "each stall is a millisecond or more";
+  world.RunFor(100 * kMillis);
+  EXPECT_EQ(ran.size(), 20u);
+  EXPECT_TRUE(std::is_sorted(ran.begin(), ran.end()));
+}
+
 TEST(ExecutorTest, TimersDoNotRunEarlyOnADriftingClock) {
   for (const std::int64_t ppm : {-5'000, 0, 5'000}) {
     World world(1);
     const Clock clock{123'456'789, ppm, 0};
-    SimExecutor executor(world, NewLife(1), clock, 1);
+    SimExecutor executor(world, NewLife(1), clock, {.max = 501});
     world.RunFor(77'777'777);
     const Instant when = executor.Now() + Duration(50ms);
     std::optional<Instant> ran;
@@ -151,7 +165,7 @@ TEST(ExecutorTest, TimersOfAClockThatJumpedAheadAreDueSoMuchEarlier) {
   World world(1);
   const auto life = NewLife(1);
   Clock clock;
-  SimExecutor executor(world, life, clock, 1);
+  SimExecutor executor(world, life, clock, {.max = 501});
   Nanos ran = 0;
   executor.RunAt(executor.Now() + Duration(5s), [&] { ran = world.now(); });
   world.RunFor(1 * kSeconds);
@@ -167,7 +181,7 @@ class TransportTest : public testing::Test {
   struct Side {
     Side(World& world, Network& network, MachineId machine)
         : life(NewLife(machine)),
-          executor(world, life, clock, 1'000),
+          executor(world, life, clock, {.max = 1'000}),
           transport(std::make_unique<SimTransport>(world, network, life)) {}
     const Clock clock;
     std::shared_ptr<Life> life;
