@@ -103,6 +103,7 @@ void Layout::ApplyMoveInFlight(ShardLayout& shard, const MoveRecord& move) {
   if (const auto source = with(move.source.replica); source != shard.copies.end()) {
     Take(shard, static_cast<std::size_t>(source - shard.copies.begin()));
   }
+  if (move.sheds()) return;
   if (const auto target = with(move.target.replica); target != shard.copies.end()) return;
   Copy copy;
   copy.replica = move.target.replica;
@@ -235,6 +236,20 @@ void Layout::PlanMove(ShardLayout& shard, std::optional<std::size_t> index, Disk
   start.to_disk = copy.incarnation;
   disks_[to].used += shard.bytes;
   Put(shard, std::move(copy));
+}
+
+void Layout::PlanShedding(ShardLayout& shard, std::size_t index, std::string reason) {
+  const Copy leaving = shard.copies[index];
+  Take(shard, index);
+  PlannedMove move;
+  move.start.shard = shard.id;
+  move.start.epoch = shard.epoch;
+  move.start.source = leaving.replica;
+  move.start.cause = MoveCause::kFill;
+  move.start.reason = std::move(reason);
+  move.from = leaving.node;
+  move.from_disk = leaving.incarnation;
+  plan_.moves.push_back(std::move(move));
 }
 
 void Layout::PlanPromotion(ShardLayout& shard, const Copy& learner) {

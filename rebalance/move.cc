@@ -40,10 +40,12 @@ class Situation {
   }
 
   consensus::Member Target() const { return {move_.target.replica, move_.target.node}; }
-  bool Fill() const { return !move_.source.replica; }
   bool TargetIsMember() const { return newest_ && newest_->config.Find(move_.target.replica); }
   // Step 8: the Seal is chosen; from here there is only forward.
-  bool Sealed() const { return TargetIsMember() && newest_->config.epoch > move_.epoch; }
+  bool Sealed() const {
+    if (!newest_ || newest_->config.epoch <= move_.epoch) return false;
+    return move_.sheds() ? !newest_->config.Find(move_.source.replica) : TargetIsMember();
+  }
   // Step 13: RemoveLearner is chosen; from here there is only back.
   bool Removed() const {
     return newest_ && newest_->config.ended_move >= move_.id && !TargetIsMember();
@@ -71,6 +73,7 @@ class Situation {
   Action Verify() const;
   Action AfterDigests(const std::string& digest) const;
   Action Seal() const;
+  std::optional<Action> NotArrived() const;
   std::optional<Action> NotWhole(const NextMembers& next) const;
   std::optional<Action> MoveLeaderAway() const;
   Action Activate() const;
@@ -110,7 +113,8 @@ Action Situation::Next() const {
     case Stage::kActivate:
       return Activate();
     case Stage::kPublish:
-      return Fill() ? Advance(Stage::kDone, "published") : Advance(Stage::kCleanUp, "published");
+      return move_.fills() ? Advance(Stage::kDone, "published")
+                           : Advance(Stage::kCleanUp, "published");
     case Stage::kCleanUp:
       return CleanUp();
     case Stage::kDone:
@@ -132,7 +136,7 @@ Action Situation::BeforeSwitch() const {
   if (move_.paused) return Rest();
   switch (move_.stage) {
     case Stage::kIntent:
-      return CreateTarget();
+      return move_.sheds() ? Advance(Stage::kSeal, "nothing is to be brought") : CreateTarget();
     case Stage::kAddLearner:
       return AddLearner();
     case Stage::kSnapshot:
@@ -193,7 +197,7 @@ Action Situation::RollBack() const {
       return Do(ActionKind::kRemoveLearner, "rolling back");
     }
   }
-  if (view_.target_gone.empty() && view_.stalled.empty()) {
+  if (view_.target_gone.empty() && view_.stalled.empty() && !move_.sheds()) {
     if (!view_.target) return Wait("the target's node does not answer");
     const bool destroyed = !view_.target->exists && view_.target->tombstone >= move_.target.replica;
     if (!destroyed) {
@@ -260,11 +264,11 @@ Action Situation::Verify() const {
 Action Situation::AfterDigests(const std::string& digest) const {
   Action seal = Advance(Stage::kSeal, "the digests are equal");
   seal.advance.note = digest;
-  if (!Fill()) return seal;
+  if (!move_.fills()) return seal;
   const consensus::Config& config = view_.leader->config;
   std::set<ReplicaId> caught_up = CaughtUpLearners();
   const auto after = [&] {
-    return MembersAfter(move_, config, caught_up, {}, view_.replicas_wanted);
+    return MembersAfter(move_, config, {caught_up, {}, {}, view_.replicas_wanted});
   };
   if (SealCompletes(after())) return seal;
   for (const auto& [id, status] : view_.others) {
@@ -296,8 +300,9 @@ std::set<ReplicaId> Situation::CaughtUpLearners() const {
 // present voters may be left, so three voters never become one.
 NextMembers Situation::MembersAfterSeal() const {
   const consensus::Config& config = view_.leader->config;
+  const ReplicaId leader = view_.leader_member ? view_.leader_member->id : ReplicaId{};
   const auto after = [&](const std::set<ReplicaId>& dead) {
-    return MembersAfter(move_, config, CaughtUpLearners(), dead, view_.replicas_wanted);
+    return MembersAfter(move_, config, {CaughtUpLearners(), dead, leader, view_.replicas_wanted});
   };
   std::set<ReplicaId> dead;
   for (const auto& [id, why] : view_.others_gone) dead.insert(id);
@@ -309,16 +314,24 @@ NextMembers Situation::MembersAfterSeal() const {
 
 // Steps 6 and 7. The leader itself drains its pipeline before it proposes the Seal.
 Action Situation::Seal() const {
-  if (!view_.leader || !view_.target) return Wait("leader or target does not answer");
-  if (!CaughtUp(*view_.target)) return Wait("the target lags");
-  if (!TargetIsMember()) return Wait("the leader does not know the learner");
+  if (!view_.leader) return Wait("no leader");
+  if (std::optional<Action> hindrance = NotArrived()) return *hindrance;
   if (std::optional<Action> transfer = MoveLeaderAway()) return *transfer;
   NextMembers next = MembersAfterSeal();
+  if (next.voters.empty()) return Wait("no other replica could vote");
   if (std::optional<Action> hindrance = NotWhole(next)) return *hindrance;
   Action action = Do(ActionKind::kSeal, "everything is ready");
   action.next_voters = std::move(next.voters);
   action.next_learners = std::move(next.learners);
   return action;
+}
+
+std::optional<Action> Situation::NotArrived() const {
+  if (move_.sheds()) return std::nullopt;
+  if (!view_.target) return Wait("the target does not answer");
+  if (!CaughtUp(*view_.target)) return Wait("the target lags");
+  if (!TargetIsMember()) return Wait("the leader does not know the learner");
+  return std::nullopt;
 }
 
 // A Seal names caught-up voters only, and the leader refuses any other. A voter on a dead node will
@@ -347,7 +360,7 @@ std::optional<Action> Situation::NotWhole(const NextMembers& next) const {
 // to and seals itself out.
 std::optional<Action> Situation::MoveLeaderAway() const {
   const bool source_leads =
-      !Fill() && view_.leader_member && view_.leader_member->id == move_.source.replica;
+      !move_.fills() && view_.leader_member && view_.leader_member->id == move_.source.replica;
   const consensus::Config& config = view_.leader->config;
   if (source_leads && config.voters.size() == 1) SOMETIMES(move_of_a_sole_voter);
   if (!source_leads || config.voters.size() == 1) return std::nullopt;

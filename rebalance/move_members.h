@@ -13,11 +13,17 @@ struct NextMembers {
   std::vector<consensus::Member> learners;  // sorted by id
 };
 
+struct MemberFacts {
+  std::set<ReplicaId> caught_up;  // learners that may get a vote
+  std::set<ReplicaId> dead;       // voters that stay as learners
+  ReplicaId leader;               // keeps its vote before others do
+  std::uint32_t wanted = 3;       // copies
+};
+
 // The members after `move`: its source is gone; voters stay voters; the target, then the other
-// learners in `caught_up`, get votes until the number wanted is reached, or the largest odd one
-// below it. A voter in `dead` stays as a learner.
+// learners caught up, get votes until the number wanted is reached, or the largest odd one below
+// it. Only a move that sheds a copy leaves fewer voters than there were.
 NextMembers MembersAfter(const MoveRecord& move, const consensus::Config& config,
-                         const std::set<ReplicaId>& caught_up, const std::set<ReplicaId>& dead,
-                         std::uint32_t replicas_wanted);
+                         const MemberFacts& facts);
 
 }  // namespace decree::rebalance

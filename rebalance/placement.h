@@ -90,7 +90,8 @@ enum class MoveCause : std::uint8_t {
 
 // A move brings `target` to the shard and, if `source` is set, takes that replica away in the same
 // Seal. Without a source it fills up: the target stays a learner until enough are caught up for an
-// odd number of voters; the move that completes the set seals it (1 -> 3 is one Seal).
+// odd number of voters; the move that completes the set seals it (1 -> 3 is one Seal). Without a
+// target it sheds a copy too many: nothing is brought, its Seal comes first.
 struct MoveRecord {
   MoveId id;
   ShardId shard;
@@ -109,6 +110,8 @@ struct MoveRecord {
   std::string digest;
   WallMs created_ms = 0;
   WallMs finished_ms = 0;
+  bool fills() const { return !source.replica; }
+  bool sheds() const { return !target.replica; }
   DECREE_FIELDS(id, shard, epoch, source, target, stage, cancelled, paused, cause, reason, error,
                 bytes_total, bytes_done, switch_pause_ms, digest, created_ms, finished_ms)
 };
@@ -177,8 +180,8 @@ struct Maintain {
 struct StartMove {
   ShardId shard;
   Epoch epoch;
-  ReplicaId source;  // 0: fill-up
-  NodeId to;
+  ReplicaId source;     // 0: fill-up
+  NodeId to;            // 0: sheds `source`, if the shard has more copies than it should
   Incarnation to_disk;  // 0: the node's first good disk
   MoveCause cause = MoveCause::kOperator;
   std::string reason;
@@ -304,6 +307,7 @@ class PlacementState {
   CommandResult AddNode(const NodeRecord& node, const Moment& now);
   CommandResult UpdateNode(NodeRecord& known, const NodeRecord& told, const Moment& now);
   NodeRecord* FindRegistered(const NodeRecord& told);
+  Status ChoosePlaces(const StartMove& change, const ShardRecord& shard, MoveRecord& move) const;
   Status ChooseTarget(const StartMove& change, const ShardRecord& shard, MoveRecord& move) const;
   Result<Incarnation> ChooseDisk(const StartMove& change, const ReplicaPlace* source) const;
   Status Publish(const MoveRecord& move, const consensus::Config& members, const Moment& now);

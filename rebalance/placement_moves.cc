@@ -32,12 +32,11 @@ Error Impossible(std::string reason) { return Error(Errc::kImpossible, std::move
 }  // namespace
 
 bool IsLegalSuccessor(const MoveRecord& move, Stage next) {
-  const bool fill = !move.source.replica;
   switch (next) {
     case Stage::kIntent:
       return false;
     case Stage::kAddLearner:
-      return move.stage == Stage::kIntent;
+      return move.stage == Stage::kIntent && !move.sheds();
     case Stage::kSnapshot:
       return move.stage == Stage::kAddLearner;
     case Stage::kCatchUp:
@@ -45,15 +44,15 @@ bool IsLegalSuccessor(const MoveRecord& move, Stage next) {
     case Stage::kVerify:
       return move.stage == Stage::kCatchUp;
     case Stage::kSeal:
-      return move.stage == Stage::kVerify;
+      return move.stage == (move.sheds() ? Stage::kIntent : Stage::kVerify);
     case Stage::kActivate:
       return move.stage == Stage::kSeal;
     case Stage::kPublish:  // a fill-up that does not complete the set stays a learner: no Seal
-      return move.stage == Stage::kActivate || (fill && move.stage == Stage::kVerify);
+      return move.stage == Stage::kActivate || (move.fills() && move.stage == Stage::kVerify);
     case Stage::kCleanUp:
-      return !fill && move.stage == Stage::kPublish;
+      return !move.fills() && move.stage == Stage::kPublish;
     case Stage::kDone:
-      return move.stage == (fill ? Stage::kPublish : Stage::kCleanUp);
+      return move.stage == (move.fills() ? Stage::kPublish : Stage::kCleanUp);
     case Stage::kRolledBack:  // after the Seal there is only forward (design.md section 4, step 13)
       return move.stage <= Stage::kSeal;
   }
@@ -78,16 +77,27 @@ Result<Incarnation> PlacementState::ChooseDisk(const StartMove& change,
                     (same_node ? " has no other good disk" : " has no good disk"));
 }
 
-Status PlacementState::ChooseTarget(const StartMove& change, const ShardRecord& shard,
+Status PlacementState::ChoosePlaces(const StartMove& change, const ShardRecord& shard,
                                     MoveRecord& move) const {
-  const ReplicaPlace* source = nullptr;
   if (change.source) {
-    source = FindReplica(shard, change.source);
+    const ReplicaPlace* source = FindReplica(shard, change.source);
     if (!source) {
       return Impossible(ShardName(change.shard) + " has no replica " + ToString(change.source));
     }
     move.source = *source;
   }
+  if (change.to) return ChooseTarget(change, shard, move);
+  if (!change.source) return Impossible("a move without a source names a node");
+  const std::uint32_t wanted = WantedCopies(settings_, change.shard);
+  if (shard.entry.replicas.size() > wanted) return {};
+  SOMETIMES(placement_no_copy_too_many);
+  return Impossible(ShardName(change.shard) + " has no more than its " + std::to_string(wanted) +
+                    " copies");
+}
+
+Status PlacementState::ChooseTarget(const StartMove& change, const ShardRecord& shard,
+                                    MoveRecord& move) const {
+  const ReplicaPlace* source = change.source ? FindReplica(shard, change.source) : nullptr;
   const NodeRecord* node = Node(change.to);
   if (!node) return Impossible("no " + NodeName(change.to));
   if (node->state == NodeState::kRemoved) return Impossible(NodeName(change.to) + " was removed");
@@ -129,7 +139,7 @@ CommandResult PlacementState::On(const StartMove& change, const Moment& now) {
                                        ToString(change.epoch));
   }
   MoveRecord move;
-  if (const Status chosen = ChooseTarget(change, *shard, move); !chosen) {
+  if (const Status chosen = ChoosePlaces(change, *shard, move); !chosen) {
     return Refuse(chosen.error());
   }
   if (!DECREE_BUG_MOVE_ID_REUSED || !last_move_) last_move_ = last_move_.Next();

@@ -176,7 +176,8 @@ std::size_t PlacementState::CopiesOf(const ShardRecord& shard) const {
   return there ? published : published + 1;
 }
 
-// Every copy of a shard needs a node of its own: those that stay must be as many as its copies.
+// Every copy of a shard needs a node of its own: those that stay must be as many as its copies, but
+// for those that are too many anyway.
 std::string PlacementState::DrainProblem(NodeId id) const {
   const auto stays = [id](const auto& item) {
     const auto& disks = item.second.disks;
@@ -185,21 +186,22 @@ std::string PlacementState::DrainProblem(NodeId id) const {
                        [](const DiskRecord& disk) { return disk.state == DiskState::kOk; });
   };
   const auto left = static_cast<std::size_t>(std::count_if(nodes_.begin(), nodes_.end(), stays));
-  const auto too_many = [&](const ShardRecord& shard) {
+  const auto problem = [&](const std::string& name, ShardId shard_id) -> std::string {
+    const ShardRecord& shard = *Shard(shard_id);
     const auto& replicas = shard.entry.replicas;
     const bool here = std::any_of(replicas.begin(), replicas.end(),
                                   [id](const ReplicaPlace& place) { return place.node == id; });
-    return here && CopiesOf(shard) > left;
+    const std::size_t stay =
+        std::min<std::size_t>(CopiesOf(shard), WantedCopies(settings_, shard_id));
+    if (!here || stay <= left) return {};
+    return name + " has " + std::to_string(stay) + " copies, and " + std::to_string(left) +
+           " other nodes are up and stay";
   };
-  const auto problem = [&](const std::string& name, const ShardRecord& shard) {
-    return name + " has " + std::to_string(CopiesOf(shard)) + " copies, and " +
-           std::to_string(left) + " other nodes are up and stay";
-  };
-  if (too_many(placement_)) return problem("the placement group", placement_);
-  for (std::size_t i = 0; i < shards_.size(); ++i) {
-    if (too_many(shards_[i])) return problem("shard " + std::to_string(i), shards_[i]);
+  std::string first = problem("the placement group", kPlacementShard);
+  for (std::uint32_t i = 0; i < shards_.size() && first.empty(); ++i) {
+    first = problem("shard " + std::to_string(i), ShardId{i});
   }
-  return {};
+  return first;
 }
 
 // Death and drain are two facts: a drain of a dead node goes on, its copies replaced elsewhere.

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "rebalance/move_members.h"
+
 namespace decree::rebalance {
 namespace {
 
@@ -37,18 +39,17 @@ std::uint64_t LeastBytes(std::vector<std::uint64_t> sizes, std::size_t count) {
 consensus::Config MembersAfter(const PlacementState& state, const MoveRecord& move) {
   consensus::Config config;
   const ShardEntry& entry = state.Shard(move.shard)->entry;
-  config.epoch = entry.epoch.Next();
+  MemberFacts facts;
+  facts.wanted = WantedCopies(state.settings(), move.shard);
+  facts.caught_up.insert(move.target.replica);
   for (const ReplicaPlace& place : entry.replicas) {
-    if (place.replica == move.source.replica || place.replica == move.target.replica) continue;
     (place.voter ? config.voters : config.learners).push_back({place.replica, place.node});
+    facts.caught_up.insert(place.replica);
   }
-  config.learners.push_back({move.target.replica, move.target.node});
-  const std::uint32_t wanted = WantedCopies(state.settings(), move.shard);
-  while (config.voters.size() % 2 == 0 ||
-         (config.voters.size() + 2 <= wanted && config.learners.size() >= 2)) {
-    config.voters.push_back(config.learners.back());
-    config.learners.pop_back();
-  }
+  NextMembers next = MembersAfter(move, config, facts);
+  config.epoch = entry.epoch.Next();
+  config.voters = std::move(next.voters);
+  config.learners = std::move(next.learners);
   return config;
 }
 
@@ -157,7 +158,7 @@ Status PlanSim::Carry(const PlannedMove& planned) {
   for (const Stage stage :
        {Stage::kAddLearner, Stage::kSnapshot, Stage::kCatchUp, Stage::kVerify, Stage::kSeal,
         Stage::kActivate, Stage::kPublish, Stage::kCleanUp, Stage::kDone}) {
-    if (stage == Stage::kCleanUp && !move.source.replica) continue;
+    if (!IsLegalSuccessor(*state_.Move(move.id), stage)) continue;
     advance.stage = stage;
     advance.members = std::nullopt;
     if (stage == Stage::kPublish) advance.members = MembersAfter(state_, move);

@@ -39,7 +39,7 @@ json::object Summary(const std::string& step, const SettleReport& report, const 
   for (const PlannedMove& move : report.moves) {
     moves.push_back({{"shard", ToString(move.start.shard)},
                      {"from", move.from.value},
-                     {"to", move.start.to.value},
+                     {"to", move.start.to ? json::value(move.start.to.value) : json::value()},
                      {"bytes", move.bytes},
                      {"reason", move.start.reason}});
   }

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <tuple>
 
 #include "kv/base/mark.h"
 #include "rebalance/planner_passes.h"
@@ -73,6 +74,39 @@ void FillUp(Layout& layout, Plan& plan, std::size_t limit, ShardLayout& shard) {
   }
 }
 
+// Which copy a shard can best do without, the first of all: one that is lost or has to go anyway,
+// shares its zone, has no vote, or weighs most on its disk; the leader last.
+auto Dispensability(Layout& layout, const ShardLayout& shard, const Copy& copy) {
+  const DiskLoad unknown;
+  const DiskLoad& disk = copy.disk != kNoDisk ? layout.disks()[copy.disk] : unknown;
+  return std::tuple(layout.IsLost(copy), layout.IsDraining(copy),
+                    layout.Collisions(shard, &copy, disk), copy.node != shard.leader, !copy.voter,
+                    disk.CountLevel(), disk.ByteLevel(), copy.node, copy.replica);
+}
+
+// More copies than asked for: the setting was lowered.
+void Shed(Layout& layout, Plan& plan, std::size_t limit, ShardLayout& shard) {
+  const std::uint32_t wanted = WantedCopies(layout.settings(), shard.id);
+  while (shard.copies.size() > wanted && plan.moves.size() < limit) {
+    const auto least_missed = std::max_element(
+        shard.copies.begin(), shard.copies.end(), [&](const Copy& a, const Copy& b) {
+          return Dispensability(layout, shard, a) < Dispensability(layout, shard, b);
+        });
+    const Copy& copy = *least_missed;
+    if (copy.arriving || copy.planned) return;
+    if (!layout.IsLost(copy) && !layout.IsWholeWithout(shard, &copy)) {
+      layout.Reject(shard, copy.node, NodeId{}, "voter_away",
+                    "a copy too many, and another voter does not answer");
+      return;
+    }
+    SOMETIMES(plan_sheds_a_copy);
+    const std::string reason =
+        std::to_string(shard.copies.size()) + " copies, " + std::to_string(wanted) + " wanted";
+    layout.PlanShedding(shard, static_cast<std::size_t>(least_missed - shard.copies.begin()),
+                        reason);
+  }
+}
+
 // A shard whose copies are all there, but whose learners missed the Seal that would have given them
 // a vote (one lagged or was away at that moment).
 void Promote(Layout& layout, ShardLayout& shard) {
@@ -104,6 +138,7 @@ void PlanRepairs(Layout& layout, Plan& plan, std::size_t limit) {
       continue;
     }
     const std::size_t before = plan.moves.size();
+    Shed(layout, plan, limit, *shard);
     Relocate(layout, plan, limit, *shard, MoveCause::kRepair, " is dead or its disk has failed",
              [&](const Copy& copy) { return layout.IsLost(copy); });
     FillUp(layout, plan, limit, *shard);

@@ -22,7 +22,8 @@ class Limits {
       : view_(view), limit_(view.state->settings().moves_per_disk * kWholeMove) {
     for (const MoveRecord* move : view.state->ActiveMoves()) {
       busy_.insert(move->shard);
-      if (move->stage >= Stage::kPublish || move->paused) continue;  // no bytes on their way
+      if (move->stage >= Stage::kPublish || move->paused || move->sheds())
+        continue;  // no bytes on their way
       const std::uint64_t parts = Parts(Bytes(move->shard));
       in_[move->target.disk] += parts;
       out_[SourceDisk(move->shard, move->source.disk)] += parts;
@@ -32,6 +33,7 @@ class Limits {
   // Takes the move's share if it fits. A disk that carries nothing takes any move.
   bool Admit(const PlannedMove& move) {
     if (busy_.contains(move.start.shard)) return false;
+    if (!move.start.to) return busy_.insert(move.start.shard).second;
     const std::uint64_t parts = Parts(move.bytes);
     std::uint64_t& in = in_[move.start.to_disk];
     std::uint64_t& out = out_[SourceDisk(move.start.shard, move.from_disk)];

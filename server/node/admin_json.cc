@@ -258,7 +258,7 @@ json::object MoveJson(const AdminView& view, const rebalance::MoveRecord& move) 
   json::object object{{"id", move.id.value},
                       {"shard", ShardNumber(move.shard)},
                       {"from", OrNull(move.source.node)},
-                      {"to", move.target.node.value},
+                      {"to", OrNull(move.target.node)},
                       {"from_disk", DiskIndex(view.state, move.source)},
                       {"to_disk", DiskIndex(view.state, move.target)},
                       {"stage", rebalance::StageName(move.stage)},
@@ -317,7 +317,7 @@ json::object PlanJson(const AdminView& view, std::uint64_t id, const rebalance::
     const ReplicaPlace to{{}, move.start.to, move.start.to_disk, true};
     moves.push_back({{"shard", ShardNumber(move.start.shard)},
                      {"from", OrNull(move.from)},
-                     {"to", move.start.to.value},
+                     {"to", OrNull(move.start.to)},
                      {"from_disk", DiskIndex(view.state, from)},
                      {"to_disk", DiskIndex(view.state, to)},
                      {"reason", move.start.reason},

@@ -149,17 +149,23 @@ TEST_F(PlacementMovesTest, AdvanceTakesOnlyLegalSuccessors) {
   EXPECT_EQ(cluster_.To(MoveId{99}, Stage::kSeal).code, Errc::kNotFound);
 }
 
+int CountLegal(MoveRecord move) {
+  int legal = 0;
+  for (int from = 0; from <= static_cast<int>(Stage::kMax); ++from) {
+    for (int to = 0; to <= static_cast<int>(Stage::kMax); ++to) {
+      move.stage = static_cast<Stage>(from);
+      legal += IsLegalSuccessor(move, static_cast<Stage>(to));
+    }
+  }
+  return legal;
+}
+
 TEST_F(PlacementMovesTest, LegalSuccessorsAreThoseOfTheTable) {
   for (const bool fill : {false, true}) {
     MoveRecord move;
     move.source.replica = ReplicaId{fill ? 0u : 1u};
-    int legal = 0;
-    for (int from = 0; from <= static_cast<int>(Stage::kMax); ++from) {
-      for (int to = 0; to <= static_cast<int>(Stage::kMax); ++to) {
-        move.stage = static_cast<Stage>(from);
-        legal += IsLegalSuccessor(move, static_cast<Stage>(to));
-      }
-    }
+    move.target.replica = ReplicaId{2};
+    const int legal = CountLegal(move);
     // Nine steps forward and a way back from the first six stages; a fill-up has no clean-up but
     // may skip the Seal.
     EXPECT_EQ(legal, 9 + 6) << fill;
@@ -168,6 +174,40 @@ TEST_F(PlacementMovesTest, LegalSuccessorsAreThoseOfTheTable) {
       EXPECT_FALSE(IsLegalSuccessor(move, Stage::kRolledBack));
     }
   }
+  // One that sheds goes from its intent to its Seal.
+  MoveRecord shed;
+  shed.source.replica = ReplicaId{1};
+  EXPECT_EQ(CountLegal(shed), 8 + 6);
+  EXPECT_TRUE(IsLegalSuccessor(shed, Stage::kSeal));
+  EXPECT_FALSE(IsLegalSuccessor(shed, Stage::kAddLearner));
+}
+
+TEST_F(PlacementMovesTest, ACopyTooManyIsShedWithoutATarget) {
+  TestCluster cluster(1, 3);
+  const NodeId two = cluster.Join(2);
+  cluster.Finish(MoveId{cluster.Do(cluster.Intent(ShardId{0}, ReplicaId{}, two)).version});
+  ChangeSettings fewer;
+  fewer.replicas = 2;
+  cluster.Do(fewer);
+  const StartMove shed = cluster.Intent(ShardId{0}, ReplicaId{1}, NodeId{});
+  EXPECT_EQ(cluster.Do(shed).code, Errc::kImpossible) << "two copies, two wanted";
+  EXPECT_EQ(cluster.Do(cluster.Intent(ShardId{0}, ReplicaId{}, NodeId{})).code, Errc::kImpossible);
+  fewer.replicas = 1;
+  cluster.Do(fewer);
+  const MoveId id{cluster.Do(shed).version};
+  ASSERT_TRUE(cluster.state.Move(id));
+  EXPECT_EQ(cluster.To(id, Stage::kAddLearner).code, Errc::kConflict) << "nothing is brought";
+  for (const Stage stage : {Stage::kSeal, Stage::kActivate}) {
+    EXPECT_EQ(cluster.To(id, stage).code, Errc::kOk);
+  }
+  consensus::Config config = cluster.ConfigOf(ShardId{0});
+  config.epoch = config.epoch.Next();
+  config.voters = {{ReplicaId{2}, two}};
+  EXPECT_EQ(cluster.To(id, Stage::kPublish, {}, config).code, Errc::kOk);
+  EXPECT_EQ(cluster.To(id, Stage::kCleanUp).code, Errc::kOk);
+  EXPECT_EQ(cluster.To(id, Stage::kDone).code, Errc::kOk);
+  EXPECT_EQ(cluster.state.Shard(ShardId{0})->entry.replicas.size(), 1u);
+  EXPECT_EQ(cluster.state.Shard(ShardId{0})->last_replica, ReplicaId{2});
 }
 
 TEST_F(PlacementMovesTest, PublishingFollowsTheShardsLogAndBumpsTheMap) {

@@ -38,7 +38,7 @@ class PlannedCluster : public TestCluster {
     const consensus::Config config = MembersAfter(state, move);
     for (const Stage stage : {Stage::kAddLearner, Stage::kSnapshot, Stage::kCatchUp, Stage::kVerify,
                               Stage::kSeal, Stage::kActivate}) {
-      To(move.id, stage);
+      if (IsLegalSuccessor(*state.Move(move.id), stage)) To(move.id, stage);
     }
     EXPECT_EQ(To(move.id, Stage::kPublish, {}, config).code, Errc::kOk);
     if (move.source.replica) To(move.id, Stage::kCleanUp);

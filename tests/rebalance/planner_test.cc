@@ -232,6 +232,66 @@ TEST(PlannerTest, ALearnerThatMissedTheSealIsPromoted) {
   EXPECT_EQ(cluster.ConfigOf(ShardId{0}).voters.size(), 3u);
 }
 
+void WantCopies(PlannedCluster& cluster, std::uint32_t copies) {
+  ChangeSettings change;
+  change.replicas = copies;
+  EXPECT_EQ(cluster.Do(change).code, Errc::kOk);
+}
+
+TEST(PlannerTest, CopiesFollowTheSettingUpAndDown) {
+  PlannedCluster cluster(8, 3);
+  for (std::uint64_t node = 2; node <= 5; ++node) cluster.Join(node);
+  for (const std::uint32_t copies : {3u, 5u, 3u, 1u, 4u, 2u}) {
+    WantCopies(cluster, copies);
+    EXPECT_GE(cluster.Settle(), 0);
+    for (const ShardRecord& shard : cluster.state.shards()) {
+      EXPECT_EQ(shard.entry.replicas.size(), copies);
+      EXPECT_EQ(cluster.ConfigOf(ShardId{0}).voters.size(), copies - (copies % 2 == 0));
+    }
+    EXPECT_EQ(cluster.state.placement().entry.replicas.size(), 3u);
+  }
+}
+
+TEST(PlannerTest, TheCopyShedIsTheOneBestDoneWithout) {
+  PlannedCluster cluster(4, 5);
+  for (std::uint64_t node = 2; node <= 5; ++node) {
+    cluster.Join(node, 1, node <= 3 ? "a" : std::string(1, static_cast<char>('a' + node)));
+  }
+  cluster.Settle();
+  WantCopies(cluster, 4);
+  cluster.view.loads[ShardId{0}].leader = NodeId{2};
+  const auto shed = [&cluster] {
+    std::vector<PlannedMove> moves = cluster.MakeIt().moves;
+    std::erase_if(moves, [](const PlannedMove& move) { return static_cast<bool>(move.start.to); });
+    EXPECT_EQ(moves.size(), 4u);
+    return moves;
+  };
+  for (const PlannedMove& move : shed()) {
+    const NodeId leader = cluster.view.loads[move.start.shard].leader;
+    EXPECT_EQ(move.from, NodeId{leader == NodeId{2} ? 3u : move.from.value});
+    EXPECT_TRUE(move.from == NodeId{2} || move.from == NodeId{3}) << "two in one zone";
+  }
+  cluster.Do(SetNodeState{NodeId{5}, NodeState::kDraining, ""});
+  for (const PlannedMove& move : shed()) EXPECT_EQ(move.from, NodeId{5});
+}
+
+TEST(PlannerTest, NothingIsShedWhileAnotherVoterIsAway) {
+  PlannedCluster cluster(1, 5);
+  for (std::uint64_t node = 2; node <= 5; ++node) cluster.Join(node);
+  cluster.Settle();
+  WantCopies(cluster, 3);
+  cluster.view.alive[NodeId{4}] = false;
+  const Plan waiting = cluster.MakeIt();
+  EXPECT_TRUE(waiting.moves.empty());
+  ASSERT_FALSE(waiting.rejected.empty());
+  EXPECT_EQ(waiting.rejected[0].rule, "voter_away");
+  cluster.view.dead_for_good[NodeId{4}] = true;
+  const Plan plan = cluster.MakeIt();
+  ASSERT_FALSE(plan.moves.empty());
+  EXPECT_EQ(plan.moves[0].from, NodeId{4}) << "the lost copy is not replaced, it is the one shed";
+  EXPECT_FALSE(plan.moves[0].start.to);
+}
+
 TEST(PlannerTest, MovesInFlightAreCountedAsDone) {
   PlannedCluster cluster(16);
   for (const std::uint64_t node : {2, 3}) cluster.Join(node);

@@ -126,10 +126,11 @@ void CheckDigestsOf(Cluster& cluster, ShardId shard, Nanos at_most) {
   }
 }
 
-// What the map says, not what the product counts: each shard has its votes, on different nodes.
-void CheckCopies(Cluster& cluster) {
+// What the map says, not what the product counts: each shard has its votes, on different nodes, and
+// no copy too many. Empty if all is so.
+std::string Misplaced(Cluster& cluster) {
   const auto answer = cluster.Admin(cluster.Members().front(), "GET", "/v1/admin/shards");
-  if (!answer || answer->status != 200) return cluster.world().Fail("no node lists the shards");
+  if (!answer || answer->status != 200) return "no node lists the shards";
   const std::size_t nodes = cluster.Members().size();
   const std::size_t copies = std::min<std::size_t>(cluster.options().replicas, nodes);
   const std::size_t votes = copies % 2 == 0 ? copies - 1 : copies;
@@ -142,9 +143,21 @@ void CheckCopies(Cluster& cluster) {
       voters += replica.at("role").as_string() == "voter";
     }
     const bool apart = places.size() == shard.at("replicas").as_array().size();
-    if (voters >= votes && apart) continue;
-    cluster.world().Fail("at rest a shard is placed so: " + boost::json::serialize(shard));
+    const bool enough = voters >= votes && shard.at("replicas").as_array().size() <= copies;
+    if (!enough || !apart) return "at rest a shard is placed so: " + boost::json::serialize(shard);
   }
+  return {};
+}
+
+void CheckCopies(Cluster& cluster, Nanos at_most) {
+  World& world = cluster.world();
+  const Nanos end = world.now() + at_most;
+  std::string misplaced = Misplaced(cluster);
+  while (!misplaced.empty() && world.now() < end) {
+    world.RunFor(500 * kMillis);
+    misplaced = Misplaced(cluster);
+  }
+  if (!misplaced.empty()) world.Fail(misplaced);
 }
 
 // What lies on a disk that its node has given up stays there.
@@ -212,7 +225,7 @@ void CheckAtRest(Cluster& cluster, History& history, const std::vector<std::stri
   if (!cluster.WaitSettled(options.settle, &problem)) {
     world.Fail("the cluster does not come to rest: " + problem);
   }
-  CheckCopies(cluster);
+  CheckCopies(cluster, options.settle);
   CheckNothingIsLeft(cluster, options.settle);
   ReadEverywhere(cluster, history, keys);
   history.Check();

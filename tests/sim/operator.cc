@@ -186,6 +186,8 @@ void Operator::ChangeSettings(MachineId door, Random random) {
   patch("dead_node_delay_s", random.Between(2, 20));
   patch("switch_wait_ms", random.Between(50, 2'000));
   patch("move_stall_s", random.Between(1, 20));
+  // Three copies at least: faults count on a majority that is spared.
+  if (cluster_.options().replicas >= 3) patch("replicas", random.Chance(0.5) ? 3 : 5);
   Ask(door, "settings", {"PATCH", "/v1/admin/settings", json::serialize(body)});
 }
 
@@ -266,11 +268,12 @@ std::optional<json::value> Operator::Insist(const std::string& method, const std
 
 void Operator::SettleDown(Nanos at_most) {
   const Nanos deadline = world_.now() + at_most;
-  constexpr char kDefaults[] =
-      R"({"rebalance":"on","repair":"on","drain":"on","moves_per_disk":2,)"
+  const std::string defaults =
+      R"({"replicas":)" + std::to_string(cluster_.options().replicas) +
+      R"(,"rebalance":"on","repair":"on","drain":"on","moves_per_disk":2,)"
       R"("move_rate_bytes_per_s":67108864,"switch_wait_ms":200,"move_stall_s":10,)"
       R"("dead_node_delay_s":5})";
-  Insist("PATCH", "/v1/admin/settings", kDefaults, deadline);
+  Insist("PATCH", "/v1/admin/settings", defaults, deadline);
   const auto nodes = Insist("GET", "/v1/admin/nodes", "", deadline);
   if (!nodes) return;
   OnNodes(*nodes);
