@@ -59,6 +59,7 @@ node::NodeConfig Machine::ConfigOfThisLife(const std::shared_ptr<Life>& life) {
   config.watch = &watch_;
   config.log = [this](LogLevel, std::string_view line) { world_.Say(options_.id, line); };
   config.on_disks_lost = [this, life](const std::string& why) {
+    if (!life->alive) return;  // it dies in a disk call: nothing works any more, and nobody hears
     if (expected_losses_ == 0) {
       world_.Fail("node " + std::to_string(options_.id) + " stopped for good: " + why);
     }

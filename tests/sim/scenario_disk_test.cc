@@ -137,6 +137,29 @@ TEST_F(DiskScenarioTest, Scenario20_ALeaderWhoseLogHasNoRoomLosesNothingAndServe
   ExpectAllIsWell();
 }
 
+// A machine that dies in a disk call fails no disk, whichever call of a move it is: shells,
+// tombstones and maps are written in some of them.
+TEST_F(DiskScenarioTest, APowerLossInsideADiskCallIsNoFailedDisk) {
+  ClusterOptions options;
+  options.storage = Storage::kFiles;
+  options.shards = 1;
+  options.replicas = 1;
+  Form(2, options);
+  Patch(R"({"rebalance":"off"})");
+  for (std::uint64_t call = 1; call <= 80; ++call) {
+    const MachineId from = AwaitLeader(0);
+    const std::string move = StartMove(0, from, 3 - from);
+    world_.RunFor(static_cast<Nanos>(call) * 2 * kMillis);
+    cluster_->node(call % 2 ? from : 3 - from).CrashInDiskCall(1 + call % 3);
+    world_.RunFor(2 * Machine::kLongestDying);
+    cluster_->BootAll();
+    ASSERT_TRUE(cluster_->WaitReady(10 * kSeconds));
+    ASSERT_TRUE(WaitUntil([&] { return StageOf(move) == "done" || StageOf(move) == "rolled_back"; },
+                          60 * kSeconds));
+  }
+  ExpectAllIsWell();
+}
+
 // Of the records that no sync had covered a prefix may be there after all, and its end torn.
 TEST_F(DiskScenarioTest, Scenario18_TornTailsOfAllLogsCostNothingAcknowledged) {
   Form(3);
