@@ -44,6 +44,11 @@ void Describe(const Maintain& change, DecreeRecord& record) {
   record.reason = "node " + ToString(change.node) + " for " + std::to_string(change.for_ms) + " ms";
   if (!change.reason.empty()) record.reason += ": " + change.reason;
 }
+void Describe(const ApprovePlan& change, DecreeRecord& record) {
+  record.kind = "plan_execute";
+  record.reason = "plan " + std::to_string(change.plan) + " of " +
+                  std::to_string(change.moves.size()) + " moves";
+}
 void Describe(const PauseMove& change, DecreeRecord& record) {
   record.kind = change.paused ? "move_pause" : "move_resume";
   record.move = change.move;

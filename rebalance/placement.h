@@ -110,10 +110,11 @@ struct MoveRecord {
   std::string digest;
   WallMs created_ms = 0;
   WallMs finished_ms = 0;
+  bool approved = false;  // of an approved plan
   bool fills() const { return !source.replica; }
   bool sheds() const { return !target.replica; }
   DECREE_FIELDS(id, shard, epoch, source, target, stage, cancelled, paused, cause, reason, error,
-                bytes_total, bytes_done, switch_pause_ms, digest, created_ms, finished_ms)
+                bytes_total, bytes_done, switch_pause_ms, digest, created_ms, finished_ms, approved)
 };
 
 struct DecreeRecord {
@@ -185,6 +186,7 @@ struct StartMove {
   Incarnation to_disk;  // 0: the node's first good disk
   MoveCause cause = MoveCause::kOperator;
   std::string reason;
+  bool operator==(const StartMove&) const = default;
   DECREE_FIELDS(shard, epoch, source, to, to_disk, cause, reason)
 };
 // The move reached `stage`; refused unless it is a legal successor of the present one, and a repeat
@@ -212,6 +214,14 @@ struct PauseMove {
   std::string reason;
   DECREE_FIELDS(move, paused, reason)
 };
+// A plan that was shown shall run as such, whatever the planner is allowed by the settings: each
+// move starts when there is room, if its shard is still in the epoch it was planned for. It takes
+// the place of an earlier plan; one without moves ends it.
+struct ApprovePlan {
+  std::uint64_t plan = 0;  // its number, for the audit log
+  std::vector<StartMove> moves;
+  DECREE_FIELDS(plan, moves)
+};
 // Only the fields that are named change, so that two changes of different fields never undo each
 // other.
 struct ChangeSettings {
@@ -229,7 +239,7 @@ struct ChangeSettings {
                 moves_per_disk, dead_node_delay_s, switch_wait_ms, move_stall_s)
 };
 using PlacementChange = std::variant<Bootstrap, RegisterNode, SetNodeState, StartMove, AdvanceMove,
-                                     CancelMove, ChangeSettings, PauseMove, Maintain>;
+                                     CancelMove, ChangeSettings, PauseMove, Maintain, ApprovePlan>;
 struct PlacementCommand {
   NodeId proposer;
   PlacementChange change;
@@ -239,6 +249,7 @@ struct PlacementCommand {
 inline constexpr std::size_t kKeptMoves = 10'000;
 inline constexpr std::uint64_t kLongestMaintenanceMs = 24ull * 3600 * 1000;
 inline constexpr std::size_t kKeptDecrees = 100'000;
+inline constexpr std::size_t kMostApproved = 10'000;
 inline constexpr std::uint32_t kPlacementCopies = 3;
 
 // Copies a shard should have: the setting, and always 3 for the placement group.
@@ -268,6 +279,8 @@ class PlacementState {
   const std::map<MoveId, MoveRecord>& moves() const { return moves_; }
   std::vector<const MoveRecord*> ActiveMoves() const;
   bool Moving() const;  // some move is active and not paused
+  // Moves of an approved plan that were neither started nor refused yet, in its order.
+  const std::map<std::uint64_t, StartMove>& approved() const { return approved_; }
   const std::map<DecreeKey, DecreeRecord>& decrees() const { return decrees_; }
   ShardMap Map() const;
 
@@ -302,6 +315,11 @@ class PlacementState {
   CommandResult On(const ChangeSettings& change, const Moment& now);
   CommandResult On(const PauseMove& change, const Moment& now);
   CommandResult On(const Maintain& change, const Moment& now);
+  CommandResult On(const ApprovePlan& change, const Moment& now);
+  CommandResult Start(const StartMove& change, ShardRecord& shard, bool approved,
+                      const Moment& now);
+  bool ForgetApproved(const StartMove& change);  // whether it was approved
+  void FollowEpoch(const MoveRecord& move, Epoch next);
 
   CommandResult DeclareDead(NodeRecord& node, const Moment& now);
   CommandResult AddNode(const NodeRecord& node, const Moment& now);
@@ -323,6 +341,7 @@ class PlacementState {
   void TouchNode(NodeId id);
   void TouchShard(ShardId id);
   void TouchMove(MoveId id);
+  void TouchApproved(std::uint64_t number);
   void TouchMap(const Moment& now);
   std::optional<std::string> EncodeRow(const std::string& key) const;
   bool DecodeRow(const std::string& key, const std::string& value);
@@ -336,6 +355,7 @@ class PlacementState {
   ShardRecord placement_;
   std::map<MoveId, MoveRecord> moves_;
   MoveId last_move_;
+  std::map<std::uint64_t, StartMove> approved_;
   std::map<DecreeKey, DecreeRecord> decrees_;
   std::set<MoveId> active_;  // derived: moves that have not ended
   std::set<std::string> changed_;

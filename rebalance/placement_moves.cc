@@ -124,6 +124,44 @@ Status PlacementState::ChooseTarget(const StartMove& change, const ShardRecord& 
   return {};
 }
 
+CommandResult PlacementState::On(const ApprovePlan& change, const Moment&) {
+  if (change.moves.size() > kMostApproved) {
+    return Refuse(Errc::kInvalidArgument,
+                  "a plan has at most " + std::to_string(kMostApproved) + " moves");
+  }
+  for (const StartMove& move : change.moves) {
+    if (Shard(move.shard)) continue;
+    return Refuse(Errc::kInvalidArgument, "no " + ShardName(move.shard));
+  }
+  for (const auto& [number, move] : approved_) TouchApproved(number);
+  approved_.clear();
+  for (const StartMove& move : change.moves) {
+    TouchApproved(approved_.size());
+    approved_.emplace(approved_.size(), move);
+  }
+  return Accept(change.plan);
+}
+
+bool PlacementState::ForgetApproved(const StartMove& change) {
+  const auto forgotten = std::erase_if(approved_, [&](const auto& item) {
+    if (item.second != change) return false;
+    TouchApproved(item.first);
+    return true;
+  });
+  return forgotten > 0;
+}
+
+// A plan may have several moves of one shard: the next one is meant for the epoch that its
+// predecessor brings, and for no other.
+void PlacementState::FollowEpoch(const MoveRecord& move, Epoch next) {
+  if (!move.approved) return;
+  for (auto& [number, later] : approved_) {
+    if (later.shard != move.shard || later.epoch != move.epoch) continue;
+    later.epoch = next;
+    TouchApproved(number);
+  }
+}
+
 CommandResult PlacementState::On(const StartMove& change, const Moment& now) {
   ShardRecord* shard = MutableShard(change.shard);
   if (!shard) return Refuse(Errc::kImpossible, "no " + ShardName(change.shard));
@@ -132,14 +170,20 @@ CommandResult PlacementState::On(const StartMove& change, const Moment& now) {
     return Refuse(Errc::kConflict, "move " + ToString(shard->active_move) + " of " +
                                        ShardName(change.shard) + " is running");
   }
+  const bool approved = ForgetApproved(change);  // started or refused: its turn is over
   if (shard->entry.epoch != change.epoch) {
     SOMETIMES(placement_move_for_an_old_epoch_refused);
     return Refuse(Errc::kConflict, ShardName(change.shard) + " is in epoch " +
                                        ToString(shard->entry.epoch) + ", not " +
                                        ToString(change.epoch));
   }
+  return Start(change, *shard, approved, now);
+}
+
+CommandResult PlacementState::Start(const StartMove& change, ShardRecord& shard, bool approved,
+                                    const Moment& now) {
   MoveRecord move;
-  if (const Status chosen = ChoosePlaces(change, *shard, move); !chosen) {
+  if (const Status chosen = ChoosePlaces(change, shard, move); !chosen) {
     return Refuse(chosen.error());
   }
   if (!DECREE_BUG_MOVE_ID_REUSED || !last_move_) last_move_ = last_move_.Next();
@@ -149,10 +193,11 @@ CommandResult PlacementState::On(const StartMove& change, const Moment& now) {
   move.cause = change.cause;
   move.reason = change.reason;
   move.created_ms = now.time_ms;
+  move.approved = approved;
   if (!DECREE_BUG_REPLICA_ID_REUSED) {
-    shard->last_replica = std::max(shard->last_replica, move.target.replica);
+    shard.last_replica = std::max(shard.last_replica, move.target.replica);
   }
-  shard->active_move = move.id;
+  shard.active_move = move.id;
   active_.insert(move.id);
   moves_.emplace(move.id, std::move(move));
   TouchMove(last_move_);
@@ -201,6 +246,7 @@ Status PlacementState::Publish(const MoveRecord& move, const consensus::Config& 
     entry.replicas.push_back(PlaceOf(shard, move, learner));
     entry.replicas.back().voter = false;
   }
+  FollowEpoch(move, entry.epoch);
   if (entry == shard.entry) return {};
   shard.entry = std::move(entry);
   TouchShard(move.shard);

@@ -4,6 +4,7 @@
 //   pn + node (4 bytes)   NodeRecord
 //   ps + shard (4 bytes)  ShardRecord; the placement group's own under its shard number
 //   pm + move (8 bytes)   MoveRecord
+//   pa + number (8 bytes) StartMove of an approved plan
 //   pd + slot (8 bytes), position (4 bytes)   DecreeRecord
 #include "rebalance/refusal.h"
 
@@ -61,6 +62,9 @@ void PlacementState::TouchHead() { changed_.insert(HeadRowKey()); }
 void PlacementState::TouchNode(NodeId id) { changed_.insert(RowKey(id)); }
 void PlacementState::TouchShard(ShardId id) { changed_.insert(RowKey(id)); }
 void PlacementState::TouchMove(MoveId id) { changed_.insert(RowKey(id)); }
+void PlacementState::TouchApproved(std::uint64_t number) {
+  changed_.insert("pa" + BigEndian(number, 8));
+}
 void PlacementState::TouchMap(const Moment& now) {
   version_ = now.slot.value;
   TouchHead();
@@ -79,6 +83,8 @@ std::optional<std::string> PlacementState::EncodeRow(const std::string& key) con
     }
     case 'm':
       return EncodeFound(moves_, MoveId{FromBigEndian(id)});
+    case 'a':
+      return EncodeFound(approved_, FromBigEndian(id));
     default:
       return EncodeFound(decrees_,
                          DecreeKey{FromBigEndian(id.substr(0, 8)),
@@ -110,6 +116,7 @@ bool PlacementState::DecodeRow(const std::string& key, const std::string& value)
   if (key[1] == 'm' && id.size() == 8) {
     return DecodeInto(moves_[MoveId{FromBigEndian(id)}], value);
   }
+  if (key[1] == 'a' && id.size() == 8) return DecodeInto(approved_[FromBigEndian(id)], value);
   if (key[1] == 'd' && id.size() == 12) {
     const auto position = static_cast<std::uint32_t>(FromBigEndian(id.substr(8)));
     return DecodeInto(decrees_[{FromBigEndian(id.substr(0, 8)), position}], value);

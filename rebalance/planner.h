@@ -67,7 +67,8 @@ inline constexpr std::uint64_t kByteNoise = std::uint64_t{64} << 20;
 
 // Every move that the rules want, moves in flight counted as done. `limit` bounds the list.
 Plan MakePlan(const ClusterView& view, std::size_t limit);
-// Of a plan, the moves that may start now under the per-disk limits and the one-move-a-shard rule.
+// The moves that may start now under the per-disk limits and the one-move-a-shard rule: those of an
+// approved plan, then those of `plan`, by cause and as the settings allow.
 std::vector<PlannedMove> StartableNow(const ClusterView& view, const Plan& plan);
 double Spread(const ClusterView& view);
 // Why not every copy on `view.also_draining` could go elsewhere; empty: all could.

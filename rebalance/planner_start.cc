@@ -80,6 +80,22 @@ bool Allowed(const Settings& settings, MoveCause cause) {
   }
 }
 
+PlannedMove FromApproved(const ClusterView& view, const StartMove& start) {
+  PlannedMove move;
+  move.start = start;
+  if (const auto load = view.loads.find(start.shard); load != view.loads.end()) {
+    move.bytes = load->second.bytes;
+  }
+  const ShardRecord* shard = view.state->Shard(start.shard);
+  if (!shard) return move;
+  for (const ReplicaPlace& place : shard->entry.replicas) {
+    if (place.replica != start.source) continue;
+    move.from = place.node;
+    move.from_disk = place.disk;
+  }
+  return move;
+}
+
 }  // namespace
 
 std::vector<PlannedMove> StartableNow(const ClusterView& view, const Plan& plan) {
@@ -87,7 +103,13 @@ std::vector<PlannedMove> StartableNow(const ClusterView& view, const Plan& plan)
   if (!view.state || !view.state->bootstrapped()) return startable;
   const Settings& settings = view.state->settings();
   Limits limits(view);
-  bool urgent = false;  // repair and drain go before balance
+  for (const auto& [number, start] : view.state->approved()) {
+    const PlannedMove move = FromApproved(view, start);
+    if (limits.Admit(move)) startable.push_back(move);
+  }
+  // Repair and drain go before balance; and what was planned besides an approved plan knows
+  // nothing of it.
+  bool urgent = !view.state->approved().empty();
   for (const PlannedMove& move : plan.moves) {
     if (!Allowed(settings, move.start.cause)) continue;
     if (move.start.cause == MoveCause::kBalance && urgent) {

@@ -21,6 +21,9 @@ int Plan(Context& context, bool explain) {
     context.out << moves.rows.size() << " moves, " << FormatBytes(Number(*plan, "bytes"))
                 << "; spread " << Field(*plan, "spread_before") << " -> "
                 << Field(*plan, "spread_after") << '\n';
+    if (!moves.rows.empty()) {
+      context.out << "run it as shown: decree plan --execute " << Field(*plan, "id") << '\n';
+    }
   }
   if (!explain) return kExitOk;
   Table rejected{{"SHARD", "FROM", "TO", "RULE", "WHY NOT"}, {}};
@@ -30,6 +33,11 @@ int Plan(Context& context, bool explain) {
   }
   context.out << '\n';
   return context.Show(*plan, rejected);
+}
+
+int ExecutePlan(Context& context, const std::string& id) {
+  return context.AdminDo("POST", "/v1/admin/plan/" + id + ":execute", json::object(),
+                         "plan " + id + " runs: decree move list");
 }
 
 int ShowRebalance(Context& context) {
@@ -45,24 +53,56 @@ int ShowRebalance(Context& context) {
   return context.Show(*settings, table);
 }
 
+// Balance, repair and drain each have a switch of their own.
 void AddSwitch(CLI::App* group, Context& context, const std::string& state) {
-  group->add_subcommand(state, "let the balancer " + std::string(state == "on" ? "move" : "rest"))
-      ->callback([&context, state] {
-        context.run = [state](Context& c) {
-          const json::value body = json::object{{"rebalance", state}};
-          return c.AdminDo("PATCH", "/v1/admin/settings", body, "rebalance is " + state);
-        };
-      });
+  auto kinds = std::make_shared<std::vector<std::string>>();
+  auto* command = group->add_subcommand(
+      state, "let the balancer " + std::string(state == "on" ? "move" : "rest"));
+  command->add_option("KIND", *kinds, "balance, repair or drain (default: balance)")
+      ->check(CLI::IsMember({"balance", "repair", "drain"}));
+  command->callback([&context, state, kinds] {
+    context.run = [state, kinds](Context& c) {
+      json::object body;
+      std::string said;
+      if (kinds->empty()) kinds->push_back("balance");
+      for (const std::string& kind : *kinds) {
+        body[kind == "balance" ? "rebalance" : kind] = state;
+        said += (said.empty() ? "" : ", ") + kind + " is " + state;
+      }
+      return c.AdminDo("PATCH", "/v1/admin/settings", body, said);
+    };
+  });
+}
+
+// The server knows which names and values there are.
+void AddSet(CLI::App* group, Context& context) {
+  auto name = std::make_shared<std::string>();
+  auto value = std::make_shared<std::uint64_t>(0);
+  auto* command = group->add_subcommand("set", "change a setting that is a number");
+  command->add_option("SETTING", *name, "its name in `rebalance status`")->required();
+  command->add_option("VALUE", *value)->required();
+  command->callback([&context, name, value] {
+    context.run = [name, value](Context& c) {
+      return c.AdminDo("PATCH", "/v1/admin/settings", json::object{{*name, *value}},
+                       *name + " is " + std::to_string(*value));
+    };
+  });
 }
 
 }  // namespace
 
 void AddPlanCommands(CLI::App& app, Context& context) {
   auto explain = std::make_shared<bool>(false);
+  auto execute = std::make_shared<std::string>();
   auto* plan = app.add_subcommand("plan", "what the balancer would do now, and why");
-  plan->add_flag("--explain", *explain, "also what it would not do, and why not");
-  plan->callback(
-      [&context, explain] { context.run = [explain](Context& c) { return Plan(c, *explain); }; });
+  auto* explains = plan->add_flag("--explain", *explain, "also what it would not do, and why not");
+  plan->add_option("--execute", *execute, "run the plan shown under this number, as it was shown")
+      ->excludes(explains);
+  plan->callback([&context, explain, execute] {
+    context.run = [explain, execute](Context& c) {
+      return execute->empty() ? Plan(c, *explain) : ExecutePlan(c, *execute);
+    };
+  });
 
   auto dry = std::make_shared<bool>(false);
   auto* rebalance = app.add_subcommand("rebalance", "the balancer");
@@ -70,9 +110,11 @@ void AddPlanCommands(CLI::App& app, Context& context) {
   rebalance->add_flag("--dry-run", *dry, "show the plan, with reasons, and do nothing");
   AddSwitch(rebalance, context, "on");
   AddSwitch(rebalance, context, "off");
+  AddSet(rebalance, context);
   rebalance->add_subcommand("status", "its settings");
   rebalance->callback([&context, rebalance, dry] {
-    if (rebalance->got_subcommand("on") || rebalance->got_subcommand("off")) return;
+    const auto subcommands = rebalance->get_subcommands();
+    if (!subcommands.empty() && subcommands[0]->get_name() != "status") return;
     context.run = [dry](Context& c) { return *dry ? Plan(c, true) : ShowRebalance(c); };
   });
 }

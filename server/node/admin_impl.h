@@ -3,8 +3,10 @@
 
 #include <boost/json/object.hpp>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "server/node/admin_json.h"
 #include "server/node/admin_service.h"
@@ -30,7 +32,7 @@ struct AdminService::Impl {
   PlacementPort& port;
   PlacementLeader& leader;
   MoveDriver& mover;
-  std::uint64_t last_plan = 0;
+  std::map<std::uint64_t, std::vector<rebalance::StartMove>> plans;  // shown, by number
   ShardChecks checks{port};
 
   void Run(void (Impl::*handler)(AdminCall&&), AdminCall&& call);
@@ -45,6 +47,7 @@ struct AdminService::Impl {
   void GetDecrees(AdminCall&& call);
   void GetSettings(AdminCall&& call);
   void PostPlan(AdminCall&& call);
+  void ExecutePlan(AdminCall&& call);
 
   void PostMove(AdminCall&& call);
   void CancelMove(AdminCall&& call);

@@ -1,5 +1,6 @@
 #include "server/node/admin_service.h"
 
+#include <algorithm>
 #include <array>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
@@ -24,7 +25,7 @@ struct Route {
   void (AdminService::Impl::*handler)(AdminCall&&);
 };
 using Impl = AdminService::Impl;
-constexpr std::array<Route, 21> kRoutes = {{
+constexpr std::array<Route, 22> kRoutes = {{
     {"cluster", false, "", "GET", &Impl::GetCluster},
     {"nodes", false, "", "GET", &Impl::GetNodes},
     {"nodes", true, "drain", "POST", &Impl::ChangeNode},
@@ -41,6 +42,7 @@ constexpr std::array<Route, 21> kRoutes = {{
     {"moves", true, "pause", "POST", &Impl::PauseMove},
     {"moves", true, "resume", "POST", &Impl::PauseMove},
     {"plan", false, "", "POST", &Impl::PostPlan},
+    {"plan", true, "execute", "POST", &Impl::ExecutePlan},
     {"decrees", false, "", "GET", &Impl::GetDecrees},
     {"settings", false, "", "GET", &Impl::GetSettings},
     {"settings", false, "", "PATCH", &Impl::PatchSettings},
@@ -170,7 +172,32 @@ void Impl::PostPlan(AdminCall&& call) {
   if (!leader.AllHeard()) {
     return call.Fail({Errc::kUnavailable, "fresh reports from all live nodes are not in yet"});
   }
-  call.done(AdminOk(PlanJson(View(), ++last_plan, leader.Plan())));
+  constexpr std::size_t kKeptPlans = 16;
+  // By time, so that the number of a plan of an earlier leader names none of this one.
+  std::uint64_t number = port.Time();
+  if (!plans.empty()) number = std::max(number, plans.rbegin()->first + 1);
+  const rebalance::Plan plan = leader.Plan();
+  std::vector<rebalance::StartMove>& moves = plans[number];
+  for (const rebalance::PlannedMove& move : plan.moves) moves.push_back(move.start);
+  if (plans.size() > kKeptPlans) plans.erase(plans.begin());
+  call.done(AdminOk(PlanJson(View(), number, plan)));
+}
+
+void Impl::ExecutePlan(AdminCall&& call) {
+  const auto number = ParseNumber(call.target.item);
+  const auto plan = number ? plans.find(*number) : plans.end();
+  if (plan == plans.end()) {
+    return call.Fail({Errc::kNotFound, "no plan " + call.target.item +
+                                           ": the placement leader remembers the last ones that "
+                                           "it was asked for, plan again"});
+  }
+  const std::size_t moves = plan->second.size();
+  Propose(std::move(call), rebalance::ApprovePlan{*number, plan->second},
+          [number = *number, moves](const CommandResult&) {
+            AdminResponse response = AdminOk(json::object{{"id", number}, {"moves", moves}}, 202);
+            response.location = "/v1/admin/moves";
+            return response;
+          });
 }
 
 }  // namespace decree::node

@@ -202,9 +202,9 @@ class Cluster:
         return self.live()[0].get_json("/v1/admin/shards")["shards"]
 
     def wait_healthy(self, seconds=40):
-        wait_until("every shard has its voters and a leader", self._healthy, seconds)
+        wait_until("every shard has its voters and a leader", self.healthy, seconds)
 
-    def _healthy(self):
+    def healthy(self):
         try:
             facts = self.live()[0].get_json("/v1/admin/cluster")
         except (Failure, OSError):

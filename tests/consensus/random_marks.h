@@ -1,5 +1,5 @@
-// Marks that random schedules of bare replicas reach every time, and whole nodes next to never: what
-// leads there takes thousands of elections. random_test asks for them, so decree-sim need not.
+// Marks that random schedules of bare replicas reach every time, and whole nodes next to never: it
+// takes thousands of elections. random_test asks for them, so decree-sim need not.
 #pragma once
 
 #include <array>

@@ -356,6 +356,23 @@ TEST_F(AdminServiceTest, ThePlanIsShownAndNotRun) {
   EXPECT_TRUE(world_.state()->moves().empty());
 }
 
+TEST_F(AdminServiceTest, AShownPlanIsExecutedAsSuch) {
+  world_.Join(2);
+  Report();
+  const json::value first = json::parse(Ask("POST", "plan").body);
+  const json::value second = json::parse(Ask("POST", "plan").body);
+  EXPECT_NE(first.at("id"), second.at("id"));
+  const std::string id = std::to_string(first.at("id").to_number<std::uint64_t>());
+  const AdminResponse response = Ask("POST", "plan/" + id + ":execute");
+  ASSERT_EQ(response.status, 202u) << response.body;
+  EXPECT_EQ(json::parse(response.body).at("moves"), 3);
+  ASSERT_EQ(world_.state()->approved().size(), 3u);
+  const rebalance::StartMove& move = world_.state()->approved().begin()->second;
+  EXPECT_EQ(move.reason, std::string(first.at("moves").at(0).at("reason").as_string()));
+  ExpectProblem(Ask("POST", "plan/7:execute"), 404, "not_found");
+  ExpectProblem(Ask("POST", "plan/x:execute"), 404, "not_found");
+}
+
 TEST_F(AdminServiceTest, LeadershipGoesToAVoterOnly) {
   world_.Join(2);
   ExpectProblem(Ask("POST", "shards/0:transfer-leader", R"({"to":2})"), 422, "impossible");

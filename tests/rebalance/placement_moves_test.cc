@@ -45,6 +45,45 @@ TEST_F(PlacementMovesTest, AnIntentGivesOutAFreshReplicaId) {
   EXPECT_EQ(cluster_.LastDecree().outcome, "ok");
 }
 
+TEST_F(PlacementMovesTest, AnApprovedMoveHasOneTurn) {
+  const StartMove first = cluster_.Intent(kShard, ReplicaId{1}, two_);
+  StartMove stale = cluster_.Intent(ShardId{1}, ReplicaId{1}, two_);
+  stale.epoch = Epoch{7};
+  const StartMove third = cluster_.Intent(ShardId{3}, ReplicaId{1}, three_);
+  EXPECT_EQ(cluster_.Do(ApprovePlan{5, {first, stale, third}}).code, Errc::kOk);
+  EXPECT_EQ(cluster_.LastDecree().kind, "plan_execute");
+  EXPECT_EQ(cluster_.state.approved().size(), 3u);
+  Start(first);
+  EXPECT_EQ(cluster_.state.approved().size(), 2u);
+  EXPECT_EQ(cluster_.Do(stale).code, Errc::kConflict);
+  ASSERT_EQ(cluster_.state.approved().size(), 1u) << "what cannot be done any more is dropped";
+  EXPECT_EQ(cluster_.state.approved().begin()->second, third);
+  Start(cluster_.Intent(ShardId{3}, ReplicaId{1}, two_));
+  EXPECT_EQ(cluster_.Do(third).code, Errc::kConflict);
+  EXPECT_EQ(cluster_.state.approved().size(), 1u) << "it waits for the move that runs";
+  EXPECT_EQ(cluster_.Do(ApprovePlan{6, {}}).code, Errc::kOk);
+  EXPECT_TRUE(cluster_.state.approved().empty()) << "the last plan counts";
+  const StartMove nowhere = cluster_.Intent(ShardId{0}, ReplicaId{1}, two_);
+  ApprovePlan bad{7, {nowhere}};
+  bad.moves[0].shard = ShardId{99};
+  EXPECT_EQ(cluster_.Do(bad).code, Errc::kInvalidArgument);
+}
+
+TEST_F(PlacementMovesTest, MovesOfOneShardInAPlanFollowEachOther) {
+  const StartMove first = cluster_.Intent(kShard, ReplicaId{1}, two_);
+  const StartMove second = cluster_.Intent(kShard, ReplicaId{2}, three_);
+  cluster_.Do(ApprovePlan{5, {first, second}});
+  cluster_.Finish(Start(first));
+  ASSERT_EQ(cluster_.state.approved().size(), 1u);
+  const StartMove next = cluster_.state.approved().begin()->second;
+  EXPECT_EQ(next.epoch, cluster_.state.Shard(kShard)->entry.epoch);
+  EXPECT_EQ(next.to, three_);
+  // Another's move makes what is left of the plan void.
+  cluster_.Finish(Start(cluster_.Intent(kShard, ReplicaId{2}, NodeId{1})));
+  EXPECT_EQ(cluster_.Do(cluster_.state.approved().begin()->second).code, Errc::kConflict);
+  EXPECT_TRUE(cluster_.state.approved().empty());
+}
+
 TEST_F(PlacementMovesTest, OnlyOneActiveMoveAShard) {
   Start(cluster_.Intent(kShard, ReplicaId{1}, two_));
   Expect(cluster_.Intent(kShard, ReplicaId{1}, three_), Errc::kConflict);

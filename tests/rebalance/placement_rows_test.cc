@@ -10,7 +10,14 @@ PlacementChange RandomChange(Random& random, const TestCluster& cluster) {
   const ShardId shard =
       random.Chance(0.1) ? kPlacementShard : ShardId{static_cast<std::uint32_t>(random.Below(4))};
   const MoveId move{random.Below(12)};
-  switch (random.Below(8)) {
+  switch (random.Below(9)) {
+    case 8: {
+      ApprovePlan plan{random.Next(), {}};
+      for (std::uint32_t i = 0; i < random.Below(4); ++i) {
+        plan.moves.push_back(cluster.Intent(ShardId{i}, ReplicaId{1}, NodeId{2}));
+      }
+      return plan;
+    }
     case 0:
       return RegisterNode{MakeNode(1 + random.Below(6), 1 + random.Below(2))};
     case 1:
@@ -58,6 +65,7 @@ TEST(PlacementRowsTest, RowsRebuildTheSameStateAfterAnyCommands) {
     EXPECT_EQ(Encode(reborn->decrees()), Encode(cluster.state.decrees()));
     EXPECT_EQ(Encode(reborn->shards()), Encode(cluster.state.shards()));
     EXPECT_EQ(reborn->settings(), cluster.state.settings());
+    EXPECT_EQ(reborn->approved(), cluster.state.approved());
     EXPECT_EQ(reborn->ActiveMoves().size(), cluster.state.ActiveMoves().size());
     EXPECT_TRUE(reborn->TakeChangedRows().empty());
     // And both go on alike.

@@ -430,6 +430,25 @@ TEST(StartableTest, AMoveLargerThanTheLimitStartsOnAnIdleDisk) {
   EXPECT_EQ(StartableNow(cluster.Look(), plan).size(), 1u);
 }
 
+TEST(StartableTest, AnApprovedPlanRunsWhateverTheSettingsSayAndHoldsBackBalance) {
+  PlannedCluster cluster(16);
+  for (const std::uint64_t node : {2, 3}) cluster.Join(node);
+  cluster.Settle();
+  cluster.Join(4);
+  const Plan plan = cluster.MakeIt();
+  ASSERT_GT(plan.moves.size(), 3u);
+  cluster.Do(ChangeSettings{.rebalance = false});
+  cluster.Do(ApprovePlan{1, {plan.moves[1].start, plan.moves[0].start}});
+  const auto start = StartableNow(cluster.Look(), plan);
+  ASSERT_EQ(start.size(), 2u);
+  EXPECT_EQ(start[0].start, plan.moves[1].start) << "in the order of the plan";
+  EXPECT_EQ(start[0].from, plan.moves[1].from);
+  cluster.Do(ChangeSettings{.rebalance = true});
+  EXPECT_EQ(StartableNow(cluster.Look(), plan).size(), 2u);
+  for (const PlannedMove& move : start) cluster.Do(move.start);
+  EXPECT_GT(StartableNow(cluster.Look(), plan).size(), 0u);
+}
+
 TEST(StartableTest, SettingsSwitchCausesOff) {
   PlannedCluster cluster(16);
   for (const std::uint64_t node : {2, 3}) cluster.Join(node);

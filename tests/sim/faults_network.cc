@@ -91,7 +91,8 @@ bool Faults::LateCalls(const PlannedFault& fault, Random& random) {
   late.most = static_cast<Nanos>(random.Between(2, 20)) * kSeconds;
   late.changes_only = random.Chance(0.5);
   network.MakeCallsLate(links, late);
-  world_.After((late.changes_only ? 5 : 2) * fault.outage, [&network, links] { network.EndLateCalls(links); });
+  world_.After((late.changes_only ? 5 : 2) * fault.outage,
+               [&network, links] { network.EndLateCalls(links); });
   return true;
 }
 

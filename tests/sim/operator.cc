@@ -10,6 +10,7 @@ namespace {
 namespace json = boost::json;
 
 constexpr Nanos kLookAgain = 500 * kMillis;
+constexpr Nanos kLongestLook = 5 * kSeconds;  // at a plan, before it is run
 
 std::uint64_t Number(const json::value& object, const char* name) {
   const json::value& value = object.at(name);
@@ -100,7 +101,22 @@ void Operator::Ask(MachineId door, const std::string& name, AdminRequest request
                       });
 }
 
+void Operator::RunPlan(MachineId door, Random random) {
+  const auto wait = static_cast<Nanos>(random.Below(std::uint64_t{kLongestLook}));
+  Ask(door, "plan", {"POST", "/v1/admin/plan", ""}, [=, this](const AdminResponse& response) {
+    if (response.status != 200) return;
+    const std::uint64_t plan = Number(json::parse(response.body), "id");
+    world_.After(wait, [this, plan] {
+      const auto other = cluster_.AnyUp();
+      const std::string target = "/v1/admin/plan/" + std::to_string(plan) + ":execute";
+      if (other) Ask(*other, "plan_execute", {"POST", target, ""}, {});
+    });
+  });
+}
+
 void Operator::Move(MachineId door, Random random, bool disk_to_disk) {
+  Random apart(random.state() ^ 0x706c616e);
+  if (apart.Chance(0.1)) return RunPlan(door, apart);
   Get(door, "/v1/admin/nodes", [=, this](const json::value& nodes) {
     Get(door, "/v1/admin/shards", [=, this](const json::value& shards) {
       const std::vector<PossibleMove> moves = PossibleMoves(nodes, shards, disk_to_disk);

@@ -57,6 +57,8 @@ class Operator {
   void Get(MachineId door, const std::string& target, OnJson done);
   void Ask(MachineId door, const std::string& name, AdminRequest request,
            std::function<void(const AdminResponse&)> done = nullptr);
+  // Asks for a plan, and lets it run a while after it was shown.
+  void RunPlan(MachineId door, Random random);
   void WithSomeMove(MachineId door, Random random, std::function<void(const std::string&)> then);
   void Resume(const std::string& move);
   void AskNode(MachineId door, std::uint64_t node, const std::string& action);

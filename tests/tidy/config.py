@@ -158,7 +158,6 @@ COVERED_BY = {
     "kv/api/caller_sessions.cc": ("tests/api/exactly_once_test.cc", "sessions opened, replaced"),
     "rebalance/layout.cc": ("tests/rebalance/planner_test.cc", "the planner's view of things"),
     "rebalance/move.cc": ("tests/rebalance/move_stages_test.cc", "a test a stage and error edge"),
-    "rebalance/move_members.cc": ("tests/rebalance/move_stages_test.cc", "MembersAfterTest"),
     "rebalance/placement.cc": ("tests/rebalance/placement_rows_test.cc", "apply, rows, audit log"),
     "rebalance/planner_balance.cc": ("tests/rebalance/planner_test.cc", "the mean rule"),
     "rebalance/planner_repair.cc": ("tests/rebalance/planner_test.cc", "fill-up, repair, drain"),
