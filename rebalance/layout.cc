@@ -123,7 +123,7 @@ void Layout::Put(ShardLayout& shard, Copy copy) {
     DiskLoad& disk = disks_[copy.disk];
     ++disk.count;
     disk.bytes += shard.bytes;
-    disk.shards.insert(shard.id);
+    disk.shards.insert(disk.shards.end(), shard.id);  // at first they come in order
   }
   shard.copies.push_back(std::move(copy));
 }

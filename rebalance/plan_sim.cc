@@ -1,9 +1,12 @@
 #include "rebalance/plan_sim.h"
 
 #include <algorithm>
+#include <map>
+#include <string>
 #include <utility>
 
 #include "rebalance/move_members.h"
+#include "rebalance/refusal.h"
 
 namespace decree::rebalance {
 namespace {
@@ -24,6 +27,20 @@ NodeRecord Describe(const NodeShape& shape, std::uint64_t& disks) {
 Status ToStatus(const CommandResult& result) {
   if (result.code == Errc::kOk) return {};
   return Error(result.code, result.detail);
+}
+
+// No cluster has so many shards, or such a number, as the planner may be tried with: they are put
+// into the rows of one that has a single shard.
+Result<PlacementState> WithShards(PlacementState& founded, const NodeRecord& first,
+                                  std::size_t shards) {
+  std::map<std::string, std::string> rows;
+  for (auto& [key, value] : founded.TakeChangedRows()) rows[key] = std::move(*value);
+  ShardRecord record = *founded.Shard(ShardId{0});
+  for (std::uint32_t i = 0; i < shards; ++i) {
+    record.entry.replicas[0].disk = BootstrapDisk(first, ShardId{i});
+    rows[RowKey(ShardId{i})] = Encode(record);
+  }
+  return PlacementState::FromRows({rows.begin(), rows.end()});
 }
 
 // The smallest shards that could have been the `count` new copies of a disk.
@@ -56,12 +73,17 @@ consensus::Config MembersAfter(const PlacementState& state, const MoveRecord& mo
 Result<PlanSim> PlanSim::Make(std::uint32_t replicas, const NodeShape& first,
                               const std::vector<ShardShape>& shards) {
   PlanSim sim;
+  if (shards.empty()) return Error(Errc::kInvalidArgument, "a cluster needs a shard");
   Bootstrap bootstrap;
   bootstrap.cluster = ClusterId{1};
-  bootstrap.shards = static_cast<std::uint32_t>(shards.size());
+  bootstrap.shards = 1;
   bootstrap.replicas = replicas;
   bootstrap.first = Describe(first, sim.disks_);
-  if (Status done = ToStatus(sim.Do(bootstrap)); !done) return done.error();
+  const CommandResult founded = sim.state_.Apply(Slot{++sim.slot_}, 1, {NodeId{1}, bootstrap});
+  if (Status done = ToStatus(founded); !done) return done.error();
+  Result<PlacementState> state = WithShards(sim.state_, bootstrap.first, shards.size());
+  if (!state) return state.error();
+  sim.state_ = std::move(*state);
   sim.alive_[NodeId{1}] = true;
   for (std::uint32_t i = 0; i < shards.size(); ++i) {
     sim.loads_[ShardId{i}] = {shards[i].bytes, shards[i].ops_per_s, NodeId{1}};

@@ -86,8 +86,22 @@ TEST(PlanSimTest, ZonesKeepTheirCopiesApart) {
   }
 }
 
+// Any number of shards; all copies begin on one node, and none may be far from its fair share.
+TEST(PlanSimTest, AHundredNodesShareWhatOneHeld) {
+  constexpr std::uint32_t kNodes = 100;
+  PlanSim sim = *PlanSim::Make(3, Node("a"), std::vector<ShardShape>(1'500, {kMiB, 1}));
+  for (std::uint32_t node = 2; node <= kNodes; ++node) {
+    ASSERT_TRUE(sim.AddNode(Node(std::string(1, static_cast<char>('a' + node % 4)))));
+  }
+  EXPECT_TRUE(sim.Settle().settled);
+  for (std::uint32_t node = 1; node <= kNodes; ++node) {
+    EXPECT_NEAR(static_cast<double>(CopiesOn(sim, node)), 3 * 1'500.0 / kNodes, 45 * 0.05 + 1);
+  }
+}
+
 TEST(PlanSimTest, WhatMakesNoSenseIsRefused) {
-  EXPECT_FALSE(PlanSim::Make(3, Node(), std::vector<ShardShape>(30)));
+  EXPECT_FALSE(PlanSim::Make(3, Node(), {}));
+  EXPECT_FALSE(PlanSim::Make(6, Node(), std::vector<ShardShape>(30)));
   PlanSim sim = ThreeNodes(4);
   EXPECT_FALSE(sim.Kill(NodeId{9}));
   EXPECT_FALSE(sim.Resize(ShardId{4}, {kMiB, 1}));
