@@ -116,9 +116,9 @@ int RunCli(const std::vector<std::string>& arguments, Context& context) {
       ->capture_default_str();
   app.add_option("-o,--output", context.format_text, "table, json or plain")
       ->check(CLI::IsMember({"table", "json", "plain"}));
-  for (const auto add :
-       {AddDataCommands, AddTransferCommands, AddClusterCommands, AddShardCommands, AddMoveCommands,
-        AddPlanCommands, AddLogCommand, AddCheckCommand, AddDevCommand, AddDemoCommand}) {
+  for (const auto add : {AddDataCommands, AddTransferCommands, AddClusterCommands, AddShardCommands,
+                         AddMoveCommands, AddPlanCommands, AddLogCommand, AddCheckCommand,
+                         AddDevCommand, AddDemoCommand, AddBenchCommand}) {
     add(app, context);
   }
   try {

@@ -72,6 +72,7 @@ void AddLogCommand(CLI::App& app, Context& context);
 void AddCheckCommand(CLI::App& app, Context& context);
 void AddDevCommand(CLI::App& app, Context& context);
 void AddDemoCommand(CLI::App& app, Context& context);
+void AddBenchCommand(CLI::App& app, Context& context);
 
 // The whole program: arguments without the program's name; returns the exit status.
 int RunCli(const std::vector<std::string>& arguments, Context& context);
