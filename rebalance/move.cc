@@ -50,7 +50,7 @@ class Situation {
   bool Removed() const {
     return newest_ && newest_->config.ended_move >= move_.id && !TargetIsMember();
   }
-  bool CaughtUp(const ReplicaStatus& status) const { return IsCaughtUp(status, *view_.leader); }
+  bool CaughtUp(const ReplicaStatus& status) const { return IsCaughtUp(status, view_); }
   std::set<ReplicaId> CaughtUpLearners() const;
   NextMembers MembersAfterSeal() const;
   bool SealCompletes(const NextMembers& next) const {
@@ -350,7 +350,7 @@ std::optional<Action> Situation::NotWhole(const NextMembers& next) const {
     if (destroyed) return Cancel(name + " must be replaced first: it was destroyed");
     const bool close =
         status != view_.others.end() && status->second.exists &&
-        status->second.durable_chosen.value + kCatchUpGap >= view_.leader->chosen.value;
+        status->second.durable_chosen.value + view_.catch_up_gap >= view_.leader->chosen.value;
     if (!close) return Wait(name + " is not caught up");
   }
   return std::nullopt;

@@ -47,6 +47,10 @@ struct ReplicaStatus {
                 switch_pause_ms, switch_epoch, digests, problem)
 };
 
+// A target this close to the leader's chosen slot counts as caught up (design.md section 4, step
+// 5).
+inline constexpr std::uint64_t kCatchUpGap = 128;
+
 // Everything known right now; missing: that node did not answer.
 struct MoveView {
   std::optional<ReplicaStatus> source;
@@ -55,6 +59,7 @@ struct MoveView {
   std::optional<consensus::Member> leader_member;
   Slot mark;                          // slot of this move's kMark; 0: none yet
   std::uint32_t replicas_wanted = 3;  // settings.replicas
+  std::uint64_t catch_up_gap = kCatchUpGap;
   // What the shard's other replicas say: which voter can take over, which learners are caught up.
   std::map<ReplicaId, ReplicaStatus> others;
   // Why a replica will not answer soon ("node 3 is dead", its disk has failed); empty: it may.
@@ -86,12 +91,10 @@ struct Action {
   std::string why;  // for logs and tests
 };
 
-// A target this close to the leader's chosen slot counts as caught up (design.md section 4, step
-// 5).
-inline constexpr std::uint64_t kCatchUpGap = 128;
-inline bool IsCaughtUp(const ReplicaStatus& replica, const ReplicaStatus& leader) {
+// What the replica says, against what the leader says.
+inline bool IsCaughtUp(const ReplicaStatus& replica, const MoveView& view) {
   return replica.exists && replica.has_snapshot &&
-         replica.durable_chosen.value + kCatchUpGap >= leader.chosen.value;
+         replica.durable_chosen.value + view.catch_up_gap >= view.leader->chosen.value;
 }
 
 Action NextAction(const MoveRecord& move, const MoveView& view);

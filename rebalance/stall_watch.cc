@@ -33,7 +33,7 @@ bool StallWatch::Advanced(const MoveRecord& move, const MoveView& view) {
 
 bool StallWatch::Learned(ReplicaId id, const ReplicaStatus& status, const MoveView& view) {
   if (!status.exists) return false;
-  const bool lags = !status.has_snapshot || (view.leader && !IsCaughtUp(status, *view.leader));
+  const bool lags = !status.has_snapshot || (view.leader && !IsCaughtUp(status, view));
   Received& best = best_[id];
   if (status.snapshot_bytes_done < best.bytes) {
     SOMETIMES(move_snapshot_began_again);

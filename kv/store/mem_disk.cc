@@ -177,6 +177,7 @@ Result<std::vector<std::pair<std::string, std::string>>> MemDisk::ListMeta(
 }
 
 Result<std::unique_ptr<Engine>> MemDisk::OpenRows(ReplicaKey key) {
+  if (impl_->options.opens) impl_->options.opens();
   const std::lock_guard lock(impl_->core->mutex);
   const bool needs_no_space = impl_->core->image.rows.contains(key);
   const Status refused = impl_->core->Refused();

@@ -20,6 +20,8 @@ struct MemDiskOptions {
   // How the end of a flush is run, which made durable what was there when it began: writes go on
   // meanwhile. Default: at once.
   std::function<void(Task)> flush_end;
+  // Called when rows are opened or could not be, by whoever asked for them.
+  std::function<void()> opens;
   // Sees each log record when it is durable, before its append reports. For checkers.
   std::function<void(ReplicaKey, const consensus::Persist&)> on_durable;
   std::uint64_t capacity_bytes = std::uint64_t{1} << 40;

@@ -130,6 +130,7 @@ void MoveDriver::Poll(const TaskPtr& task) {
   const Slot mark = task->view.mark;
   task->view = {};
   task->view.mark = mark;
+  task->view.catch_up_gap = catch_up_gap_;
   task->view.replicas_wanted = rebalance::WantedCopies(state.settings(), move->shard);
   std::vector<ReplicaPlace> witnesses = Witnesses(state, *move);
   std::erase_if(witnesses, [&](const ReplicaPlace& place) {

@@ -29,8 +29,9 @@ struct MoveProgress {
 class MoveDriver {
  public:
   // `gone`: whether a node has been silent for so long that no answer is to be waited for.
-  explicit MoveDriver(PlacementPort& port, std::function<bool(NodeId)> gone = {})
-      : port_(&port), gone_(std::move(gone)) {}
+  explicit MoveDriver(PlacementPort& port, std::function<bool(NodeId)> gone = {},
+                      std::uint64_t catch_up_gap = rebalance::kCatchUpGap)
+      : port_(&port), gone_(std::move(gone)), catch_up_gap_(catch_up_gap) {}
 
   void Start();
   void Stop();
@@ -67,6 +68,7 @@ class MoveDriver {
 
   PlacementPort* port_;
   std::function<bool(NodeId)> gone_;
+  std::uint64_t catch_up_gap_;
   bool running_ = false;
   std::uint64_t generation_ = 0;
   std::map<MoveId, TaskPtr> tasks_;

@@ -50,6 +50,10 @@ struct NodeConfig {
   // What all shards together keep in memory of their logs below durable rows, for members that lag
   // (half of it) and for snapshots on their way (P10).
   std::uint64_t kept_log_bytes = std::uint64_t{256} << 20;
+  // How far behind its leader a replica is caught up (design.md section 4, step 5), and how long a
+  // target rests that was told to and hears nothing more; the driver repeats it twice a second.
+  std::uint64_t catch_up_gap = 128;
+  Duration fetch_hold = 10s;
   LogSink log;
   HostWatch* watch = nullptr;                             // outlives the node
   std::function<void(const std::string&)> on_disks_lost;  // the last disk failed: end with an error

@@ -11,7 +11,8 @@ namespace decree::node {
 PlacementDesk::PlacementDesk(NodeShared& node)
     : node_(&node),
       leader_(*this),
-      mover_(*this, [this](NodeId node) { return leader_.Silent(node); }),
+      mover_(
+          *this, [this](NodeId node) { return leader_.Silent(node); }, node.config.catch_up_gap),
       admin_(*this, leader_, mover_) {}
 
 PlacementDesk::~PlacementDesk() = default;

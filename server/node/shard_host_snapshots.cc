@@ -9,7 +9,6 @@ namespace decree::node {
 namespace {
 
 constexpr Duration kFetchRetry = 200ms;
-constexpr Duration kHoldLasts = 10s;  // the driver of a move repeats it twice a second
 
 }  // namespace
 
@@ -48,7 +47,7 @@ void ShardHost::RefuseSnapshots(const Error& why) {
 // ---- in ----
 
 void ShardHost::SetFetchPace(FetchPace pace) {
-  hold_ends_ = Now() + kHoldLasts;
+  hold_ends_ = Now() + env_->config().fetch_hold;
   if (fetch_pace_ == pace) return;
   fetch_pace_ = pace;
   if (fetch_) fetch_->SetPace(pace);

@@ -30,6 +30,8 @@ struct ClusterOptions {
   std::uint64_t flush_bytes = std::uint64_t{4} << 20;
   std::uint64_t kept_log_bytes = node::NodeConfig{}.kept_log_bytes;
   std::size_t max_open_batches = node::NodeConfig{}.max_open_batches;
+  std::uint64_t catch_up_gap = node::NodeConfig{}.catch_up_gap;
+  Duration fetch_hold = node::NodeConfig{}.fetch_hold;
   store::SessionLimits sessions;
   consensus::Options consensus;
 };

@@ -37,7 +37,7 @@ void SimExecutor::Post(Task task) {
     stalled_until_ = world_.now() + world_.Between(1 * kMillis, hops_.max_stall);
   }
   Nanos& last = last_from_[poster];
-  last = std::max({last, world_.now() + hop, stalled_until_});
+  last = std::max({last, world_.now() + world_.spent() + hop, stalled_until_});
   world_.At(last, EventKind::kTask, life_, actor_, std::move(task));
 }
 

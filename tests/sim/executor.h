@@ -28,6 +28,7 @@ struct Hops {
   Nanos max = 20 * kMicros;
   double stall = 0;  // chance that the worker is kept from its tasks for up to max_stall
   Nanos max_stall = 150 * kMillis;
+  Nanos max_opening = 0;  // how long a worker is busy when it opens a replica
 };
 
 class SimExecutor : public Executor {

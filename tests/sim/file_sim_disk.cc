@@ -113,11 +113,11 @@ class WatchedEngine : public store::Engine {
 
 class WatchedDisk : public store::Disk {
  public:
-  WatchedDisk(std::unique_ptr<store::Disk> disk, std::shared_ptr<Doubts> doubts,
-              WatchedLog::Watch watch, std::function<void(Task)> flush_end)
+  WatchedDisk(std::unique_ptr<store::Disk> disk, std::shared_ptr<Doubts> doubts, DiskLife life)
       : disk_(std::move(disk)),
-        log_(disk_->log(), std::move(doubts), std::move(watch)),
-        flush_end_(std::move(flush_end)) {}
+        log_(disk_->log(), std::move(doubts), std::move(life.on_durable)),
+        flush_end_(std::move(life.flush_end)),
+        opens_(std::move(life.opens)) {}
 
   void SetBusy(bool busy) { busy_ = busy; }
   void SetStalled(bool stalled) { *stalled_ = stalled; }
@@ -139,6 +139,7 @@ class WatchedDisk : public store::Disk {
     return disk_->ListMeta(prefix);
   }
   Result<std::unique_ptr<store::Engine>> OpenRows(ReplicaKey key) override {
+    if (opens_) opens_();
     if (busy_) return Busy();
     auto engine = disk_->OpenRows(key);
     if (!engine) return engine.error();
@@ -162,6 +163,7 @@ class WatchedDisk : public store::Disk {
   const std::unique_ptr<store::Disk> disk_;
   WatchedLog log_;
   const std::function<void(Task)> flush_end_;
+  const std::function<void()> opens_;
   bool busy_ = false;
   const std::shared_ptr<bool> stalled_ = std::make_shared<bool>(false);
 };
@@ -183,8 +185,7 @@ class FileSimDisk : public SimDisk {
       Close();
       return opened.error();
     }
-    disk_ = std::make_unique<WatchedDisk>(*std::move(opened), doubts_, std::move(life.on_durable),
-                                          std::move(life.flush_end));
+    disk_ = std::make_unique<WatchedDisk>(*std::move(opened), doubts_, std::move(life));
     return disk_.get();
   }
   void LosePower(Random* /*dice*/) override { survivor_ = fs_->AfterPowerLoss(); }

@@ -37,6 +37,10 @@ DiskLife Machine::LifeOfDisks(std::shared_ptr<Life> life) {
   options.on_durable = [this](ReplicaKey key, const consensus::Persist& record) {
     network_.core_checker().Durable(key, record);
   };
+  options.opens = [this] {
+    const Nanos longest = options_.hops.max_opening;
+    if (longest > 0) world_.Spend(world_.Between(0, longest));
+  };
   options.flush_end = [this, life](Task task) {
     const Nanos longest = options_.disk_times.max_flush;
     if (longest == 0) return task();

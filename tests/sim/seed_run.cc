@@ -111,10 +111,14 @@ ClusterOptions WithSleep(ClusterOptions options, std::uint64_t seed) {
   return options;
 }
 
-// And workers that are kept from their work now and then.
+// And workers that are kept from their work now and then, moves that wait for nearly every slot,
+// and pauses that end soon if nobody repeats them.
 ClusterOptions WithStalls(ClusterOptions options, std::uint64_t seed) {
   Random random(seed ^ 0x7374616c6c73);
   if (random.Chance(0.15)) options.hops.stall = 0.0005;
+  if (random.Chance(0.15)) options.hops.max_opening = 200 * kMillis;
+  if (random.Chance(0.3)) options.catch_up_gap = random.Between(1, 8);
+  if (random.Chance(0.3)) options.fetch_hold = 1500ms;
   return options;
 }
 

@@ -29,6 +29,7 @@ class MemSimDisk : public SimDisk {
     store::MemDiskOptions reborn = Options();
     reborn.background = std::move(life.background);
     reborn.flush_end = std::move(life.flush_end);
+    reborn.opens = std::move(life.opens);
     reborn.on_durable = std::move(life.on_durable);
     disk_ = disk_->Crash(std::move(reborn));
     if (const Status usable = disk_->Usable(); !usable) return usable.error();

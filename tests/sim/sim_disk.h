@@ -28,6 +28,7 @@ struct DiskLife {
   std::function<void(Task)> background;  // runs a task when the disk has had its time for it
   std::function<void(Task)> flush_end;   // the same, when a flush has had its time
   std::function<std::int64_t()> now_ns;
+  std::function<void()> opens;  // rows are opened, or could not be
   // Sees each log record when it is durable, before its append reports.
   std::function<void(ReplicaKey, const consensus::Persist&)> on_durable;
 };

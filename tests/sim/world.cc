@@ -116,6 +116,7 @@ void World::Run(Event& event) {
   }
   event.task = nullptr;
   actor_ = 0;
+  spent_ = 0;
   Fold(random_.state());
   if (events_ % kCheckpointEvents == 0) checkpoints_.push_back(digest_);
 }

@@ -58,6 +58,9 @@ class World {
   std::uint64_t Stamp() { return ++stamp_; }
   ActorId NewActor() { return ++last_actor_; }
   ActorId actor() const { return actor_; }  // of the running event
+  // The running event takes so long: what it posts from now on leaves so much later.
+  void Spend(Nanos time) { spent_ += time; }
+  Nanos spent() const { return spent_; }
 
   // `life` null: the world's own event, which no crash takes away.
   // `source`: what the process has to look at to find it.
@@ -124,6 +127,7 @@ class World {
   std::vector<std::uint64_t> checkpoints_;
   ActorId last_actor_ = 0;
   ActorId actor_ = 0;
+  Nanos spent_ = 0;
   std::vector<Event> heap_;
   std::vector<std::string> failures_;
 };
