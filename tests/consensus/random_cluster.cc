@@ -30,7 +30,6 @@ ClusterOptions Draw(std::uint64_t seed) {
   if (random.Chance(0.5)) options.drift_ppm = 4'900;  // two of them: rho, all but used up
   // Clients come every few milliseconds: between two of them is time to fall asleep.
   options.consensus.sleep_after = random.Chance(0.5) ? 2ms : Duration{};
-  if (Random(seed ^ 0x6c617465).Chance(0.3)) options.late = 0.01;
   return options;
 }
 
@@ -181,9 +180,6 @@ void RandomCluster::ScheduleMessage(const Outgoing& out, const Member& from) {
 }
 
 Duration RandomCluster::NetworkDelay() {
-  if (!healed_ && options_.late > 0 && random_.Chance(options_.late)) {
-    return milliseconds(random_.Between(100, 1'500));
-  }
   if (!healed_ && random_.Chance(0.02)) return milliseconds(random_.Between(5, 200));
   return std::chrono::microseconds(random_.Between(100, 2000));
 }

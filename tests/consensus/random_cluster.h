@@ -19,7 +19,6 @@ struct ClusterOptions {
   std::size_t voters = 3;
   double loss = 0;
   double duplicate = 0;
-  double late = 0;             // chance that a message arrives in another reign than its own
   double crash = 0;            // chance a chaos step crashes a host
   double cut = 0;              // chance a chaos step cuts links
   double duel = 0;             // chance somebody campaigns against a live leader
