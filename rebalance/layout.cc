@@ -238,14 +238,15 @@ void Layout::PlanMove(ShardLayout& shard, std::optional<std::size_t> index, Disk
   Put(shard, std::move(copy));
 }
 
-void Layout::PlanShedding(ShardLayout& shard, std::size_t index, std::string reason) {
+void Layout::PlanShedding(ShardLayout& shard, std::size_t index, MoveCause cause,
+                          std::string reason) {
   const Copy leaving = shard.copies[index];
   Take(shard, index);
   PlannedMove move;
   move.start.shard = shard.id;
   move.start.epoch = shard.epoch;
   move.start.source = leaving.replica;
-  move.start.cause = MoveCause::kFill;
+  move.start.cause = cause;
   move.start.reason = std::move(reason);
   move.from = leaving.node;
   move.from_disk = leaving.incarnation;

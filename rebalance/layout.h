@@ -91,7 +91,7 @@ class Layout {
   // instead.
   void PlanMove(ShardLayout& shard, std::optional<std::size_t> index, DiskIndex to, MoveCause cause,
                 std::string reason);
-  void PlanShedding(ShardLayout& shard, std::size_t index, std::string reason);
+  void PlanShedding(ShardLayout& shard, std::size_t index, MoveCause cause, std::string reason);
   void PlanPromotion(ShardLayout& shard, const Copy& learner);
   void Reject(const ShardLayout& shard, NodeId from, NodeId to, std::string rule,
               std::string reason);

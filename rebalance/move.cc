@@ -74,6 +74,7 @@ class Situation {
   Action AfterDigests(const std::string& digest) const;
   Action Seal() const;
   std::optional<Action> NotArrived() const;
+  std::optional<Action> TooFewVotes(const NextMembers& next) const;
   std::optional<Action> NotWhole(const NextMembers& next) const;
   std::optional<Action> MoveLeaderAway() const;
   Action Activate() const;
@@ -318,7 +319,7 @@ Action Situation::Seal() const {
   if (std::optional<Action> hindrance = NotArrived()) return *hindrance;
   if (std::optional<Action> transfer = MoveLeaderAway()) return *transfer;
   NextMembers next = MembersAfterSeal();
-  if (next.voters.empty()) return Wait("no other replica could vote");
+  if (std::optional<Action> hindrance = TooFewVotes(next)) return *hindrance;
   if (std::optional<Action> hindrance = NotWhole(next)) return *hindrance;
   Action action = Do(ActionKind::kSeal, "everything is ready");
   action.next_voters = std::move(next.voters);
@@ -332,6 +333,25 @@ std::optional<Action> Situation::NotArrived() const {
   if (!CaughtUp(*view_.target)) return Wait("the target lags");
   if (!TargetIsMember()) return Wait("the leader does not know the learner");
   return std::nullopt;
+}
+
+// A copy that goes must not take more votes with it than were asked for: a learner that is to get
+// its vote is waited for, or the move gives way if it will not answer.
+std::optional<Action> Situation::TooFewVotes(const NextMembers& next) const {
+  if (!move_.sheds()) return std::nullopt;
+  const std::size_t left = next.voters.size() + next.learners.size();
+  if (next.voters.size() >= VotesOf(std::min<std::size_t>(view_.replicas_wanted, left))) {
+    if (!next.voters.empty()) return std::nullopt;
+    return Wait("no other replica could vote");
+  }
+  for (const consensus::Member& learner : next.learners) {
+    const auto gone = view_.others_gone.find(learner.id);
+    if (gone == view_.others_gone.end()) continue;
+    return Cancel("replica " + ToString(learner.id) + " on node " + ToString(learner.node) +
+                  " cannot take the vote: " + gone->second);
+  }
+  SOMETIMES(move_sheds_only_when_a_learner_can_vote);
+  return Wait("a learner must catch up for the vote that goes");
 }
 
 // A Seal names caught-up voters only, and the leader refuses any other. A voter on a dead node will

@@ -3,12 +3,6 @@
 #include <algorithm>
 
 namespace decree::rebalance {
-namespace {
-
-std::size_t LargestOddUpTo(std::size_t n) { return n % 2 == 0 ? n - 1 : n; }
-
-}  // namespace
-
 NextMembers MembersAfter(const MoveRecord& move, const consensus::Config& config,
                          const MemberFacts& facts) {
   std::vector<consensus::Member> able;  // in the order in which they get a vote
@@ -28,7 +22,7 @@ NextMembers MembersAfter(const MoveRecord& move, const consensus::Config& config
   // A Seal takes no vote from a living voter without giving another one, unless copies are shed.
   const std::size_t least = move.sheds() ? 1 : config.voters.size();
   const std::size_t wanted = std::max<std::size_t>(facts.wanted, least);
-  const std::size_t votes = able.empty() ? 0 : LargestOddUpTo(std::min(wanted, able.size()));
+  const std::size_t votes = VotesOf(std::min(wanted, able.size()));
   NextMembers next;
   next.voters.assign(able.begin(), able.begin() + static_cast<std::ptrdiff_t>(votes));
   next.learners.assign(able.begin() + static_cast<std::ptrdiff_t>(votes), able.end());

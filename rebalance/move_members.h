@@ -8,6 +8,11 @@
 
 namespace decree::rebalance {
 
+// How many of so many replicas vote: the largest odd number of them.
+inline std::size_t VotesOf(std::size_t replicas) {
+  return replicas % 2 == 0 && replicas > 0 ? replicas - 1 : replicas;
+}
+
 struct NextMembers {
   std::vector<consensus::Member> voters;    // sorted by id; an odd number
   std::vector<consensus::Member> learners;  // sorted by id

@@ -2,6 +2,7 @@
 #include <tuple>
 
 #include "kv/base/mark.h"
+#include "rebalance/move_members.h"
 #include "rebalance/planner_passes.h"
 
 namespace decree::rebalance {
@@ -74,12 +75,14 @@ void FillUp(Layout& layout, Plan& plan, std::size_t limit, ShardLayout& shard) {
   }
 }
 
-// Which copy a shard can best do without, the first of all: one that is lost or has to go anyway,
-// shares its zone, has no vote, or weighs most on its disk; the leader last.
+// Which copy a shard can best do without, the first of all: one that is lost, or has no vote and
+// does not answer, or has to go anyway, shares its zone, has no vote, or weighs most on its disk;
+// the leader last.
 auto Dispensability(Layout& layout, const ShardLayout& shard, const Copy& copy) {
   const DiskLoad unknown;
   const DiskLoad& disk = copy.disk != kNoDisk ? layout.disks()[copy.disk] : unknown;
-  return std::tuple(layout.IsLost(copy), layout.IsDraining(copy),
+  const bool away = !copy.voter && !layout.IsLive(copy);
+  return std::tuple(layout.IsLost(copy), away, layout.IsDraining(copy),
                     layout.Collisions(shard, &copy, disk), copy.node != shard.leader, !copy.voter,
                     disk.CountLevel(), disk.ByteLevel(), copy.node, copy.replica);
 }
@@ -99,10 +102,16 @@ void Shed(Layout& layout, Plan& plan, std::size_t limit, ShardLayout& shard) {
                     "a copy too many, and another voter does not answer");
       return;
     }
-    SOMETIMES(plan_sheds_a_copy);
+    const MoveCause cause = layout.IsDraining(copy) ? MoveCause::kDrain : MoveCause::kFill;
     const std::string reason =
         std::to_string(shard.copies.size()) + " copies, " + std::to_string(wanted) + " wanted";
-    layout.PlanShedding(shard, static_cast<std::size_t>(least_missed - shard.copies.begin()),
+    const Settings& settings = layout.settings();
+    if (cause == MoveCause::kDrain ? !settings.drain : !settings.repair) {
+      layout.Reject(shard, copy.node, NodeId{}, "switched_off", reason);
+      return;
+    }
+    SOMETIMES(plan_sheds_a_copy);
+    layout.PlanShedding(shard, static_cast<std::size_t>(least_missed - shard.copies.begin()), cause,
                         reason);
   }
 }
@@ -113,8 +122,10 @@ void Promote(Layout& layout, ShardLayout& shard) {
   const auto able = static_cast<std::size_t>(std::count_if(
       shard.copies.begin(), shard.copies.end(), [&](const Copy& c) { return layout.IsLive(c); }));
   const auto wanted = std::min<std::size_t>(WantedCopies(layout.settings(), shard.id), able);
-  const std::size_t votes = wanted % 2 == 0 ? wanted - (wanted != 0) : wanted;
-  if (LiveVoters(layout, shard) >= votes || votes == 0) return;
+  // Seats, also of voters that are away: a Seal takes no vote for being away.
+  const auto seats = static_cast<std::size_t>(std::count_if(
+      shard.copies.begin(), shard.copies.end(), [](const Copy& c) { return c.voter; }));
+  if (seats >= VotesOf(wanted)) return;
   for (const Copy& copy : shard.copies) {
     if (copy.planned || copy.arriving) return;
   }

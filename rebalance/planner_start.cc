@@ -32,17 +32,18 @@ class Limits {
 
   // Takes the move's share if it fits. A disk that carries nothing takes any move.
   bool Admit(const PlannedMove& move) {
-    if (busy_.contains(move.start.shard)) return false;
-    if (!move.start.to) return busy_.insert(move.start.shard).second;
+    if (!Turn(move.start.shard)) return false;
+    if (!move.start.to) return true;  // no bytes
     const std::uint64_t parts = Parts(move.bytes);
     std::uint64_t& in = in_[move.start.to_disk];
     std::uint64_t& out = out_[SourceDisk(move.start.shard, move.from_disk)];
     if ((in && in + parts > limit_) || (out && out + parts > limit_)) return false;
     in += parts;
     out += parts;
-    busy_.insert(move.start.shard);
     return true;
   }
+  // The moves of a shard go in their order: behind one that may not start, none does.
+  bool Turn(ShardId shard) { return busy_.insert(shard).second; }
 
  private:
   std::uint64_t Bytes(ShardId shard) const {
@@ -103,21 +104,26 @@ std::vector<PlannedMove> StartableNow(const ClusterView& view, const Plan& plan)
   if (!view.state || !view.state->bootstrapped()) return startable;
   const Settings& settings = view.state->settings();
   Limits limits(view);
-  for (const auto& [number, start] : view.state->approved()) {
-    const PlannedMove move = FromApproved(view, start);
+  const auto start = [&](const PlannedMove& move) {
     if (limits.Admit(move)) startable.push_back(move);
-  }
-  // Repair and drain go before balance; and what was planned besides an approved plan knows
-  // nothing of it.
-  bool urgent = !view.state->approved().empty();
+  };
+  // Repair and drain go before what an operator approved, that before balance; and a balance that
+  // was planned besides an approved plan knows nothing of it.
+  bool urgent = false;
   for (const PlannedMove& move : plan.moves) {
-    if (!Allowed(settings, move.start.cause)) continue;
-    if (move.start.cause == MoveCause::kBalance && urgent) {
-      SOMETIMES(plan_balance_waits_for_repair);
-      break;
+    if (move.start.cause == MoveCause::kBalance) continue;
+    if (!Allowed(settings, move.start.cause)) {
+      limits.Turn(move.start.shard);
+      continue;
     }
-    urgent = urgent || move.start.cause != MoveCause::kBalance;
-    if (limits.Admit(move)) startable.push_back(move);
+    urgent = true;
+    start(move);
+  }
+  for (const auto& [number, approved] : view.state->approved()) start(FromApproved(view, approved));
+  if (urgent) SOMETIMES(plan_balance_waits_for_repair);
+  if (urgent || !view.state->approved().empty() || !settings.rebalance) return startable;
+  for (const PlannedMove& move : plan.moves) {
+    if (move.start.cause == MoveCause::kBalance) start(move);
   }
   return startable;
 }

@@ -1,7 +1,9 @@
 // Is the history of many clients linearizable? Versions decide it without a search: the writes of a
 // key have versions that grow, a read tells the version that it saw. In the order of versions each
 // operation must come no earlier than what had ended before it began: a read at least at the
-// highest version then known, a write above it. A version stands for one value. Thread-safe.
+// highest version then known, a write above it. A version stands for one value. What failed is not
+// judged: neither whether it was applied after all, nor a value that nobody is known to have
+// written. Thread-safe.
 #pragma once
 
 #include <cstdint>

@@ -64,10 +64,11 @@ double BenchLoad::MeasureMost(std::size_t in_flight, std::chrono::duration<doubl
   for (std::uint64_t left = under_way_; left != 0; left = under_way_) under_way_.wait(left);
   const std::lock_guard lock(mutex_);
   phases_[0].seconds = std::chrono::duration<double>(Clock::now() - began).count();
-  return static_cast<double>(phases_[0].done()) / phases_[0].seconds;
+  return static_cast<double>(phases_[0].completed) / phases_[0].seconds;
 }
 
-void BenchLoad::Start(double rate) {
+void BenchLoad::Start(double rate, const std::string& phase) {
+  Enter(phase);
   thread_ = std::thread([this, rate] { Run(rate); });
 }
 
@@ -76,15 +77,11 @@ void BenchLoad::Run(double rate) {
       std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(1 / rate));
   for (auto due = Clock::now(); !stopping_; due += gap) {
     std::this_thread::sleep_until(due);
+    const std::size_t at = phase();
     for (std::uint64_t now = under_way_; now >= kMostUnderWay; now = under_way_) {
       under_way_.wait(now);
     }
-    std::size_t phase = 0;
-    {
-      const std::lock_guard lock(mutex_);
-      phase = phase_;
-    }
-    Send(next_++, phase, due);
+    Send(next_++, at, due);
   }
 }
 
@@ -93,12 +90,25 @@ void BenchLoad::Enter(const std::string& name) {
   const auto now = Clock::now();
   if (phase_ != 0) {
     phases_[phase_].seconds = std::chrono::duration<double>(now - phase_began_).count();
+    CloseGaps(now);
   }
   phases_.push_back({.name = name});
   phase_ = phases_.size() - 1;
   phase_began_ = now;
-  // What a shard waited for before is no gap of this phase.
+  // What a shard waited for before is a gap of the phase before.
   std::fill(last_success_.begin(), last_success_.end(), now);
+}
+
+void BenchLoad::CloseGaps(Clock::time_point now) {
+  for (const Clock::time_point last : last_success_) {
+    phases_[phase_].longest_gap_ns =
+        std::max<std::int64_t>(phases_[phase_].longest_gap_ns, (now - last).count());
+  }
+}
+
+std::size_t BenchLoad::phase() const {
+  const std::lock_guard lock(mutex_);
+  return phase_;
 }
 
 void BenchLoad::Stop() {
@@ -107,7 +117,9 @@ void BenchLoad::Stop() {
   for (std::uint64_t left = under_way_; left != 0; left = under_way_) under_way_.wait(left);
   const std::lock_guard lock(mutex_);
   if (phase_ == 0) return;
-  phases_[phase_].seconds = std::chrono::duration<double>(Clock::now() - phase_began_).count();
+  const auto now = Clock::now();
+  phases_[phase_].seconds = std::chrono::duration<double>(now - phase_began_).count();
+  CloseGaps(now);
 }
 
 void BenchLoad::Send(std::uint64_t number, std::size_t phase, Clock::time_point due) {
@@ -144,17 +156,19 @@ void BenchLoad::Count(const Request& request, bool write, const Status& outcome)
   const auto now = Clock::now();
   {
     const std::lock_guard lock(mutex_);
-    BenchPhase& phase = phases_[request.phase];
+    BenchPhase& due_in = phases_[request.phase];
+    (write ? due_in.writes : due_in.reads).Record(now - request.due);
     if (outcome) {
-      (write ? phase.writes : phase.reads).Record(now - request.due);
       Clock::time_point& last = last_success_[ShardOf(request.key, options_.shards).value];
-      phase.longest_gap_ns = std::max<std::int64_t>(phase.longest_gap_ns, (now - last).count());
+      BenchPhase& present = phases_[phase_];
+      present.longest_gap_ns = std::max<std::int64_t>(present.longest_gap_ns, (now - last).count());
+      ++present.completed;
       last = now;
     } else {
-      ++phase.failed;
-      phase.unknown += MaybeApplied(outcome.error().code());
+      ++due_in.failed;
+      due_in.unknown += MaybeApplied(outcome.error().code());
       if (complaints_.size() < kComplaints) {
-        complaints_.push_back(phase.name + ": " + outcome.error().ToString());
+        complaints_.push_back(due_in.name + ": " + outcome.error().ToString());
       }
     }
   }

@@ -27,12 +27,13 @@ struct BenchLoadOptions {
 struct BenchPhase {
   std::string name;
   double seconds = 0;
+  std::uint64_t completed = 0;  // with success, while the phase lasted, whenever they were due
+  // Of the requests that were due in the phase; those that failed count with the time they took.
   Histogram reads;
   Histogram writes;
   std::uint64_t failed = 0;
   std::uint64_t unknown = 0;        // of the failed: the outcome is not known
-  std::int64_t longest_gap_ns = 0;  // of a shard without a success, while it was asked
-  std::uint64_t done() const { return reads.count() + writes.count(); }
+  std::int64_t longest_gap_ns = 0;  // in which a shard answered nothing with success
 };
 
 class BenchLoad {
@@ -43,7 +44,7 @@ class BenchLoad {
   Status Fill();  // writes every key once
   // Operations a second with so many under way.
   double MeasureMost(std::size_t in_flight, std::chrono::duration<double> length);
-  void Start(double rate);
+  void Start(double rate, const std::string& phase);
   void Enter(const std::string& phase);  // requests due from now on count there
   void Stop();                           // waits for what is under way
 
@@ -67,6 +68,8 @@ class BenchLoad {
   void OnWritten(const Request& request, const std::string& value, const Result<Version>& version);
   void OnRead(const Request& request, const Result<Value>& value);
   void Count(const Request& request, bool write, const Status& outcome);
+  void CloseGaps(Clock::time_point now);
+  std::size_t phase() const;
   void Leave();
   std::string ValueOf(std::uint64_t number) const;
 

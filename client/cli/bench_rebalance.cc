@@ -50,6 +50,9 @@ int RebalanceBench::Run() {
   const InterruptGuard guard;
   const Status done = RunPhases();
   if (load_) load_->Stop();
+  if (load_ && load_->judge().violations() > 0) {
+    problems_.push_back("the history is not linearizable");
+  }
   if (done) {
     if (const Status compared = CompareDigests(); !compared) {
       problems_.push_back(compared.error().ToString());
@@ -89,14 +92,17 @@ Status RebalanceBench::RunPhases() {
     rate_ = most_ * args_.share;
   }
   if (auto ok = Patch({{"rebalance", "off"}}); !ok) return ok;
-  load_->Start(rate_);
-  using Step = Status (RebalanceBench::*)();
+  load_->Start(rate_, "warm_up");
   if (auto ok = Rest("warm_up"); !ok) return ok;
+  load_->Enter("control");
   if (auto ok = Rest("control"); !ok) return ok;
+  using Step = Status (RebalanceBench::*)();
   for (const Step step :
        {&RebalanceBench::MoveShards, &RebalanceBench::AddNode, &RebalanceBench::DrainNode}) {
     if (auto ok = (this->*step)(); !ok) return ok;
   }
+  if (auto ok = AwaitRest("a cluster at rest"); !ok) return ok;
+  load_->Enter("after");
   if (auto ok = Rest("after"); !ok) return ok;
   load_->Stop();
   return {};
@@ -139,7 +145,6 @@ Status RebalanceBench::AwaitRest(const std::string& what) {
 
 Status RebalanceBench::Rest(const std::string& phase) {
   Say(phase + ": " + std::to_string(args_.phase_seconds) + " s");
-  load_->Enter(phase);
   const auto end = Clock::now() + std::chrono::seconds(args_.phase_seconds);
   while (Clock::now() < end) {
     if (Interrupted()) return GivenUp();
@@ -151,11 +156,9 @@ Status RebalanceBench::Rest(const std::string& phase) {
 Status RebalanceBench::MoveShards() {
   load_->Enter("moves");
   Say("moves: " + std::to_string(args_.moves) + " shards, one after the other");
-  const auto began = Clock::now();
   for (std::uint32_t i = 0; i < args_.moves; ++i) {
     if (auto ok = MoveOne(i); !ok) return ok;
   }
-  moves_.seconds = std::chrono::duration<double>(Clock::now() - began).count();
   return NoteMoves(moves_);
 }
 
@@ -175,7 +178,6 @@ Status RebalanceBench::MoveOne(std::uint32_t number) {
 Status RebalanceBench::AddNode() {
   load_->Enter("add_node");
   Say("add_node: one more node, filled by the balancer");
-  const auto began = Clock::now();
   if (auto ok = cluster_->AddNode(); !ok) return ok;
   if (auto ok = Patch({{"rebalance", "on"}}); !ok) return ok;
   const double newcomer = cluster_->nodes().back().id;
@@ -190,7 +192,6 @@ Status RebalanceBench::AddNode() {
     return ok;
   }
   if (auto ok = AwaitRest("an even spread"); !ok) return ok;
-  add_.seconds = std::chrono::duration<double>(Clock::now() - began).count();
   const auto nodes = Get("/v1/admin/nodes");
   if (!nodes) return nodes.error();
   spread_ = SpreadOf(*nodes).ToString();
@@ -201,7 +202,6 @@ Status RebalanceBench::DrainNode() {
   load_->Enter("drain");
   const std::string id = std::to_string(cluster_->nodes()[1].id);
   Say("drain: node " + id);
-  const auto began = Clock::now();
   const auto reply = db_->Admin("POST", "/v1/admin/nodes/" + id + ":drain", "");
   if (!reply) return reply.error();
   if (reply->status != 202) return Error(Errc::kConflict, "the drain was refused: " + reply->body);
@@ -213,28 +213,30 @@ Status RebalanceBench::DrainNode() {
   };
   if (auto ok = AwaitCluster(*db_, "/v1/admin/nodes", "the drained node", kPatience, drained); !ok)
     return ok;
-  drain_.seconds = std::chrono::duration<double>(Clock::now() - began).count();
   return NoteMoves(drain_);
 }
 
-// The moves that ended since the last call.
+// The moves that ended and were not counted before.
 Status RebalanceBench::NoteMoves(MoveFigures& figures) {
   const auto moves = Get("/v1/admin/moves");
   if (!moves) return moves.error();
-  std::uint64_t highest = moves_seen_;
+  double first = 0;
+  double last = 0;
   for (const json::value& move : List(*moves, "moves")) {
-    const auto id = static_cast<std::uint64_t>(Number(move, "id"));
-    highest = std::max(highest, id);
-    if (id <= moves_seen_) continue;
+    if (!MoveEnded(move) || !moves_seen_.insert(Field(move, "id")).second) continue;
     const bool done = Field(move, "stage") == "done";
     ++(done ? figures.done : figures.rolled_back);
     if (!done) continue;
+    const double created = Number(move, "created");
+    const double finished = Number(move, "finished");
+    first = first == 0 ? created : std::min(first, created);
+    last = std::max(last, finished);
     figures.bytes += Number(move, "bytes_total");
     const json::value* pause = move.as_object().if_contains("switch_pause_ms");
     if (pause && pause->is_number()) figures.pauses_ms.push_back(pause->to_number<double>());
-    figures.moves_s.push_back((Number(move, "finished") - Number(move, "created")) / 1000);
+    figures.moves_s.push_back((finished - created) / 1000);
   }
-  moves_seen_ = highest;
+  figures.seconds = (last - first) / 1000;
   std::sort(figures.pauses_ms.begin(), figures.pauses_ms.end());
   std::sort(figures.moves_s.begin(), figures.moves_s.end());
   return {};

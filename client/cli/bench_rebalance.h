@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -71,7 +72,7 @@ class RebalanceBench {
   double most_ = 0;
   double rate_ = 0;
   double sync_us_ = 0;
-  std::uint64_t moves_seen_ = 0;  // the highest move id that was counted
+  std::set<std::string> moves_seen_;  // counted
   MoveFigures moves_, add_, drain_;
   std::string spread_;
   bool digests_equal_ = false;

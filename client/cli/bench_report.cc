@@ -32,16 +32,17 @@ json::object LatencyJson(const Histogram& latency) {
 json::object PhaseJson(const BenchPhase& phase) {
   Histogram all = phase.reads;
   all.Merge(phase.writes);
-  return {{"phase", phase.name},
-          {"seconds", phase.seconds},
-          {"ops", phase.done()},
-          {"ops_per_s", phase.seconds > 0 ? static_cast<double>(phase.done()) / phase.seconds : 0},
-          {"failed", phase.failed},
-          {"unknown", phase.unknown},
-          {"longest_gap_ms", Ms(phase.longest_gap_ns)},
-          {"all", LatencyJson(all)},
-          {"reads", LatencyJson(phase.reads)},
-          {"writes", LatencyJson(phase.writes)}};
+  return {
+      {"phase", phase.name},
+      {"seconds", phase.seconds},
+      {"ops", phase.completed},
+      {"ops_per_s", phase.seconds > 0 ? static_cast<double>(phase.completed) / phase.seconds : 0},
+      {"failed", phase.failed},
+      {"unknown", phase.unknown},
+      {"longest_gap_ms", Ms(phase.longest_gap_ns)},
+      {"all", LatencyJson(all)},
+      {"reads", LatencyJson(phase.reads)},
+      {"writes", LatencyJson(phase.writes)}};
 }
 
 json::object MovesJson(const MoveFigures& moves) {

@@ -98,8 +98,13 @@ void AddPlanCommands(CLI::App& app, Context& context) {
   auto* explains = plan->add_flag("--explain", *explain, "also what it would not do, and why not");
   plan->add_option("--execute", *execute, "run the plan shown under this number, as it was shown")
       ->excludes(explains);
-  plan->callback([&context, explain, execute] {
-    context.run = [explain, execute](Context& c) {
+  auto stop = std::make_shared<bool>(false);
+  plan->add_flag("--stop", *stop, "start no more moves of the plan that runs")->excludes(explains);
+  plan->callback([&context, explain, execute, stop] {
+    context.run = [explain, execute, stop](Context& c) {
+      if (*stop) {
+        return c.AdminDo("DELETE", "/v1/admin/plan", json::value(), "no more moves of it start");
+      }
       return execute->empty() ? Plan(c, *explain) : ExecutePlan(c, *execute);
     };
   });

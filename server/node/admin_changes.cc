@@ -72,6 +72,7 @@ Result<rebalance::StartMove> Impl::ReadMove(const json::object& fields) const {
   start.shard = **shard_id;
   start.epoch = shard->entry.epoch;
   start.to = NodeId{**to};
+  if (!start.to) return Error(Errc::kImpossible, "no node 0");
   start.cause = rebalance::MoveCause::kOperator;
   start.reason = "asked for by an operator";
   if (*to_disk) {

@@ -48,6 +48,7 @@ struct AdminService::Impl {
   void GetSettings(AdminCall&& call);
   void PostPlan(AdminCall&& call);
   void ExecutePlan(AdminCall&& call);
+  void StopPlan(AdminCall&& call);
 
   void PostMove(AdminCall&& call);
   void CancelMove(AdminCall&& call);

@@ -25,7 +25,7 @@ struct Route {
   void (AdminService::Impl::*handler)(AdminCall&&);
 };
 using Impl = AdminService::Impl;
-constexpr std::array<Route, 22> kRoutes = {{
+constexpr std::array<Route, 23> kRoutes = {{
     {"cluster", false, "", "GET", &Impl::GetCluster},
     {"nodes", false, "", "GET", &Impl::GetNodes},
     {"nodes", true, "drain", "POST", &Impl::ChangeNode},
@@ -43,6 +43,7 @@ constexpr std::array<Route, 22> kRoutes = {{
     {"moves", true, "resume", "POST", &Impl::PauseMove},
     {"plan", false, "", "POST", &Impl::PostPlan},
     {"plan", true, "execute", "POST", &Impl::ExecutePlan},
+    {"plan", false, "", "DELETE", &Impl::StopPlan},
     {"decrees", false, "", "GET", &Impl::GetDecrees},
     {"settings", false, "", "GET", &Impl::GetSettings},
     {"settings", false, "", "PATCH", &Impl::PatchSettings},
@@ -181,6 +182,14 @@ void Impl::PostPlan(AdminCall&& call) {
   for (const rebalance::PlannedMove& move : plan.moves) moves.push_back(move.start);
   if (plans.size() > kKeptPlans) plans.erase(plans.begin());
   call.done(AdminOk(PlanJson(View(), number, plan)));
+}
+
+// What it has started goes on; what has not had its turn will not have one.
+void Impl::StopPlan(AdminCall&& call) {
+  const std::size_t moves = port.state()->approved().size();
+  Propose(std::move(call), rebalance::ApprovePlan{}, [moves](const CommandResult&) {
+    return AdminOk(json::object{{"moves", moves}});
+  });
 }
 
 void Impl::ExecutePlan(AdminCall&& call) {

@@ -4,6 +4,7 @@
 // only.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -31,7 +32,9 @@ class MoveDriver {
   // `gone`: whether a node has been silent for so long that no answer is to be waited for.
   explicit MoveDriver(PlacementPort& port, std::function<bool(NodeId)> gone = {},
                       std::uint64_t catch_up_gap = rebalance::kCatchUpGap)
-      : port_(&port), gone_(std::move(gone)), catch_up_gap_(catch_up_gap) {}
+      : port_(&port),
+        gone_(std::move(gone)),
+        catch_up_gap_(std::min(catch_up_gap, rebalance::kCatchUpGap)) {}
 
   void Start();
   void Stop();

@@ -369,6 +369,8 @@ TEST_F(AdminServiceTest, AShownPlanIsExecutedAsSuch) {
   ASSERT_EQ(world_.state()->approved().size(), 3u);
   const rebalance::StartMove& move = world_.state()->approved().begin()->second;
   EXPECT_EQ(move.reason, std::string(first.at("moves").at(0).at("reason").as_string()));
+  EXPECT_EQ(Ask("DELETE", "plan").status, 200u);
+  EXPECT_TRUE(world_.state()->approved().empty()) << "nothing more of it starts";
   ExpectProblem(Ask("POST", "plan/7:execute"), 404, "not_found");
   ExpectProblem(Ask("POST", "plan/x:execute"), 404, "not_found");
 }

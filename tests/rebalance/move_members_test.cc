@@ -78,6 +78,22 @@ TEST_F(SheddingTest, AVoterThatStaysMustBeCaughtUp) {
   EXPECT_EQ(At(Stage::kSeal).kind, ActionKind::kWait);
 }
 
+// Three voters and a learner, three wanted: without its vote there must be three votes left.
+TEST_F(SheddingTest, TheVoteThatGoesIsTakenOverOrTheMoveGivesWay) {
+  view_.replicas_wanted = 3;
+  AddLearner();
+  move_.target = {};
+  view_.target.reset();
+  EXPECT_EQ(At(Stage::kSeal).kind, ActionKind::kWait) << "the learner did not answer";
+  view_.others[kTarget.id] = Member(10);
+  EXPECT_EQ(At(Stage::kSeal).kind, ActionKind::kWait) << "it lags";
+  view_.others[kTarget.id] = Member();
+  EXPECT_THAT(At(Stage::kSeal).next_voters, ::testing::ElementsAre(kSecond, kThird, kTarget));
+  view_.others.erase(kTarget.id);
+  view_.others_gone[kTarget.id] = "node 4 is dead";
+  EXPECT_EQ(At(Stage::kSeal).kind, ActionKind::kCancel);
+}
+
 TEST_F(SheddingTest, CancelledBeforeItsSealItIsEndedByTheLog) {
   move_.cancelled = true;
   ExpectAdvance(Stage::kIntent, Stage::kRolledBack);

@@ -292,6 +292,37 @@ TEST(PlannerTest, NothingIsShedWhileAnotherVoterIsAway) {
   EXPECT_FALSE(plan.moves[0].start.to);
 }
 
+TEST(PlannerTest, WhatIsSwitchedOffIsNotShed) {
+  PlannedCluster cluster(2, 5);
+  for (std::uint64_t node = 2; node <= 6; ++node) cluster.Join(node);
+  cluster.Settle();
+  WantCopies(cluster, 3);
+  cluster.Do(ChangeSettings{.repair = false});
+  for (const PlannedMove& move : cluster.MakeIt().moves) EXPECT_TRUE(move.start.to);
+  const NodeId leaving = cluster.ConfigOf(ShardId{0}).voters[0].node;
+  cluster.Do(SetNodeState{leaving, NodeState::kDraining, ""});
+  bool shed = false;
+  for (const PlannedMove& move : cluster.MakeIt().moves) {
+    if (move.start.to) continue;
+    shed = true;
+    EXPECT_EQ(move.from, leaving);
+    EXPECT_EQ(move.start.cause, MoveCause::kDrain);
+  }
+  EXPECT_TRUE(shed);
+}
+
+TEST(PlannerTest, ALearnerIsNotPromotedIntoTheSeatOfAVoterThatIsAway) {
+  PlannedCluster cluster(1, 4);
+  for (std::uint64_t node = 2; node <= 4; ++node) cluster.Join(node);
+  cluster.Settle();
+  ASSERT_EQ(cluster.ConfigOf(ShardId{0}).voters.size(), 3u);
+  const NodeId voter = cluster.ConfigOf(ShardId{0}).voters[0].node;
+  cluster.view.alive[voter] = false;
+  for (const PlannedMove& move : cluster.MakeIt().moves) {
+    EXPECT_NE(move.start.shard, ShardId{0}) << move.start.reason;
+  }
+}
+
 TEST(PlannerTest, MovesInFlightAreCountedAsDone) {
   PlannedCluster cluster(16);
   for (const std::uint64_t node : {2, 3}) cluster.Join(node);
@@ -447,6 +478,22 @@ TEST(StartableTest, AnApprovedPlanRunsWhateverTheSettingsSayAndHoldsBackBalance)
   EXPECT_EQ(StartableNow(cluster.Look(), plan).size(), 2u);
   for (const PlannedMove& move : start) cluster.Do(move.start);
   EXPECT_GT(StartableNow(cluster.Look(), plan).size(), 0u);
+}
+
+TEST(StartableTest, RepairGoesBeforeAnApprovedPlan) {
+  PlannedCluster cluster(4);
+  for (const std::uint64_t node : {2, 3}) cluster.Join(node);
+  cluster.Settle();
+  cluster.Join(4);
+  const Plan shown = cluster.MakeIt();
+  ASSERT_FALSE(shown.moves.empty());
+  const StartMove approved = shown.moves[0].start;
+  cluster.Do(ApprovePlan{1, {approved}});
+  cluster.view.alive[NodeId{2}] = false;
+  cluster.view.dead_for_good[NodeId{2}] = true;
+  const auto start = StartableNow(cluster.Look(), cluster.MakeIt());
+  ASSERT_FALSE(start.empty());
+  for (const PlannedMove& move : start) EXPECT_NE(move.start, approved) << "its shard is repaired";
 }
 
 TEST(StartableTest, SettingsSwitchCausesOff) {
