@@ -41,6 +41,11 @@ void Atlas::Lost(NodeId node) {
   });
 }
 
+const consensus::Config* Atlas::Begun(ShardId shard) const {
+  const auto found = begun_.find(shard);
+  return found == begun_.end() ? nullptr : &found->second;
+}
+
 bool Atlas::Repaired() const {
   bool repaired = true;
   ForEachMember([&](ShardId shard, const consensus::Member& member) {

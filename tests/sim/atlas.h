@@ -22,6 +22,8 @@ class Atlas {
   bool MayLose(NodeId node) const;
   void Lost(NodeId node);  // everything that the node holds now
   bool Repaired() const;   // what was lost is no member of anything any more
+  // The members that are not dispensable yet. Null: the shard is not known.
+  const consensus::Config* Begun(ShardId shard) const;
 
  private:
   using Copy = std::pair<ShardId, ReplicaId>;

@@ -69,9 +69,17 @@ bool Liveness::KeepsQuorums(const std::set<MachineId>& broken) {
                      [&](ShardId shard) { return KeepsQuorum(shard, broken); });
 }
 
-// Strict on purpose: a Seal may be under way to any set of these members.
+// Also of the members that a chosen Seal has left behind: until the next epoch has begun the new
+// ones may still have to learn from them (design.md section 4, step 10).
 bool Liveness::KeepsQuorum(ShardId shard, const std::set<MachineId>& broken) {
-  const consensus::Config& config = cluster_.network().core_checker().LatestConfig(shard);
+  const consensus::Config* begun = cluster_.atlas().Begun(shard);
+  return KeepsMost(shard, cluster_.network().core_checker().LatestConfig(shard), broken) &&
+         (begun == nullptr || KeepsMost(shard, *begun, broken));
+}
+
+// Strict on purpose: a Seal may be under way to any set of these members.
+bool Liveness::KeepsMost(ShardId shard, const consensus::Config& config,
+                         const std::set<MachineId>& broken) {
   std::size_t lost = 0;
   for (const auto* members : {&config.voters, &config.learners}) {
     for (const consensus::Member& member : *members) {

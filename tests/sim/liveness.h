@@ -29,6 +29,7 @@ class Liveness {
   bool KeepsQuorums(const std::set<MachineId>& broken);
   // Everybody who is, or may become, a member of the shard; how many of them are lost.
   bool KeepsQuorum(ShardId shard, const std::set<MachineId>& broken);
+  bool KeepsMost(ShardId shard, const consensus::Config& config, const std::set<MachineId>& broken);
   bool IsWell(ReplicaKey key, MachineId machine, const std::set<MachineId>& broken);
   void Heal();
   bool AllStarted();
