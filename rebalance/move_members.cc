@@ -11,8 +11,10 @@ NextMembers MembersAfter(const MoveRecord& move, const consensus::Config& config
     if (voter.id == move.source.replica) continue;
     (facts.dead.contains(voter.id) ? lagging : able).push_back(voter);
   }
-  std::stable_partition(able.begin(), able.end(),
-                        [&](const consensus::Member& voter) { return voter.id == facts.leader; });
+  const auto leader = std::find_if(able.begin(), able.end(), [&](const consensus::Member& voter) {
+    return voter.id == facts.leader;
+  });
+  if (leader != able.end()) std::rotate(able.begin(), leader, leader + 1);
   const consensus::Member target{move.target.replica, move.target.node};
   if (!move.sheds()) (facts.caught_up.contains(target.id) ? able : lagging).push_back(target);
   for (const consensus::Member& learner : config.learners) {
