@@ -30,6 +30,9 @@ def test_five_nodes_two_disks_two_zones(cluster):
     cluster.expect_equal_replicas()
 
 
+test_five_nodes_two_disks_two_zones.needs_the_machine = True
+
+
 def _join(cluster, zone, *flags):
     number = len(cluster.nodes) + 1
     flags = ["--data", cluster.path(f"node{number}b"), "--zone", zone, *flags]
@@ -37,13 +40,13 @@ def _join(cluster, zone, *flags):
 
 
 def _cli_json(cluster, *arguments):
-    done = cluster.cli("-o", "json", *arguments)
+    done = cluster.cli("--timeout", "10s", "-o", "json", *arguments)
     expect(done.returncode == 0, f"decree {' '.join(arguments)}: {done.stdout!r} {done.stderr!r}")
     return json.loads(done.stdout)
 
 
 def _cli(cluster, *arguments):
-    done = cluster.cli(*arguments)
+    done = cluster.cli("--timeout", "10s", *arguments)
     expect(done.returncode == 0, f"decree {' '.join(arguments)}: {done.stdout!r} {done.stderr!r}")
 
 
@@ -76,9 +79,9 @@ def _zones_are_apart(cluster):
 
 
 def _grow(cluster):
-    wait_until("three copies each", lambda: all(len(r) == 3 for r in _replicas(cluster)), 60)
+    wait_until("three copies each", lambda: all(len(r) == 3 for r in _replicas(cluster)), 120)
     _join(cluster, "b")
-    wait_until("four nodes are at rest", lambda: _rests(cluster), 60)
+    wait_until("four nodes are at rest", lambda: _rests(cluster), 120)
     expect(_disks_are_even(cluster), f"disks are evened out: {_replicas(cluster)}")
     expect(_zones_are_apart(cluster), f"copies in both zones: {_replicas(cluster)}")
 
@@ -91,10 +94,9 @@ def _run_a_shown_plan(cluster):
         done = cluster.cli("-o", "json", "plan")
         plan = json.loads(done.stdout) if done.returncode == 0 else {"moves": []}
         return plan if any(m["to"] == newcomer.id for m in plan["moves"]) else None
-    wait_until("a plan for the fifth node", shown, 30)
-    plan = shown()
+    plan = wait_until("a plan for the fifth node", shown, 30)
     _cli(cluster, "plan", "--execute", str(plan["id"]))
-    wait_until("the plan has run", lambda: _rests(cluster), 60)
+    wait_until("the plan has run", lambda: _rests(cluster), 120)
     moves = _cli_json(cluster, "move", "list")["moves"]
     done = [(m["shard"], m["from"], m["to"]) for m in moves if m["stage"] == "done"]
     for move in plan["moves"]:
@@ -122,8 +124,8 @@ def _change_the_copies(cluster):
         _cli(cluster, "rebalance", "set", "replicas", str(copies))
         wait_until(f"{copies} copies each", lambda n=copies: all(
             len([r for r in replicas if r["role"] == "voter"]) == n == len(replicas)
-            for replicas in _replicas(cluster)), 60)
-    wait_until("five nodes are at rest", lambda: _rests(cluster), 60)
+            for replicas in _replicas(cluster)), 120)
+    wait_until("five nodes are at rest", lambda: _rests(cluster), 120)
     expect(_zones_are_apart(cluster), f"copies in both zones: {_replicas(cluster)}")
 
 
@@ -136,7 +138,7 @@ def _state(cluster, node):
 
 def _drain_and_remove(cluster, node):
     _cli(cluster, "node", "drain", str(node.id))
-    wait_until("it is drained", lambda: _state(cluster, node) == "drained", 60)
+    wait_until("it is drained", lambda: _state(cluster, node) == "drained", 120)
     _cli(cluster, "node", "remove", str(node.id))
     node.terminate()
 
@@ -150,4 +152,4 @@ def _lose(cluster, node):
     _cli(cluster, "node", "drain", str(node.id))
     wait_until("the dead node is drained", lambda: _state(cluster, node) == "drained", 30)
     _cli(cluster, "node", "remove", str(node.id))
-    wait_until("three nodes are at rest", lambda: _rests(cluster), 60)
+    wait_until("three nodes are at rest", lambda: _rests(cluster), 120)

@@ -59,7 +59,7 @@ def test_a_rebalance_is_measured(cluster):
     done = subprocess.run(
         [cluster.program("decree"), "bench", "rebalance", "--shards", "4", "--keys", "200",
          "--moves", "2", "--phase-seconds", "1", "--rate", "200", "--json", path],
-        timeout=120, check=False, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        timeout=300, check=False, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     expect(done.returncode == 0, f"bench rebalance: {done.stdout!r} {done.stderr!r}")
     with open(path, encoding="utf-8") as file:
         report = json.load(file)
@@ -69,6 +69,9 @@ def test_a_rebalance_is_measured(cluster):
     expect(report["history"]["linearizable"] and report["history"]["operations"] > 200,
            f"{report['history']}")
     expect(report["digests_equal"], "digests are compared")
+
+
+test_a_rebalance_is_measured.needs_the_machine = True
 
 
 def test_usage_errors_of_the_daemon_are_2(cluster):
