@@ -228,7 +228,9 @@ void Operator::Drain(MachineId door, MachineId machine, Random random, Nanos pat
 }
 
 void Operator::RemoveWhenDrained(std::uint64_t node, Nanos deadline) {
-  if (world_.now() > deadline) return;
+  // One that was lost meanwhile is buried: two who change their minds about it would never end.
+  if (world_.now() > deadline || to_bury_.contains(NodeId{static_cast<std::uint32_t>(node)}))
+    return;
   world_.After(kLookAgain, [this, node, deadline] { RemoveWhenDrained(node, deadline); });
   const auto door = cluster_.AnyUp();
   if (!door) return;
