@@ -219,18 +219,7 @@ void Layout::PlanMove(ShardLayout& shard, std::optional<std::size_t> index, Disk
   copy.incarnation = disks_[to].id;
   copy.voter = !index || leaving.voter;
   copy.planned = leaving.planned.value_or(plan_.moves.size());
-  if (!leaving.planned) {
-    PlannedMove move;
-    move.start.shard = shard.id;
-    move.start.epoch = shard.epoch;
-    move.start.source = leaving.replica;
-    move.start.cause = cause;
-    move.start.reason = std::move(reason);
-    move.from = leaving.node;
-    move.from_disk = leaving.incarnation;
-    move.bytes = shard.bytes;
-    plan_.moves.push_back(std::move(move));
-  }
+  if (!leaving.planned) PlanLeaving(shard, leaving, cause, std::move(reason)).bytes = shard.bytes;
   StartMove& start = plan_.moves[*copy.planned].start;
   start.to = copy.node;
   start.to_disk = copy.incarnation;
@@ -242,7 +231,12 @@ void Layout::PlanShedding(ShardLayout& shard, std::size_t index, MoveCause cause
                           std::string reason) {
   const Copy leaving = shard.copies[index];
   Take(shard, index);
-  PlannedMove move;
+  PlanLeaving(shard, leaving, cause, std::move(reason));
+}
+
+PlannedMove& Layout::PlanLeaving(const ShardLayout& shard, const Copy& leaving, MoveCause cause,
+                                 std::string reason) {
+  PlannedMove& move = plan_.moves.emplace_back();
   move.start.shard = shard.id;
   move.start.epoch = shard.epoch;
   move.start.source = leaving.replica;
@@ -250,7 +244,7 @@ void Layout::PlanShedding(ShardLayout& shard, std::size_t index, MoveCause cause
   move.start.reason = std::move(reason);
   move.from = leaving.node;
   move.from_disk = leaving.incarnation;
-  plan_.moves.push_back(std::move(move));
+  return move;
 }
 
 void Layout::PlanPromotion(ShardLayout& shard, const Copy& learner) {

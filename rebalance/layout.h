@@ -105,6 +105,8 @@ class Layout {
   void ApplyMoveInFlight(ShardLayout& shard, const MoveRecord& move);
   void Put(ShardLayout& shard, Copy copy);
   void Take(ShardLayout& shard, std::size_t index);
+  PlannedMove& PlanLeaving(const ShardLayout& shard, const Copy& leaving, MoveCause cause,
+                           std::string reason);
 
   const ClusterView& view_;
   Plan& plan_;

@@ -340,10 +340,9 @@ std::optional<Action> Situation::NotArrived() const {
 std::optional<Action> Situation::TooFewVotes(const NextMembers& next) const {
   if (!move_.sheds()) return std::nullopt;
   const std::size_t left = next.voters.size() + next.learners.size();
-  if (next.voters.size() >= VotesOf(std::min<std::size_t>(view_.replicas_wanted, left))) {
-    if (!next.voters.empty()) return std::nullopt;
-    return Wait("no other replica could vote");
-  }
+  if (left == 0) return Wait("no other replica could vote");
+  const std::size_t votes = VotesOf(std::min<std::size_t>(view_.replicas_wanted, left));
+  if (next.voters.size() >= votes) return std::nullopt;
   for (const consensus::Member& learner : next.learners) {
     const auto gone = view_.others_gone.find(learner.id);
     if (gone == view_.others_gone.end()) continue;

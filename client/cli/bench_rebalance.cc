@@ -21,12 +21,6 @@ constexpr std::chrono::milliseconds kPoll{50};
 
 Error GivenUp() { return Error(Errc::kCancelled, "interrupted"); }
 
-bool AtRest(const json::value& cluster, std::size_t nodes) {
-  return Number(cluster, "nodes_up") >= static_cast<double>(nodes) &&
-         Number(cluster, "shards_under_replicated") == 0 &&
-         Number(cluster, "shards_leaderless") == 0 && Number(cluster, "moves_active") == 0;
-}
-
 // Of a shard, a node that holds it and one that does not, in turn.
 std::optional<json::object> SomeMove(const json::value& shard, const std::vector<DemoNode>& nodes,
                                      std::uint32_t turn) {
@@ -136,8 +130,8 @@ Status RebalanceBench::AwaitRest(const std::string& what) {
     boost::system::error_code bad;
     const json::value plan = reply ? json::parse(reply->body, bad) : json::value();
     const bool planned = !reply || reply->status != 200 || bad || !List(plan, "moves").empty();
-    const auto cluster = Get("/v1/admin/cluster");
-    if (!planned && cluster && AtRest(*cluster, 1)) return {};
+    const auto cluster = GetJson(*db_, "/v1/admin/cluster");
+    if (!planned && cluster && Healthy(*cluster, 1)) return {};
     std::this_thread::sleep_for(kPoll);
   }
   return Error(Errc::kUnavailable, what + " did not come about in time");
@@ -163,7 +157,7 @@ Status RebalanceBench::MoveShards() {
 }
 
 Status RebalanceBench::MoveOne(std::uint32_t number) {
-  const auto shards = Get("/v1/admin/shards/" + std::to_string(number % args_.shards));
+  const auto shards = GetJson(*db_, "/v1/admin/shards/" + std::to_string(number % args_.shards));
   if (!shards) return shards.error();
   const auto move = SomeMove(*shards, cluster_->nodes(), number);
   if (!move) return Error(Errc::kImpossible, "every node holds every shard: --nodes 4 or more");
@@ -192,7 +186,7 @@ Status RebalanceBench::AddNode() {
     return ok;
   }
   if (auto ok = AwaitRest("an even spread"); !ok) return ok;
-  const auto nodes = Get("/v1/admin/nodes");
+  const auto nodes = GetJson(*db_, "/v1/admin/nodes");
   if (!nodes) return nodes.error();
   spread_ = SpreadOf(*nodes).ToString();
   return NoteMoves(add_);
@@ -218,7 +212,7 @@ Status RebalanceBench::DrainNode() {
 
 // The moves that ended and were not counted before.
 Status RebalanceBench::NoteMoves(MoveFigures& figures) {
-  const auto moves = Get("/v1/admin/moves");
+  const auto moves = GetJson(*db_, "/v1/admin/moves");
   if (!moves) return moves.error();
   double first = 0;
   double last = 0;
@@ -259,15 +253,6 @@ Status RebalanceBench::Patch(const json::object& settings) {
   const auto reply = db_->Admin("PATCH", "/v1/admin/settings", json::serialize(settings));
   if (!reply) return reply.error();
   return reply->status == 200 ? Status() : Status(Error(Errc::kIo, reply->body));
-}
-
-Result<json::value> RebalanceBench::Get(const std::string& target) {
-  const auto reply = db_->Admin("GET", target);
-  if (!reply) return reply.error();
-  boost::system::error_code bad;
-  json::value answer = json::parse(reply->body, bad);
-  if (bad || reply->status >= 400) return Error(Errc::kIo, target + ": " + reply->body);
-  return answer;
 }
 
 }  // namespace decree::cli

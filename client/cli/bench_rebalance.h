@@ -56,7 +56,6 @@ class RebalanceBench {
   Status AwaitRest(const std::string& what);
   Status CompareDigests();
   Status Patch(const json::object& settings);
-  Result<json::value> Get(const std::string& target);
   Status NoteMoves(MoveFigures& figures);
   void Say(const std::string& text);
   double MeasureSync() const;  // median fdatasync of 4 KiB beside the data, in microseconds

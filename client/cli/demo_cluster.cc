@@ -110,6 +110,21 @@ bool DemoCluster::Stop() {
   return good;
 }
 
+bool Healthy(const json::value& cluster, std::size_t nodes) {
+  return Number(cluster, "nodes_up") >= static_cast<double>(nodes) &&
+         Number(cluster, "shards_under_replicated") == 0 &&
+         Number(cluster, "shards_leaderless") == 0 && Number(cluster, "moves_active") == 0;
+}
+
+Result<json::value> GetJson(Client& db, const std::string& target) {
+  const auto reply = db.Admin("GET", target);
+  if (!reply) return reply.error();
+  boost::system::error_code bad;
+  json::value answer = json::parse(reply->body, bad);
+  if (bad || reply->status >= 400) return Error(Errc::kIo, target + ": " + reply->body);
+  return answer;
+}
+
 Status AwaitCluster(Client& db, const std::string& target, const std::string& what,
                     std::chrono::seconds patience,
                     const std::function<bool(const json::value&)>& done) {

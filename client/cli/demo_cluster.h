@@ -52,6 +52,9 @@ class DemoCluster {
   std::vector<DemoNode> nodes_;
 };
 
+// So many nodes are up, every shard has its voters and a leader, and nothing moves.
+bool Healthy(const json::value& cluster, std::size_t nodes);
+Result<json::value> GetJson(Client& db, const std::string& target);
 // Asks until `done` says so; an error when the time is over or the user gives up. `what` is for it.
 Status AwaitCluster(Client& db, const std::string& target, const std::string& what,
                     std::chrono::seconds patience,
