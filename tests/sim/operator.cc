@@ -204,6 +204,8 @@ void Operator::ChangeSettings(MachineId door, Random random) {
   patch("move_stall_s", random.Between(1, 20));
   // Three copies at least: faults count on a majority that is spared.
   if (cluster_.options().replicas >= 3) patch("replicas", random.Chance(0.5) ? 3 : 5);
+  // An even number: one of the copies has no vote, until another goes.
+  if (body.contains("replicas") && random.Chance(0.25)) body["replicas"] = 4;
   Ask(door, "settings", {"PATCH", "/v1/admin/settings", json::serialize(body)});
 }
 
