@@ -13,6 +13,10 @@ if(DECREE_ROCKSDB_ROOT)
   list(PREPEND CMAKE_PREFIX_PATH ${DECREE_ROCKSDB_ROOT})
 endif()
 find_package(RocksDB REQUIRED)
+set(DECREE_ROCKSDB RocksDB::rocksdb)
+if(DECREE_SANITIZE STREQUAL "thread")  # tests/tsan.supp names what is in the shared library
+  set(DECREE_ROCKSDB RocksDB::rocksdb-shared)
+endif()
 
 if(PROJECT_IS_TOP_LEVEL)
   find_program(DECREE_CCACHE ccache)

@@ -3,7 +3,7 @@ import ctypes
 import http.client
 import json
 import os
-import resource
+import re
 import shutil
 import signal
 import subprocess
@@ -11,6 +11,7 @@ import tempfile
 import time
 
 _PR_SET_PDEATHSIG = 1
+_SANITIZER_REPORT = re.compile(r"(WARNING|ERROR): \w+Sanitizer|runtime error: ")
 _libc = ctypes.CDLL("libc.so.6")
 
 
@@ -136,9 +137,18 @@ class Node:
             raise Failure(f"node {self.number} should have ended: {self.log()}") from None
 
     def log(self, size=1500):
+        return self._whole_log()[-size:]
+
+    def sanitizer_report(self, size=12000):
+        """What a sanitizer found in this process, in any of its lives, or nothing."""
+        log = self._whole_log()
+        found = _SANITIZER_REPORT.search(log)
+        return log[found.start():found.start() + size] if found else ""
+
+    def _whole_log(self):
         try:
             with open(self.log_path, encoding="utf-8", errors="replace") as f:
-                return f.read()[-size:]
+                return f.read()
         except FileNotFoundError:
             return ""
 

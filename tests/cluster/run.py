@@ -1,13 +1,17 @@
 #!/usr/bin/env python3
-"""Runs the cluster tests: python3 tests/cluster/run.py --build build [-k PART] [--list]."""
+"""Runs the cluster tests: python3 tests/cluster/run.py --build build [-k PART] [-j N]."""
 import argparse
+import contextlib
+import functools
 import importlib
+import io
+import multiprocessing
 import os
 import sys
 import time
 import traceback
 
-from harness import Cluster, Failure
+from harness import Cluster, Failure, expect
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -27,7 +31,9 @@ def run_one(name, test, build):
     with Cluster(build) as cluster:
         try:
             test(cluster)
-            print(f"[  OK  ] {name} ({time.monotonic() - started:.1f} s)", flush=True)
+            for node in cluster.nodes:  # also of a process that was killed before it could say so
+                expect(not node.sanitizer_report(), "a sanitizer has something to say")
+            print(f"[  OK  ] {name} ({time.monotonic() - started:.1f} s)")
             return True
         except Exception as error:
             print(f"[FAILED] {name} ({time.monotonic() - started:.1f} s): {error}")
@@ -35,26 +41,56 @@ def run_one(name, test, build):
                 traceback.print_exc(file=sys.stdout)
             for node in cluster.nodes:
                 print(f"---- log of node {node.number} ----\n{node.log()}")
-            sys.stdout.flush()
+                if node.sanitizer_report():
+                    print(f"---- sanitizer, node {node.number} ----\n{node.sanitizer_report()}")
             return False
+
+
+def run_captured(name, build):
+    """In a process of its own, so that what it prints stays in one piece."""
+    with contextlib.redirect_stdout(io.StringIO()) as output:
+        passed = run_one(name, dict(discover())[name], build)
+    return passed, output.getvalue()
+
+
+def run_all(tests, build, jobs):
+    """How many passed. Most of a test is waiting, so several run at a time; those that want the
+    machine for themselves come last, one by one."""
+    together = [name for name, test in tests if not wants_the_machine(test)]
+    passed = 0
+    with multiprocessing.Pool(jobs) as pool:
+        for ok, output in pool.imap_unordered(functools.partial(run_captured, build=build),
+                                              together):
+            print(output, end="", flush=True)
+            passed += ok
+    for name, test in tests:
+        if wants_the_machine(test):
+            passed += run_one(name, test, build)
+            sys.stdout.flush()
+    return passed
+
+
+def wants_the_machine(test):
+    return getattr(test, "needs_the_machine", False)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--build", required=True, help="folder with decreed and decree")
     parser.add_argument("-k", default="", help="only tests whose name contains this")
+    parser.add_argument("-j", type=int, default=2, help="tests at a time (default: 2)")
     parser.add_argument("--list", action="store_true")
     options = parser.parse_args()
     tests = [(name, test) for name, test in discover() if options.k in name]
     if "TSAN_OPTIONS" in os.environ:
         # Five nodes and a load that wants half of the machine, each several times slower.
-        for name, _ in [t for t in tests if getattr(t[1], "needs_the_machine", False)]:
+        for name, _ in [t for t in tests if wants_the_machine(t[1])]:
             print(f"[ SKIP ] {name}: not under a thread sanitizer")
-        tests = [t for t in tests if not getattr(t[1], "needs_the_machine", False)]
+        tests = [t for t in tests if not wants_the_machine(t[1])]
     if options.list:
         print("\n".join(name for name, _ in tests))
         return 0
-    passed = sum(run_one(name, test, os.path.abspath(options.build)) for name, test in tests)
+    passed = run_all(tests, os.path.abspath(options.build), options.j)
     print(f"{passed} passed, {len(tests) - passed} failed")
     return 0 if tests and passed == len(tests) else 1
 
