@@ -186,7 +186,7 @@ std::string Layout::Obstacle(const ShardLayout& shard, const Copy* leaving,
   }
   const auto limit = static_cast<double>(disk.capacity) * kFullShare;
   const bool full = disk.capacity && static_cast<double>(disk.used + shard.bytes) > limit;
-  return full ? "disk_full" : "";
+  return full && !IsHome(leaving, disk) ? "disk_full" : "";
 }
 
 DiskIndex Layout::BestTarget(const ShardLayout& shard, const Copy* leaving) const {
@@ -212,7 +212,10 @@ DiskIndex Layout::BestTarget(const ShardLayout& shard, const Copy* leaving) cons
 
 void Layout::PlanMove(ShardLayout& shard, std::optional<std::size_t> index, DiskIndex to,
                       MoveCause cause, std::string reason) {
+  if (index && Return(shard, *index, to)) return;
+  if (index && TakeItsWay(shard, *index, to, reason)) return;
   const Copy leaving = index ? shard.copies[*index] : Copy{};
+  if (leaving.planned) disks_[leaving.disk].used -= shard.bytes;
   if (index) Take(shard, *index);
   Copy copy;
   copy.node = disks_[to].node;
@@ -225,6 +228,65 @@ void Layout::PlanMove(ShardLayout& shard, std::optional<std::size_t> index, Disk
   start.to_disk = copy.incarnation;
   disks_[to].used += shard.bytes;
   Put(shard, std::move(copy));
+}
+
+// A planned copy where it was before the plan.
+Copy Layout::AtHome(const Copy& planned) const {
+  const PlannedMove& move = plan_.moves[*planned.planned];
+  Copy copy;
+  copy.replica = move.start.source;
+  copy.node = move.from;
+  copy.incarnation = move.from_disk;
+  copy.voter = planned.voter;
+  return copy;
+}
+
+bool Layout::IsHome(const Copy* copy, const DiskLoad& disk) const {
+  return copy && copy->planned && plan_.moves[*copy->planned].from_disk == disk.id;
+}
+
+bool Layout::Return(ShardLayout& shard, std::size_t index, DiskIndex to) {
+  const Copy planned = shard.copies[index];
+  if (!IsHome(&planned, disks_[to])) return false;
+  disks_[planned.disk].used -= shard.bytes;
+  idle_.insert(*planned.planned);
+  Take(shard, index);
+  Put(shard, AtHome(planned));
+  return true;
+}
+
+bool Layout::TakeItsWay(ShardLayout& shard, std::size_t index, DiskIndex to,
+                        const std::string& reason) {
+  const Copy mover = shard.copies[index];
+  const auto stays = std::find_if(shard.copies.begin(), shard.copies.end(),
+                                  [&](const Copy& copy) { return IsHome(&copy, disks_[to]); });
+  if (mover.planned || stays == shard.copies.end()) return false;
+  Copy home = AtHome(*stays);
+  Copy gone = *stays;
+  gone.voter = mover.voter;
+  PlannedMove& move = plan_.moves[*gone.planned];
+  move.start.source = mover.replica;
+  move.start.reason = reason + "; it keeps its copy, which would go to node " + ToString(gone.node);
+  move.from = mover.node;
+  move.from_disk = mover.incarnation;
+  const auto take = [&](const Copy& from) {
+    const auto found =
+        std::find_if(shard.copies.begin(), shard.copies.end(),
+                     [&](const Copy& copy) { return copy.incarnation == from.incarnation; });
+    Take(shard, static_cast<std::size_t>(found - shard.copies.begin()));
+  };
+  take(gone);
+  take(mover);
+  Put(shard, std::move(home));
+  Put(shard, std::move(gone));
+  return true;
+}
+
+void Layout::DropIdleMoves() {
+  for (auto entry = idle_.rbegin(); entry != idle_.rend(); ++entry) {
+    plan_.moves.erase(plan_.moves.begin() + static_cast<std::ptrdiff_t>(*entry));
+  }
+  idle_.clear();
 }
 
 void Layout::PlanShedding(ShardLayout& shard, std::size_t index, MoveCause cause,

@@ -87,14 +87,17 @@ class Layout {
   // rolled back only if there is no other. kNoDisk if there is none.
   DiskIndex BestTarget(const ShardLayout& shard, const Copy* leaving) const;
 
-  // Plans a move of copy `index` (none: a fill-up) to the disk; moves a planned copy's target
-  // instead.
+  // Plans a move of copy `index` (none: a fill-up) to the disk. Nothing moves twice: a planned copy
+  // is sent there instead, or stays where it is if that is the disk; and a copy that would take the
+  // place of one that was to leave takes that one's way instead, which stays.
   void PlanMove(ShardLayout& shard, std::optional<std::size_t> index, DiskIndex to, MoveCause cause,
                 std::string reason);
   void PlanShedding(ShardLayout& shard, std::size_t index, MoveCause cause, std::string reason);
   void PlanPromotion(ShardLayout& shard, const Copy& learner);
   void Reject(const ShardLayout& shard, NodeId from, NodeId to, std::string rule,
               std::string reason);
+  // Takes what came to nothing out of the plan; nothing is planned after it.
+  void DropIdleMoves();
 
   double Spread() const;
 
@@ -105,6 +108,11 @@ class Layout {
   void ApplyMoveInFlight(ShardLayout& shard, const MoveRecord& move);
   void Put(ShardLayout& shard, Copy copy);
   void Take(ShardLayout& shard, std::size_t index);
+  bool Return(ShardLayout& shard, std::size_t index, DiskIndex to);
+  bool TakeItsWay(ShardLayout& shard, std::size_t index, DiskIndex to, const std::string& reason);
+  Copy AtHome(const Copy& planned) const;
+  // The copy, if any, is planned to leave that disk.
+  bool IsHome(const Copy* copy, const DiskLoad& disk) const;
   PlannedMove& PlanLeaving(const ShardLayout& shard, const Copy& leaving, MoveCause cause,
                            std::string reason);
 
@@ -114,6 +122,7 @@ class Layout {
   std::map<Incarnation, DiskIndex> index_;
   std::vector<ShardLayout> shards_;
   std::map<ShardId, std::size_t> rejections_;
+  std::set<std::size_t> idle_;  // entries of the plan that move nothing any more
 };
 
 }  // namespace decree::rebalance

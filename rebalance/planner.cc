@@ -15,6 +15,7 @@ Plan MakePlan(const ClusterView& view, std::size_t limit) {
   PlanDrains(layout, plan, limit);
   PlanZones(layout, plan, limit);
   PlanBalance(layout, plan, limit);
+  layout.DropIdleMoves();
   PlanDepartures(layout, plan, limit);
   if (plan.moves.empty() && !view.state->Moving()) PlanTransfers(layout, plan, limit);
   plan.spread_after = layout.Spread();

@@ -87,7 +87,9 @@ class Balancer {
   // Would the move of this shard's copy make things better, and nothing worse?
   bool Improves(const DiskLoad& source, const DiskLoad& target, const ShardLayout& shard) const {
     if (measure_ == Measure::kCount) return target.CountLevel(1) < source.CountLevel();
-    const auto size = static_cast<double>(std::max(shard.bytes, kByteNoise));
+    const auto noise = static_cast<double>(kByteNoise);
+    if (source.ByteLevel() - target.ByteLevel() <= noise) return false;
+    const double size = std::max(static_cast<double>(shard.bytes), noise);
     return shard.bytes > 0 && Uneven(source, target, size) &&
            target.ByteLevel(shard.bytes) < source.ByteLevel() &&
            target.CountLevel(1) <= source.CountLevel();
@@ -96,18 +98,19 @@ class Balancer {
     if (shard.busy) return "in_flight";
     if (!layout_.IsLive(copy)) return "not_live";
     if (!layout_.IsWholeWithout(shard, &copy)) return "not_whole";
-    if (copy.planned && Vacated(shard, target)) return "in_flight";
+    if (copy.planned && Vacated(shard, copy, target)) return "in_flight";
     std::string obstacle = layout_.Obstacle(shard, &copy, target);
     if (!obstacle.empty()) return obstacle;
     const std::size_t now = layout_.Collisions(shard, &copy, Disk(copy.disk));
     if (layout_.Collisions(shard, &copy, target) > now) return "zone";
     return Improves(Disk(copy.disk), target, shard) ? "" : "not_better";
   }
-  // A planned copy may be sent elsewhere instead, but not to a node that another planned move of
-  // the shard must leave first: moves run in the order of the plan. Nor back to where it came from.
-  bool Vacated(const ShardLayout& shard, const DiskLoad& target) const {
+  // A planned copy may be sent elsewhere instead, or home, but not to a node that another planned
+  // move of the shard must leave first: moves run in the order of the plan.
+  bool Vacated(const ShardLayout& shard, const Copy& planned, const DiskLoad& target) const {
     return std::any_of(shard.copies.begin(), shard.copies.end(), [&](const Copy& copy) {
-      return copy.planned && layout_.planned()[*copy.planned].from == target.node;
+      const bool another = copy.planned && &copy != &planned;
+      return another && layout_.planned()[*copy.planned].from == target.node;
     });
   }
 

@@ -1,11 +1,30 @@
-// bench rebalance
+// bench rebalance|move
+#include "client/cli/bench_move.h"
 #include "client/cli/bench_rebalance.h"
 
 namespace decree::cli {
+namespace {
 
-void AddBenchCommand(CLI::App& app, Context& context) {
-  auto* bench = app.add_subcommand("bench", "measure");
-  bench->require_subcommand(1);
+void AddMoveBench(CLI::App* bench, Context& context) {
+  auto args = std::make_shared<MoveBenchArgs>();
+  auto* command = bench->add_subcommand(
+      "move", "how fast a shard moves between two processes, against cp and sync");
+  command->add_option("--decreed", args->decreed, "the daemon; default: beside this program");
+  command->add_option("--json", args->json, "write the report to this file");
+  command->add_option("--mib", args->mib, "of values in the shard")
+      ->check(CLI::Range(1, 16'384))
+      ->capture_default_str();
+  command->add_option("--value-bytes", args->value_bytes)
+      ->check(CLI::Range(1, 1 << 20))
+      ->capture_default_str();
+  command->add_option("--moves", args->moves, "there and back in turn")
+      ->check(CLI::Range(1, 1'000))
+      ->capture_default_str();
+  command->callback(
+      [&context, args] { context.run = [args](Context& c) { return MoveBench(c, *args).Run(); }; });
+}
+
+void AddRebalanceBench(CLI::App* bench, Context& context) {
   auto args = std::make_shared<BenchArgs>();
   auto* command = bench->add_subcommand(
       "rebalance", "what a cluster of processes on this machine serves while its shards move");
@@ -36,6 +55,15 @@ void AddBenchCommand(CLI::App& app, Context& context) {
   command->callback([&context, args] {
     context.run = [args](Context& c) { return RebalanceBench(c, *args).Run(); };
   });
+}
+
+}  // namespace
+
+void AddBenchCommand(CLI::App& app, Context& context) {
+  auto* bench = app.add_subcommand("bench", "measure");
+  bench->require_subcommand(1);
+  AddMoveBench(bench, context);
+  AddRebalanceBench(bench, context);
 }
 
 }  // namespace decree::cli

@@ -5,6 +5,7 @@
 #include <iostream>
 #include <thread>
 
+#include "client/cli/bench_machine.h"
 #include "client/cli/checker.h"
 #include "client/cli/demo_moves.h"
 #include "client/cli/interrupt.h"
@@ -71,7 +72,7 @@ void RebalanceBench::Say(const std::string& text) {
 
 Status RebalanceBench::RunPhases() {
   if (auto ok = StartCluster(); !ok) return ok;
-  sync_us_ = MeasureSync();
+  sync_us_ = MeasureSync(cluster_->directory());
   load_ = std::make_unique<BenchLoad>(
       *db_, BenchLoadOptions{args_.shards, args_.keys, args_.value_bytes, 1});
   Say("fill: " + std::to_string(args_.keys) + " keys of " + FormatBytes(args_.value_bytes));

@@ -58,7 +58,6 @@ class RebalanceBench {
   Status Patch(const json::object& settings);
   Status NoteMoves(MoveFigures& figures);
   void Say(const std::string& text);
-  double MeasureSync() const;  // median fdatasync of 4 KiB beside the data, in microseconds
 
   json::object Report() const;
   void Print(const json::object& report) const;

@@ -1,25 +1,13 @@
 // What `decree bench rebalance` measured, as JSON and as a table.
-#include <fcntl.h>
-#include <sys/utsname.h>
-#include <unistd.h>
-
-#include <algorithm>
-#include <fstream>
 #include <ostream>
-#include <thread>
 
+#include "client/cli/bench_machine.h"
 #include "client/cli/bench_rebalance.h"
 
 namespace decree::cli {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 double Ms(std::int64_t ns) { return static_cast<double>(ns) / 1e6; }
-
-double Median(const std::vector<double>& sorted) {
-  return sorted.empty() ? 0 : sorted[sorted.size() / 2];
-}
 
 json::object LatencyJson(const Histogram& latency) {
   return {{"count", latency.count()},
@@ -56,23 +44,6 @@ json::object MovesJson(const MoveFigures& moves) {
           {"switch_pause_max_ms", moves.pauses_ms.empty() ? 0 : moves.pauses_ms.back()}};
 }
 
-std::string ProcessorName() {
-  std::ifstream info("/proc/cpuinfo");
-  for (std::string line; std::getline(info, line);) {
-    if (line.starts_with("model name")) return line.substr(line.find(':') + 2);
-  }
-  return "unknown";
-}
-
-json::object MachineJson(double sync_us) {
-  utsname name{};
-  uname(&name);
-  return {{"cpus", std::thread::hardware_concurrency()},
-          {"processor", ProcessorName()},
-          {"kernel", name.release},
-          {"fdatasync_4k_median_us", sync_us}};
-}
-
 const json::object* PhaseNamed(const json::array& phases, std::string_view name) {
   for (const json::value& phase : phases) {
     if (phase.at("phase").as_string() == name) return &phase.as_object();
@@ -99,32 +70,7 @@ json::object RatiosJson(const json::array& phases, std::string_view name) {
            })}};
 }
 
-std::string Digits(const json::value& value, int digits = 2) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.*f", digits, value.to_number<double>());
-  return text;
-}
-
 }  // namespace
-
-double RebalanceBench::MeasureSync() const {
-  constexpr int kTimes = 51;
-  const std::string path = cluster_->directory() + "/sync-probe";
-  const int file = open(path.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600);
-  if (file < 0) return 0;
-  const std::string block(4096, 's');
-  std::vector<double> took;
-  for (int i = 0; i < kTimes; ++i) {
-    const auto began = Clock::now();
-    const ssize_t written = pwrite(file, block.data(), block.size(), i * 4096);
-    if (written < 0 || fdatasync(file) != 0) break;
-    took.push_back(std::chrono::duration<double, std::micro>(Clock::now() - began).count());
-  }
-  close(file);
-  unlink(path.c_str());
-  std::sort(took.begin(), took.end());
-  return Median(took);
-}
 
 json::object RebalanceBench::Report() const {
   json::array phases;

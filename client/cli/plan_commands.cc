@@ -6,21 +6,28 @@
 namespace decree::cli {
 namespace {
 
+// At the rate that the settings allow: a disk that others use, or a slow one, takes longer.
+std::string Seconds(const json::value& predicted) {
+  const json::value& seconds = At(predicted, "seconds");
+  return seconds.is_number() ? FormatSeconds(seconds.to_number<double>()) : "-";
+}
+
 int Plan(Context& context, bool explain) {
   int exit = kExitOk;
   const auto plan = context.Admin("POST", "/v1/admin/plan", json::object(), &exit);
   if (!plan) return exit;
-  Table moves{{"SHARD", "FROM", "TO", "BYTES", "REASON"}, {}};
+  Table moves{{"SHARD", "FROM", "TO", "BYTES", "TIME", "REASON"}, {}};
   for (const json::value& move : List(*plan, "moves")) {
     moves.rows.push_back({Field(move, "shard"), Field(move, "from"), Field(move, "to"),
-                          FormatBytes(Number(move, "bytes")), Field(move, "reason")});
+                          FormatBytes(Number(move, "bytes")), Seconds(move),
+                          Field(move, "reason")});
   }
   context.Show(*plan, moves);
   if (context.json_wanted()) return kExitOk;
   if (context.format() == Format::kTable) {
-    context.out << moves.rows.size() << " moves, " << FormatBytes(Number(*plan, "bytes"))
-                << "; spread " << Field(*plan, "spread_before") << " -> "
-                << Field(*plan, "spread_after") << '\n';
+    context.out << moves.rows.size() << " moves, " << FormatBytes(Number(*plan, "bytes")) << " in "
+                << Seconds(*plan) << " one by one; spread " << Field(*plan, "spread_before")
+                << " -> " << Field(*plan, "spread_after") << '\n';
     if (!moves.rows.empty()) {
       context.out << "run it as shown: decree plan --execute " << Field(*plan, "id") << '\n';
     }

@@ -181,6 +181,23 @@ TEST_F(ControlTest, ARemovalCutOffByACrashIsFinishedAtTheNextStart) {
   EXPECT_EQ(Create(node, target, 1).code, Errc::kImpossible);
 }
 
+// Nobody asks again for the destruction of a replica that is buried: the node itself has to.
+TEST_F(ControlTest, RowsThatCouldNotBeRemovedAtOnceGoLater) {
+  WorldNode& node = Founder(2);
+  const ReplicaKey target{ShardId{0}, ReplicaId{2}};
+  ASSERT_EQ(Create(node, target, 1).code, Errc::kOk);
+  node.disk(1).SetBusy(true);
+  EXPECT_EQ(Destroy(node, target).code, Errc::kBusy);
+  EXPECT_EQ(StatusOf(node, target).tombstone, ReplicaId{2}) << "it is buried all the same";
+  world_.clock().RunFor(30s);
+  node.disk(1).SetBusy(false);
+  ASSERT_THAT(*node.disk(1).ListRows(), ::testing::Contains(target)) << "the test shows nothing";
+  EXPECT_TRUE(world_.clock().RunUntil([&] {
+    const auto rows = *node.disk(1).ListRows();
+    return std::find(rows.begin(), rows.end(), target) == rows.end();
+  }));
+}
+
 // A shell whose host is not open (its rows did not open at first) is no reason to say "done".
 TEST_F(ControlTest, ACreateAnsweredWithOkMeansThatTheReplicaIsOpen) {
   WorldNode& node = Founder(2);

@@ -49,6 +49,47 @@ TEST(PlanSimTest, NewNodesFillToTheMeanWithFewBytesTooMany) {
   }
 }
 
+// The most moves of one shard on the way to rest.
+std::size_t MostMovesOfAShard(const SettleReport& report) {
+  std::map<ShardId, std::size_t> moves;
+  std::size_t most = 0;
+  for (const PlannedMove& move : report.moves) most = std::max(most, ++moves[move.start.shard]);
+  return most;
+}
+
+// Both found by PlanStoryTest. One copy went to the third node for the count; then, for the bytes,
+// the other copy went where that one had been.
+TEST(PlanSimTest, ACopyGoesInsteadOfAnotherWhosePlaceItWouldTake) {
+  PlanSim sim = *PlanSim::Make(2, Node(), {{kMiB, 1}, {kMiB, 1}, {107 * kMiB, 1}});
+  ASSERT_TRUE(sim.AddNode(Node()));
+  sim.Settle();
+  ASSERT_TRUE(sim.AddNode({"", {kTiB, kTiB, kTiB}}));
+  const SettleReport report = sim.Settle();
+  EXPECT_TRUE(report.settled);
+  EXPECT_EQ(MostMovesOfAShard(report), 1u);
+  EXPECT_GE(report.moves.size(), 3u);
+}
+
+// A copy went to the fifth node for the count, and back for the bytes.
+TEST(PlanSimTest, ACopyThatWouldComeBackStays) {
+  PlanSim sim =
+      *PlanSim::Make(2, Node(), {{80 * kMiB, 1}, {0, 1}, {62 * kMiB, 1}, {176 * kMiB, 1}});
+  ASSERT_TRUE(sim.AddNode(Node()));
+  sim.Settle();
+  ASSERT_TRUE(sim.Resize(ShardId{1}, {61 * kMiB, 1}));
+  sim.Settle();
+  ASSERT_TRUE(sim.AddNode({"", {kTiB, kTiB, kTiB}}));
+  sim.Settle();
+  ASSERT_TRUE(sim.AddNode(Node()));
+  sim.Settle();
+  ASSERT_TRUE(sim.SetDraining(NodeId{1}, true));
+  sim.Settle();
+  ASSERT_TRUE(sim.AddNode(Node()));
+  const SettleReport report = sim.Settle();
+  EXPECT_TRUE(report.settled);
+  EXPECT_EQ(MostMovesOfAShard(report), 1u);
+}
+
 TEST(PlanSimTest, ADrainedNodeGivesUpEverything) {
   PlanSim sim = ThreeNodes();
   ASSERT_TRUE(sim.AddNode(Node()));

@@ -2,11 +2,13 @@
 
 #include <dlfcn.h>
 #include <execinfo.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sys/random.h>
 #include <sys/time.h>
 #include <unistd.h>
 
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
@@ -70,6 +72,7 @@ extern "C" {
 DECREE_BANNED(int, clock_gettime, (clockid_t clock, timespec* time) noexcept, (clock, time))
 DECREE_BANNED(int, gettimeofday, (timeval* __restrict time, void* __restrict zone) noexcept,
               (time, zone))
+DECREE_BANNED(int, timespec_get, (timespec * time, int base) noexcept, (time, base))
 DECREE_BANNED(time_t, time, (time_t * out) noexcept, (out))
 DECREE_BANNED(clock_t, clock, () noexcept, ())
 DECREE_BANNED(int, nanosleep, (const timespec* time, timespec* left), (time, left))
@@ -77,8 +80,14 @@ DECREE_BANNED(int, clock_nanosleep,
               (clockid_t clock, int flags, const timespec* time, timespec* left),
               (clock, flags, time, left))
 DECREE_BANNED(unsigned, sleep, (unsigned seconds), (seconds))
+DECREE_BANNED(int, poll, (pollfd * files, nfds_t count, int timeout), (files, count, timeout))
 DECREE_BANNED(int, rand, () noexcept, ())
 DECREE_BANNED(long, random, () noexcept, ())
+DECREE_BANNED(double, drand48, () noexcept, ())
+DECREE_BANNED(long, lrand48, () noexcept, ())
+DECREE_BANNED(long, mrand48, () noexcept, ())
+DECREE_BANNED(std::uint32_t, arc4random, () noexcept, ())
+DECREE_BANNED(void, arc4random_buf, (void* buffer, size_t size) noexcept, (buffer, size))
 DECREE_BANNED(ssize_t, getrandom, (void* buffer, size_t size, unsigned flags),
               (buffer, size, flags))
 DECREE_BANNED(int, getentropy, (void* buffer, size_t size), (buffer, size))

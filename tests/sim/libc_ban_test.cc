@@ -1,6 +1,7 @@
 #include "tests/sim/libc_ban.h"
 
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <sys/random.h>
 #include <sys/time.h>
 
@@ -40,6 +41,19 @@ void Sleep() {
   const timespec time{0, 1};
   answer = static_cast<std::uint64_t>(nanosleep(&time, nullptr));
 }
+void WaitForFiles() { answer = static_cast<std::uint64_t>(poll(nullptr, 0, 1)); }
+void AskForTimeAsC() {
+  timespec time;
+  answer = static_cast<std::uint64_t>(std::timespec_get(&time, TIME_UTC));
+}
+void DrawDrand48() { answer = static_cast<std::uint64_t>(1000 * drand48()); }
+void DrawLrand48() { answer = static_cast<std::uint64_t>(lrand48()); }
+void DrawMrand48() { answer = static_cast<std::uint64_t>(mrand48()); }
+void DrawArc4random() { answer = arc4random(); }
+void DrawArc4randomBytes() {
+  char byte;
+  arc4random_buf(&byte, 1);
+}
 void DrawRand() { answer = static_cast<std::uint64_t>(std::rand()); }
 void DrawFromTheSystem() {
   char byte;
@@ -67,15 +81,18 @@ TEST_P(LibcBanDeathTest, LeavesItAloneOutsideOfARun) {
   EXPECT_TRUE(ran);
 }
 
-INSTANTIATE_TEST_SUITE_P(Calls, LibcBanDeathTest,
-                         testing::Values(Banned{"clock_gettime", ReadMonotonicClock},
-                                         Banned{"clock_gettime", ReadWallClock},
-                                         Banned{"time", AskForTime},
-                                         Banned{"gettimeofday", AskForTimeOfDay},
-                                         Banned{"clock", AskForProcessorTime},
-                                         Banned{"nanosleep", Sleep}, Banned{"rand", DrawRand},
-                                         Banned{"getrandom", DrawFromTheSystem},
-                                         Banned{"random_device", DrawFromTheDevice}));
+INSTANTIATE_TEST_SUITE_P(
+    Calls, LibcBanDeathTest,
+    testing::Values(Banned{"clock_gettime", ReadMonotonicClock},
+                    Banned{"clock_gettime", ReadWallClock}, Banned{"time", AskForTime},
+                    Banned{"gettimeofday", AskForTimeOfDay}, Banned{"clock", AskForProcessorTime},
+                    Banned{"timespec_get", AskForTimeAsC}, Banned{"nanosleep", Sleep},
+                    Banned{"poll", WaitForFiles}, Banned{"rand", DrawRand},
+                    Banned{"drand48", DrawDrand48}, Banned{"lrand48", DrawLrand48},
+                    Banned{"mrand48", DrawMrand48}, Banned{"arc4random", DrawArc4random},
+                    Banned{"arc4random_buf", DrawArc4randomBytes},
+                    Banned{"getrandom", DrawFromTheSystem},
+                    Banned{"random_device", DrawFromTheDevice}));
 
 TEST(LibcBanTest, AnExceptionIsMadeInSoManyWords) {
   bool ran = false;
