@@ -204,9 +204,16 @@ void Operator::ChangeSettings(MachineId door, Random random) {
   patch("move_stall_s", random.Between(1, 20));
   // Three copies at least: faults count on a majority that is spared.
   if (cluster_.options().replicas >= 3) patch("replicas", random.Chance(0.5) ? 3 : 5);
-  // An even number: one of the copies has no vote, until another goes.
-  if (body.contains("replicas") && random.Chance(0.25)) body["replicas"] = 4;
   Ask(door, "settings", {"PATCH", "/v1/admin/settings", json::serialize(body)});
+  Random apart(random.state() ^ 0x636f7079);
+  if (!body.contains("replicas") || !apart.Chance(0.5)) return;
+  // Changes of mind, while the moves for the first are being asked for.
+  for (int times = 0; times < 3; ++times) {
+    const json::object again{{"replicas", apart.Chance(0.5) ? 3 : 5}};
+    world_.After(apart.Below(1'000) * kMillis, [=, this] {
+      Ask(door, "settings", {"PATCH", "/v1/admin/settings", json::serialize(again)});
+    });
+  }
 }
 
 void Operator::AskNode(MachineId door, std::uint64_t node, const std::string& action) {
