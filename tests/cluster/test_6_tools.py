@@ -74,6 +74,20 @@ def test_a_rebalance_is_measured(cluster):
 test_a_rebalance_is_measured.needs_the_machine = True
 
 
+def test_a_move_is_measured_beside_a_copy(cluster):
+    done = subprocess.run(
+        [cluster.program("decree"), "-o", "json", "bench", "move", "--mib", "2", "--moves", "2"],
+        timeout=120, check=False, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    expect(done.returncode == 0, f"bench move: {done.stdout!r} {done.stderr!r}")
+    report = json.loads(done.stdout)
+    expect(len(report["moves"]) == 2, f"{report['moves']}")
+    for move in report["moves"]:
+        times = [move[f"{stage}_s"] for stage in ("catch_up", "verify", "seal", "done")]
+        expect(times == sorted(times) and times[0] > 0, f"stages in their order: {move}")
+        expect(move["bytes"] >= 2 << 20 and move["copy_bytes"] > 0, f"all the bytes: {move}")
+    expect(0 < report["verified"]["of_copy"], f"{report}")
+
+
 def test_usage_errors_of_the_daemon_are_2(cluster):
     for flags in (["--shards", "3"], ["--no-such-flag"], ["--listen", "nonsense"]):
         done = subprocess.run(

@@ -181,17 +181,25 @@ TEST_F(ControlTest, ARemovalCutOffByACrashIsFinishedAtTheNextStart) {
   EXPECT_EQ(Create(node, target, 1).code, Errc::kImpossible);
 }
 
-// Nobody asks again for the destruction of a replica that is buried: the node itself has to.
-TEST_F(ControlTest, RowsThatCouldNotBeRemovedAtOnceGoLater) {
+// Somebody reads the rows of a replica that is buried. Nobody asks for its destruction again: the
+// node itself has to.
+TEST_F(ControlTest, RowsThatAreReadWhileTheyAreRemovedGoLater) {
   WorldNode& node = Founder(2);
   const ReplicaKey target{ShardId{0}, ReplicaId{2}};
   ASSERT_EQ(Create(node, target, 1).code, Errc::kOk);
-  node.disk(1).SetBusy(true);
-  EXPECT_EQ(Destroy(node, target).code, Errc::kBusy);
-  EXPECT_EQ(StatusOf(node, target).tombstone, ReplicaId{2}) << "it is buried all the same";
+  std::optional<Errc> destroyed;
+  node.core().OnRequest(
+      NodeId{99},
+      {Method::kDestroyReplica, target.shard, 2000, Encode(DestroyReplica{target, MoveId{7}})},
+      [&](const RpcResponse& answer) { destroyed = answer.code; });
+  auto reader = node.disk(1).OpenRows(target);
+  for (; !reader; reader = node.disk(1).OpenRows(target)) ASSERT_TRUE(world_.clock().RunOne());
+  ASSERT_FALSE(destroyed) << "the test is too late";
   world_.clock().RunFor(30s);
-  node.disk(1).SetBusy(false);
-  ASSERT_THAT(*node.disk(1).ListRows(), ::testing::Contains(target)) << "the test shows nothing";
+  EXPECT_EQ(destroyed, Errc::kConflict);
+  EXPECT_EQ(StatusOf(node, target).tombstone, ReplicaId{2}) << "it is buried all the same";
+  EXPECT_THAT(*node.disk(1).ListRows(), ::testing::Contains(target));
+  reader->reset();
   EXPECT_TRUE(world_.clock().RunUntil([&] {
     const auto rows = *node.disk(1).ListRows();
     return std::find(rows.begin(), rows.end(), target) == rows.end();
