@@ -186,7 +186,10 @@ std::string Layout::Obstacle(const ShardLayout& shard, const Copy* leaving,
   }
   const auto limit = static_cast<double>(disk.capacity) * kFullShare;
   const bool full = disk.capacity && static_cast<double>(disk.used + shard.bytes) > limit;
-  return full && !IsHome(leaving, disk) ? "disk_full" : "";
+  // A copy that is to leave it would stay: no more bytes than there are.
+  const bool home = std::any_of(shard.copies.begin(), shard.copies.end(),
+                                [&](const Copy& copy) { return IsHome(&copy, disk); });
+  return full && !home ? "disk_full" : "";
 }
 
 DiskIndex Layout::BestTarget(const ShardLayout& shard, const Copy* leaving) const {

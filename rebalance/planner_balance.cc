@@ -199,7 +199,7 @@ void PlanDepartures(Layout& layout, Plan& plan, std::size_t limit) {
     const Copy* best = nullptr;
     for (const Copy& copy : shard.copies) {
       const auto to = leaders.find(copy.node);
-      if (!copy.voter || copy.arriving || to == leaders.end()) continue;
+      if (!copy.voter || copy.arriving || copy.planned || to == leaders.end()) continue;
       if (!best || to->second < leaders[best->node]) best = &copy;
     }
     if (!best) continue;

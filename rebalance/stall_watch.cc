@@ -14,6 +14,7 @@ constexpr std::uint32_t kFreshSnapshots = 4;  // begun again, which still counts
 
 void StallWatch::Observe(const MoveRecord& move, const MoveView& view, Instant now) {
   bool progress = Advanced(move, view) || move.paused;
+  if (view.leader) top_ = std::max(top_, view.leader->chosen);
   if (view.target) progress |= Learned(move.target.replica, *view.target, view);
   for (const auto& [id, status] : view.others) progress |= Learned(id, status, view);
   if (progress) since_ = now;
@@ -37,13 +38,17 @@ bool StallWatch::Learned(ReplicaId id, const ReplicaStatus& status, const MoveVi
   Received& best = best_[id];
   if (status.snapshot_bytes_done < best.bytes) {
     SOMETIMES(move_snapshot_began_again);
-    ++best.restarts;
+    if (++best.restarts <= kFreshSnapshots) best.gap = kFar;
   }
   const std::uint64_t passed = best.restarts <= kFreshSnapshots ? best.bytes : best.most;
-  const bool more = status.snapshot_bytes_done > passed || status.durable_chosen > best.slot;
+  bool more = status.snapshot_bytes_done > passed;
   best.bytes = status.snapshot_bytes_done;
   best.most = std::max(best.most, best.bytes);
-  best.slot = std::max(best.slot, status.durable_chosen);
+  if (status.has_snapshot && view.leader) {
+    const std::uint64_t gap = top_.value - std::min(top_, status.durable_chosen).value;
+    more |= gap < best.gap;
+    best.gap = std::min(best.gap, gap);
+  }
   return more && lags;
 }
 

@@ -1,5 +1,6 @@
 #include "client/cli/bench_move.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -25,22 +26,31 @@ constexpr std::uint64_t kHighestRate = std::uint64_t{1} << 40;  // bytes a secon
 
 double Seconds(Clock::duration duration) { return std::chrono::duration<double>(duration).count(); }
 
-// The tables of the rows, wherever they are below this folder.
+// The tables of the rows, wherever they are below this folder; others may go meanwhile.
 std::vector<fs::path> TablesBelow(const std::string& folder) {
   std::vector<fs::path> tables;
-  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
-    if (entry.is_regular_file() && entry.path().extension() == ".sst") {
-      tables.push_back(entry.path());
-    }
+  std::error_code bad;
+  fs::recursive_directory_iterator entry(folder, bad);
+  for (; !bad && entry != fs::recursive_directory_iterator(); entry.increment(bad)) {
+    if (entry->path().extension() == ".sst") tables.push_back(entry->path());
   }
   return tables;
+}
+
+bool SyncToDisk(const fs::path& path) {
+  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (file < 0) return false;
+  const bool synced = fsync(file) == 0;
+  close(file);
+  return synced;
 }
 
 }  // namespace
 
 int MoveBench::Run() {
   const InterruptGuard guard;
-  const Status done = Measure();
+  Status done = Measure();
+  if (done && !cluster_->Stop()) done = Error(Errc::kIo, "a node did not end in good order");
   if (Interrupted()) return kExitInterrupted;
   if (!done) return context_.Fail(done.error());
   const json::object report = Report();
@@ -127,7 +137,12 @@ Result<MoveTimes> MoveBench::ReadTimes(const std::string& move) {
   if (!decrees) return decrees.error();
   std::map<std::string, double> at;
   for (const json::value& decree : List(*decrees, "decrees")) {
-    if (Field(decree, "move") == move) at[Field(decree, "kind")] = Number(decree, "time");
+    const bool ours = Field(decree, "move") == move && Field(decree, "outcome") == "ok";
+    if (ours) at.emplace(Field(decree, "kind"), Number(decree, "time"));
+  }
+  for (const char* kind :
+       {"move_intent", "move_catch_up", "move_verify", "move_seal", "move_done"}) {
+    if (!at.contains(kind)) return Error(Errc::kIo, "no " + std::string(kind) + " in the log");
   }
   const auto since = [&at](const char* kind) { return (at[kind] - at["move_intent"]) / 1000; };
   MoveTimes times;
@@ -141,7 +156,8 @@ Result<MoveTimes> MoveBench::ReadTimes(const std::string& move) {
   return times;
 }
 
-// What a user would do by hand, with the files where the move has left them, hot as it left them.
+// cp and sync of the files where the move has left them, hot as it left them. Each copy is synced
+// by itself: a sync of everything would also wait for what the nodes write.
 Status MoveBench::CopyFiles(const std::string& data, MoveTimes& times) const {
   const fs::path copies = cluster_->directory() + "/copies";
   std::error_code bad;
@@ -150,12 +166,14 @@ Status MoveBench::CopyFiles(const std::string& data, MoveTimes& times) const {
   const auto began = Clock::now();
   std::size_t number = 0;
   for (const fs::path& table : TablesBelow(data)) {
-    fs::copy_file(table, copies / std::to_string(++number), bad);
+    const fs::path copy = copies / std::to_string(++number);
+    fs::copy_file(table, copy, bad);
     if (bad == std::errc::no_such_file_or_directory) continue;  // compacted away meanwhile
     if (bad) return Error(Errc::kIo, "copying " + table.string() + ": " + bad.message());
-    times.copy_bytes += static_cast<double>(fs::file_size(copies / std::to_string(number), bad));
+    if (!SyncToDisk(copy)) return Error(Errc::kIo, "syncing " + copy.string());
+    times.copy_bytes += static_cast<double>(fs::file_size(copy, bad));
   }
-  ::sync();
+  if (!SyncToDisk(copies)) return Error(Errc::kIo, "syncing " + copies.string());
   times.copy = Seconds(Clock::now() - began);
   fs::remove_all(copies, bad);
   return {};
@@ -173,15 +191,15 @@ double MedianOf(const std::vector<MoveTimes>& all, Figure figure) {
 
 double Rate(double bytes, double seconds) { return seconds > 0 ? bytes / seconds : 0; }
 
-// Bytes a second up to a moment of the move, alone and against the copy.
+// Of the files' bytes a second up to a moment of the move, alone and against the copy.
 json::object SpeedJson(const std::vector<MoveTimes>& all, double MoveTimes::*moment) {
-  const auto speed = [moment](const MoveTimes& one) { return Rate(one.bytes, one.*moment); };
   return {{"seconds", MedianOf(all, [moment](const MoveTimes& one) { return one.*moment; })},
-          {"mib_per_s", MedianOf(all, speed) / (1 << 20)},
-          {"of_copy", MedianOf(all, [&speed](const MoveTimes& one) {
-             const double copy = Rate(one.copy_bytes, one.copy);
-             return copy > 0 ? speed(one) / copy : 0;
-           })}};
+          {"mib_per_s", MedianOf(all,
+                                 [moment](const MoveTimes& one) {
+                                   return Rate(one.copy_bytes, one.*moment) / (1 << 20);
+                                 })},
+          {"of_copy",
+           MedianOf(all, [moment](const MoveTimes& one) { return Rate(one.copy, one.*moment); })}};
 }
 
 }  // namespace

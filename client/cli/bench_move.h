@@ -1,5 +1,5 @@
 // decree bench move: how fast a shard moves between two processes on this machine, unthrottled and
-// without load, against `cp` of the same files and `sync`. The stages are taken from the decree
+// without load, against `cp` of the same files with `sync`. The stages are taken from the decree
 // log, each move beside a copy of its own.
 #pragma once
 
@@ -27,9 +27,9 @@ struct MoveTimes {
   double seal = 0;      // they were equal
   double done = 0;
   std::optional<double> pause_ms;  // of the writes; none waited: none
-  double bytes = 0;                // of the files that were moved
+  double bytes = 0;                // as the move tells them: of keys and values or, if more, files
   double copy = 0;                 // cp and sync of the shard's files as they are at the target
-  double copy_bytes = 0;
+  double copy_bytes = 0;           // of these files
 };
 
 class MoveBench {

@@ -16,6 +16,9 @@ find_package(RocksDB REQUIRED)
 set(DECREE_ROCKSDB RocksDB::rocksdb)
 if(DECREE_SANITIZE STREQUAL "thread")  # tests/tsan.supp names what is in the shared library
   set(DECREE_ROCKSDB RocksDB::rocksdb-shared)
+  if(NOT TARGET ${DECREE_ROCKSDB})
+    message(FATAL_ERROR "The thread sanitizer's build needs RocksDB's shared library.")
+  endif()
 endif()
 
 if(PROJECT_IS_TOP_LEVEL)

@@ -2,16 +2,15 @@
 """Runs the cluster tests: python3 tests/cluster/run.py --build build [-k PART] [-j N]."""
 import argparse
 import contextlib
-import functools
 import importlib
 import io
-import multiprocessing
 import os
 import sys
 import time
 import traceback
+from concurrent import futures
 
-from harness import Cluster, Failure, expect
+from harness import Cluster, Failure, die_with_parent, expect
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -58,9 +57,10 @@ def run_all(tests, build, jobs):
     machine for themselves come last, one by one."""
     together = [name for name, test in tests if not wants_the_machine(test)]
     passed = 0
-    with multiprocessing.Pool(jobs) as pool:
-        for ok, output in pool.imap_unordered(functools.partial(run_captured, build=build),
-                                              together):
+    with futures.ProcessPoolExecutor(jobs, initializer=die_with_parent) as pool:
+        runs = [pool.submit(run_captured, name, build) for name in together]
+        for run in futures.as_completed(runs):
+            ok, output = run.result()
             print(output, end="", flush=True)
             passed += ok
     for name, test in tests:

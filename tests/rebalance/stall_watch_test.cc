@@ -89,6 +89,31 @@ TEST_F(StallWatchTest, ASnapshotThatBeginsAgainIsProgressAFewTimes) {
   EXPECT_TRUE(received(1001));
 }
 
+TEST_F(StallWatchTest, AGapThatDoesNotShrinkIsNoProgress) {
+  const auto at = [this](std::uint64_t leader, std::uint64_t target) {
+    view_.leader->chosen = view_.others[ReplicaId{2}].durable_chosen = Slot{leader};
+    view_.target->durable_chosen = Slot{target};
+    return Look();
+  };
+  EXPECT_FALSE(at(2000, 1010)) << "as far behind as before";
+  EXPECT_FALSE(at(3000, 1500));
+  EXPECT_TRUE(at(3100, 2200));
+  EXPECT_FALSE(at(2300, 2200)) << "a leader that knows less";
+  EXPECT_TRUE(at(3100, 2300));
+}
+
+// A voter that stays is waited for, and the target lags now and then while clients write
+// (seed 13532368588704).
+TEST_F(StallWatchTest, FallingBehindForAMomentIsNoProgress) {
+  view_.target->durable_chosen = Slot{1000};
+  Look();
+  view_.leader->chosen = Slot{2000};
+  view_.target->durable_chosen = Slot{1800};
+  EXPECT_FALSE(Look());
+  view_.target->durable_chosen = Slot{1801};
+  EXPECT_FALSE(Look());
+}
+
 TEST_F(StallWatchTest, WritesThatGoOnAreNoProgress) {
   view_.leader->chosen = Slot{1100};
   view_.others[ReplicaId{2}].durable_chosen = Slot{1100};
