@@ -90,7 +90,6 @@ Status PlacementState::ChoosePlaces(const StartMove& change, const ShardRecord& 
   if (!change.source) return Impossible("a move without a source names a node");
   const std::uint32_t wanted = WantedCopies(settings_, change.shard);
   if (shard.entry.replicas.size() > wanted) return {};
-  SOMETIMES(placement_no_copy_too_many);
   return Impossible(ShardName(change.shard) + " has no more than its " + std::to_string(wanted) +
                     " copies");
 }
