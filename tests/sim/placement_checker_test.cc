@@ -93,8 +93,21 @@ TEST_F(PlacementCheckerTest, ANewLifeMayApplyAgain) {
 }
 
 TEST_F(PlacementCheckerTest, RejectsAnEpochThatNoReplicaHasReached) {
+  Found();
+  cluster_.Do(cluster_.Intent(ShardId{1}, ReplicaId{1}, two_));
+  cluster_.Finish(cluster_.state.moves().rbegin()->first, "d1");
   Look();
-  EXPECT_TRUE(Broken("no replica has got there"));
+  EXPECT_TRUE(Broken("shard 1: epoch 2 is published and no replica has got there"));
+}
+
+// The first epoch may be published while the founder's replicas open (seed 11369927210273).
+TEST_F(PlacementCheckerTest, ComparesTheFirstEpochOnceItsReplicasAreOpen) {
+  Look();
+  EXPECT_TRUE(world_.failures().empty());
+  Found();
+  members_[{ShardId{3}, Epoch{1}}].voters = {{ReplicaId{5}, NodeId{1}}};
+  Look();
+  EXPECT_TRUE(Broken("shard 3: the map names other voters"));
 }
 
 TEST_F(PlacementCheckerTest, RejectsOtherVotersThanTheShardsLogNames) {
