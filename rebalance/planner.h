@@ -1,5 +1,6 @@
 // The planner: a cluster view in; moves, each with its reason, and rejected candidates, each with
-// its reason, out. Pure. Its result is a fixed point: planning again after its moves plans nothing.
+// its reason, out. Pure. Its result is meant to be a fixed point, after whose moves nothing more is
+// planned; MOVES.md names what is missing.
 // Mean rule (design.md section 6): a disk's fair load is the mean over disks, weighted by capacity.
 #pragma once
 

@@ -79,16 +79,9 @@ Status MoveBench::Measure() {
 
 // Two nodes and one shard of one copy, so that a move carries it from process to process.
 Status MoveBench::StartCluster() {
-  const std::string program = args_.decreed.empty() ? ProgramBeside("decreed") : args_.decreed;
-  if (program.empty()) return Error(Errc::kNotFound, "no `decreed` beside this program");
-  auto directory = TempDir::Make("decree-bench");
-  if (!directory) return directory.error();
-  cluster_.emplace(program, std::move(*directory), 1);
+  if (auto ok = DemoCluster::Make(args_.decreed, "decree-bench", 1, cluster_); !ok) return ok;
   if (auto ok = cluster_->AddNode(); !ok) return ok;
-  ClientOptions options;
-  options.endpoints = cluster_->Endpoints();
-  options.timeout = kClientTimeout;
-  auto db = Client::Connect(options);
+  auto db = cluster_->Connect(kClientTimeout);
   if (!db) return db.error();
   db_.emplace(std::move(*db));
   const json::object settings{

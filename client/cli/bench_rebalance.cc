@@ -104,19 +104,13 @@ Status RebalanceBench::RunPhases() {
 }
 
 Status RebalanceBench::StartCluster() {
-  const std::string program = args_.decreed.empty() ? ProgramBeside("decreed") : args_.decreed;
-  if (program.empty()) return Error(Errc::kNotFound, "no `decreed` beside this program");
-  auto directory = TempDir::Make("decree-bench");
-  if (!directory) return directory.error();
   Say(std::to_string(args_.nodes) + " nodes, " + std::to_string(args_.shards) + " shards");
-  cluster_.emplace(program, std::move(*directory), args_.shards);
+  if (auto ok = DemoCluster::Make(args_.decreed, "decree-bench", args_.shards, cluster_); !ok)
+    return ok;
   for (std::uint32_t i = 0; i < args_.nodes; ++i) {
     if (auto ok = cluster_->AddNode(); !ok) return ok;
   }
-  ClientOptions options;
-  options.endpoints = cluster_->Endpoints();
-  options.timeout = kClientTimeout;
-  auto db = Client::Connect(options);
+  auto db = cluster_->Connect(kClientTimeout);
   if (!db) return db.error();
   db_.emplace(std::move(*db));
   return AwaitRest("a cluster at rest");

@@ -81,11 +81,8 @@ Progress Demo::Bar(const std::string& name, std::uint64_t total) {
 
 Status Demo::StartCluster() {
   Title("three nodes, " + std::to_string(args_.shards) + " shards, three copies of each");
-  const std::string program = args_.decreed.empty() ? ProgramBeside("decreed") : args_.decreed;
-  if (program.empty()) return Error(Errc::kNotFound, "no `decreed` beside this program");
-  auto directory = TempDir::Make("decree-demo");
-  if (!directory) return directory.error();
-  cluster_.emplace(program, std::move(*directory), args_.shards);
+  if (auto ok = DemoCluster::Make(args_.decreed, "decree-demo", args_.shards, cluster_); !ok)
+    return ok;
   const auto began = Clock::now();
   for (int i = 0; i < 3; ++i) {
     if (auto ok = cluster_->AddNode(); !ok) return ok;
@@ -93,10 +90,7 @@ Status Demo::StartCluster() {
     context_.out << "  node " << node.id << ": pid " << node.process.pid()
                  << ", 127.0.0.1:" << node.rpc << ", http://127.0.0.1:" << node.http << std::endl;
   }
-  ClientOptions options;
-  options.endpoints = cluster_->Endpoints();
-  options.timeout = kClientTimeout;
-  auto db = Client::Connect(options);
+  auto db = cluster_->Connect(kClientTimeout);
   if (!db) return db.error();
   db_.emplace(std::move(*db));
   auto ok = AwaitCluster(*db_, "/v1/admin/cluster", "three healthy copies of every shard",

@@ -25,6 +25,23 @@ Error GivenUp() { return Error(Errc::kCancelled, "interrupted"); }
 
 }  // namespace
 
+Status DemoCluster::Make(const std::string& decreed, const std::string& name, std::uint32_t shards,
+                         std::optional<DemoCluster>& into) {
+  const std::string program = decreed.empty() ? ProgramBeside("decreed") : decreed;
+  if (program.empty()) return Error(Errc::kNotFound, "no `decreed` beside this program");
+  auto directory = TempDir::Make(name);
+  if (!directory) return directory.error();
+  into.emplace(program, std::move(*directory), shards);
+  return {};
+}
+
+Result<Client> DemoCluster::Connect(std::chrono::milliseconds timeout) const {
+  ClientOptions options;
+  options.endpoints = Endpoints();
+  options.timeout = timeout;
+  return Client::Connect(options);
+}
+
 Status DemoCluster::AddNode() {
   const std::string name = "node-" + std::to_string(nodes_.size() + 1);
   std::vector<std::string> command{decreed_,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,11 @@ class DemoCluster {
   DemoCluster(std::string decreed, TempDir directory, std::uint32_t shards)
       : decreed_(std::move(decreed)), directory_(std::move(directory)), shards_(shards) {}
   ~DemoCluster() { Stop(); }
+
+  // In a fresh directory of that name. `decreed`: empty for the program beside this one.
+  static Status Make(const std::string& decreed, const std::string& name, std::uint32_t shards,
+                     std::optional<DemoCluster>& into);
+  Result<Client> Connect(std::chrono::milliseconds timeout) const;
 
   // Starts one more node and waits until it is registered. The error quotes the daemon's last
   // words.
