@@ -32,7 +32,8 @@ enum class Method : std::uint8_t {
   kSnapshotOpen = 23,
   kSnapshotRead = 24,
   kSnapshotClose = 25,
-  kMax = kSnapshotClose
+  kRelay = 26,
+  kMax = kRelay
 };
 inline bool IsBetweenNodes(Method method) { return method >= Method::kReport; }
 

@@ -22,6 +22,7 @@ RpcResponse Refuse(Errc code, std::string detail = {}) {
 Control::Control(NodeShared& node)
     : node_(&node),
       catalogs_(node.disks),
+      relay_(node),
       link_(node),
       reporter_(node),
       relief_(node),
@@ -39,6 +40,7 @@ bool Control::Owns(Method method) {
     case Method::kCreateReplica:
     case Method::kDestroyReplica:
     case Method::kGather:
+    case Method::kRelay:
       return true;
     default:
       return false;
@@ -156,6 +158,7 @@ void Control::OfferMap(ShardMap map) {
   node_->map_version = map_->version;
   if (node_->config.watch) node_->config.watch->MapChanged(identity_.node, map_->version);
   link_.OfferMap(map_);
+  relay_.OfferMap(map_);
   SetAddresses();
   for (const auto& worker : node_->workers) {
     worker->executor().Post(
@@ -230,6 +233,13 @@ void Control::Handle(NodeId from, RpcRequest&& request, RpcReply&& reply) {
       Result<DestroyReplica> destroy = Decode<DestroyReplica>(request.body);
       if (!destroy) return reply(Refuse(Errc::kInvalidArgument, "malformed request body"));
       return HandleDestroy(*destroy, std::move(reply));
+    }
+    case Method::kRelay: {
+      Result<RelayedCall> call = Decode<RelayedCall>(request.body);
+      if (!call || call->request.method == Method::kRelay) {
+        return reply(Refuse(Errc::kInvalidArgument, "malformed request body"));
+      }
+      return relay_.CarryOn(std::move(*call), std::move(reply));
     }
     default:
       reply(Refuse(Errc::kInvalidArgument, "unknown method"));

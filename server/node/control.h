@@ -18,6 +18,7 @@
 #include "server/node/node_shared.h"
 #include "server/node/placement_desk.h"
 #include "server/node/placement_link.h"
+#include "server/node/relay.h"
 #include "server/node/reporter.h"
 
 namespace decree::node {
@@ -39,6 +40,7 @@ class Control {
   void OfferMap(ShardMap map);
   void SetAddresses();  // tells the transport where the nodes are
   PlacementLink& link() { return link_; }
+  Relay& relay() { return relay_; }
   ReplicaId Tombstone(ShardId shard) { return catalogs_.Tombstone(shard); }
   bool DiskFailed(const store::Disk& disk) const { return catalogs_.Failed(disk); }
 
@@ -82,13 +84,14 @@ class Control {
   std::function<void(Status)> ready_;
   Identity identity_;
   std::shared_ptr<const ShardMap> map_;
+  Relay relay_;
   PlacementLink link_;
   Reporter reporter_;
   LogRelief relief_;
   ClusterSearch search_;
   PlacementDesk desk_;
   std::multiset<ReplicaKey> opening_;  // asked of their workers, not answered yet
-  bool opened_ = false;  // the replicas on the disks
+  bool opened_ = false;                // the replicas on the disks
   bool bootstrap_proposed_ = false;
 };
 

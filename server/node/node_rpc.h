@@ -8,6 +8,7 @@
 
 #include "consensus/decree.h"
 #include "consensus/membership.h"
+#include "kv/api/rpc.h"
 #include "kv/api/shard_map.h"
 #include "kv/base/codec.h"
 #include "kv/store/engine.h"
@@ -142,6 +143,14 @@ struct SnapshotRead {
   bool urgent = false;
   DECREE_FIELDS(id, file, offset, size, urgent)
 };
+// kRelay -> what the call is answered: carried on to a node that the caller does not reach itself
+// (relay.h). Refused (kInvalidArgument) for a call that is to be carried on again.
+struct RelayedCall {
+  NodeId to;
+  RpcRequest request;
+  DECREE_FIELDS(to, request)
+};
+
 // kSnapshotClose -> empty; at every end of a fetch, after the rows are installed if it succeeded.
 struct SnapshotClose {
   std::uint64_t id = 0;

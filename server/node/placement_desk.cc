@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "kv/api/limits.h"
+#include "server/node/control.h"
 #include "server/node/node_shared.h"
 #include "server/node/placement_machine.h"
 
@@ -95,7 +96,7 @@ void PlacementDesk::Propose(rebalance::PlacementChange change,
 }
 
 void PlacementDesk::CallNode(NodeId to, RpcRequest request, RpcReply reply) {
-  node_->workers[0]->Call(to, Channel::kControl, std::move(request), std::move(reply));
+  node_->control->relay().Call(to, std::move(request), std::move(reply));
 }
 
 void PlacementDesk::Log(LogLevel level, std::string_view line) { node_->Log(level, line); }

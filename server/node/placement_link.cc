@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "kv/base/mark.h"
+#include "server/node/control.h"
 
 namespace decree::node {
 namespace {
@@ -52,10 +53,10 @@ void PlacementLink::Try(const std::shared_ptr<Attempt>& attempt) {
   request.shard = kPlacementShard;
   request.timeout_ms = static_cast<std::uint64_t>(
       std::max<std::int64_t>(1, std::chrono::duration_cast<milliseconds>(patience).count()));
-  node_->workers[0]->Call(candidate, Channel::kControl, std::move(request),
-                          [this, attempt, candidate](RpcResponse response) {
-                            OnAnswer(attempt, candidate, std::move(response));
-                          });
+  node_->control->relay().Call(candidate, std::move(request),
+                               [this, attempt, candidate](RpcResponse response) {
+                                 OnAnswer(attempt, candidate, std::move(response));
+                               });
 }
 
 void PlacementLink::OnAnswer(const std::shared_ptr<Attempt>& attempt, NodeId asked,

@@ -175,6 +175,7 @@ const auto kBodies = std::to_array<Body>({
        return Encode(node::SnapshotRead{7, "1.sst", 0, 4096, true});
      }},
     {Decodes<node::SnapshotClose>, Plain<node::SnapshotClose>},
+    {Decodes<node::RelayedCall>, Plain<node::RelayedCall>},
 });
 
 void Run(std::string_view input) {

@@ -179,6 +179,7 @@ COVERED_BY = {
     "server/node/control_replicas.cc": ("tests/node/control_test.cc", "replicas come and go"),
     "server/node/log_relief.cc": ("tests/sim/scenario_test.cc", "a cold shard and its disk's log"),
     "server/node/node_core.cc": ("tests/node/control_test.cc", "whole nodes"),
+    "server/node/relay.cc": ("tests/sim/scenario_links_test.cc", "BrokenLinkTest"),
     "server/node/placement_desk.cc": ("tests/node/control_test.cc", "the placement leader"),
     "server/node/reporter.cc": ("tests/sim/scenario_test.cc", "reports and maps"),
     "server/node/worker.cc": ("tests/sim/scenario_test.cc", "whole nodes"),

@@ -1,0 +1,65 @@
+#include "server/node/relay.h"
+
+#include <utility>
+
+#include "kv/base/mark.h"
+#include "server/node/node_shared.h"
+
+namespace decree::node {
+namespace {
+
+constexpr Duration kStraightAgain = 10s;
+
+}  // namespace
+
+// Somebody else on the map; 0: there is nobody.
+NodeId Relay::SomebodyElse(NodeId than) {
+  const std::size_t nodes = map_ ? map_->nodes.size() : 0;
+  for (std::size_t i = 0; i < nodes; ++i) {
+    const NodeId node = map_->nodes[rotation_++ % nodes].node;
+    if (node != than && node != node_->node()) return node;
+  }
+  return {};
+}
+
+void Relay::Call(NodeId to, RpcRequest request, RpcReply reply) {
+  const auto way = ways_.find(to);
+  NodeId through = way == ways_.end() ? NodeId{} : way->second.through;
+  const Instant now = node_->workers[0]->executor().Now();
+  if (through && now - way->second.since > kStraightAgain) {
+    through = {};
+    ways_.erase(way);
+  }
+  if (through) {
+    SOMETIMES(relay_carries_a_call_on);
+    const ShardId shard = request.shard;
+    const std::uint64_t timeout_ms = request.timeout_ms;
+    request = {Method::kRelay, shard, timeout_ms, Encode(RelayedCall{to, std::move(request)})};
+  }
+  node_->workers[0]->Call(through ? through : to, Channel::kControl, std::move(request),
+                          [this, to, through, reply = std::move(reply)](RpcResponse response) {
+                            OnAnswer(to, through, response);
+                            reply(std::move(response));
+                          });
+}
+
+// Whoever says nothing may be dead, or the link to it: the other way will tell.
+void Relay::OnAnswer(NodeId to, NodeId through, const RpcResponse& response) {
+  const bool silent = response.code == Errc::kOutcomeUnknown || response.code == Errc::kUnavailable;
+  if (!silent || to == node_->node()) return;
+  const auto way = ways_.find(to);
+  const NodeId now = way == ways_.end() ? NodeId{} : way->second.through;
+  if (now != through) return;  // changed since that call began
+  const NodeId other = SomebodyElse(to);
+  if (through || !other) {
+    ways_.erase(to);
+  } else {
+    ways_[to] = {other, node_->workers[0]->executor().Now()};
+  }
+}
+
+void Relay::CarryOn(RelayedCall call, RpcReply reply) {
+  node_->workers[0]->Call(call.to, Channel::kControl, std::move(call.request), std::move(reply));
+}
+
+}  // namespace decree::node
