@@ -391,7 +391,7 @@ void Invariants::Restarted(const Replica& replica) {
   Seen& seen = seen_[self];
   if (lease_.holder == self) lease_ = HeldLease{};
   if (buried_.count(self) != 0) Violate(self, "INV-14 opened again after it was buried");
-  if (replica.chosen() < (rows_put_back_ ? seen.watermark : seen.durable_chosen)) {
+  if (replica.chosen() < (rows_put_back_.contains(self) ? seen.watermark : seen.durable_chosen)) {
     Violate(self, "INV-8 forgot what it knew to be chosen");
   }
   if (replica.promised() < seen.durable_promised) {

@@ -67,9 +67,9 @@ class Invariants {
   void Lease(const Replica& replica, std::optional<Instant> until);
   // A new life of a replica, made from what its disk kept; call before its first output is taken.
   void Restarted(const Replica& replica);
-  // Somebody put old rows back under a replica of these. It can tell as far as its log says how
-  // much was chosen; what the rows alone told is forgotten with them (INV-8).
-  void RowsPutBack() { rows_put_back_ = true; }
+  // Somebody put old rows back under this replica. It can tell as far as its log says how much was
+  // chosen; what the rows alone told is forgotten with them (INV-8).
+  void RowsPutBack(ReplicaId replica) { rows_put_back_.insert(replica); }
   // The tombstone of a replica is durable: it may go on for a moment, but starts no new life.
   void Buried(ReplicaId replica);
   // Its removal was acknowledged.
@@ -167,7 +167,7 @@ class Invariants {
   Config latest_;
   std::set<ReplicaId> buried_;
   std::set<ReplicaId> destroyed_;
-  bool rows_put_back_ = false;
+  std::set<ReplicaId> rows_put_back_;
   std::vector<std::string> violations_;
 };
 

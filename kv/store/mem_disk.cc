@@ -281,23 +281,25 @@ std::shared_ptr<const MemDisk::Backup> MemDisk::BackUp() const {
   return std::make_shared<Backup>(Backup{impl_->core->image.rows, impl_->core->image.meta});
 }
 
-bool MemDisk::PutBackRows(const Backup& backup, std::uint64_t which) {
+std::optional<ReplicaKey> MemDisk::PutBackRows(const Backup& backup, std::uint64_t which) {
   const std::lock_guard lock(impl_->core->mutex);
   std::vector<ReplicaKey> both;
   for (const auto& [key, rows] : backup.rows) {
     if (impl_->core->image.rows.contains(key)) both.push_back(key);
   }
-  if (both.empty()) return false;
+  if (both.empty()) return std::nullopt;
   const ReplicaKey key = both[which % both.size()];
   impl_->core->image.rows[key] = backup.rows.at(key);
-  return true;
+  return key;
 }
 
 bool MemDisk::PutBackFact(const Backup& backup, const std::string& key) {
   const std::lock_guard lock(impl_->core->mutex);
   const auto old = backup.meta.find(key);
   if (old == backup.meta.end()) return false;
-  impl_->core->image.meta.insert_or_assign(key, old->second);
+  const auto now = impl_->core->image.meta.find(key);
+  if (now == impl_->core->image.meta.end() || now->second == old->second) return false;
+  now->second = old->second;
   return true;
 }
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "kv/base/executor.h"
 #include "kv/base/random.h"
@@ -66,7 +67,9 @@ class MemDisk : public Disk {
   // uses the disk.
   struct Backup;
   std::shared_ptr<const Backup> BackUp() const;
-  bool PutBackRows(const Backup& backup, std::uint64_t which);  // false: none that still exist
+  // Whose rows they are; nobody's: none that were backed up still exist.
+  std::optional<ReplicaKey> PutBackRows(const Backup& backup, std::uint64_t which);
+  // False: nothing changed; a fact that is not there any more is not put back.
   bool PutBackFact(const Backup& backup, const std::string& key);
   // Whether the disk opens: what FailSyncs and DamageLog left.
   Status Usable() const;

@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::uint64_t kTwiceEvery = 50;     // 2 % of the seeds
 constexpr std::uint64_t kProgressEvery = 50;  // seeds
+constexpr const char* kApart = "two processes ran this seed apart: the traces part ";
 
 void Print(const std::string& text) {
   std::fputs(text.c_str(), stdout);
@@ -76,7 +77,7 @@ void Campaign::Start(std::uint64_t seed) {
     }
     const std::string parts = WhereTheyPart(**first, report);
     if (!parts.empty()) {
-      (*first)->failures.push_back("two processes ran this seed apart: the traces part " + parts);
+      (*first)->failures.push_back(kApart + parts);
     }
     Finish(std::move(**first));
   };
@@ -88,8 +89,11 @@ void Campaign::Finish(SeedReport report) {
   totals_.Add(report);
   if (!report.ok() || options_.verbose) Print(Describe(report));
   if (!report.ok()) {
-    Print("     replay: " + ReplayOf(report.seed, options_.faults) + " --trace\n");
-    if (failed_.size() < options_.shorten_seeds) failed_.push_back(std::move(report));
+    // One process cannot show it, nor can a shorter schedule that one process runs.
+    const bool apart = report.failures.front().starts_with(kApart);
+    Print("     replay: " + ReplayOf(report.seed, options_.faults) +
+          (apart ? " --twice\n" : " --trace\n"));
+    if (!apart && failed_.size() < options_.shorten_seeds) failed_.push_back(std::move(report));
   }
   if (!options_.verbose && totals_.seeds() % kProgressEvery == 0) {
     Print("... " + totals_.Line() + "\n");

@@ -65,5 +65,18 @@ TEST(TotalsTest, TheLastLineCountsWhatRan) {
   EXPECT_TRUE(totals.AllMarksReached());
 }
 
+TEST(TotalsTest, ACheckerThatComparedNothingInAHundredSeedsIsNamed) {
+  Totals totals;
+  SeedReport report;
+  report.compared = {{"rows", 0}, {"slots", 7}};
+  for (int i = 0; i < 99; ++i) totals.Add(report);
+  EXPECT_EQ(totals.Starved(), "");
+  totals.Add(report);
+  EXPECT_EQ(totals.Starved(), "rows");
+  report.compared["rows"] = 1;
+  totals.Add(report);
+  EXPECT_EQ(totals.Starved(), "");
+}
+
 }  // namespace
 }  // namespace decree::sim

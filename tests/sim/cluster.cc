@@ -31,6 +31,7 @@ Machine& Cluster::Add() {
   machine.config.shards = options_.shards;
   machine.config.replicas = options_.replicas;
   machine.config.consensus = options_.consensus;
+  machine.mixed_leases = options_.mixed_leases;
   machine.config.flush_bytes = options_.flush_bytes;
   machine.config.kept_log_bytes = options_.kept_log_bytes;
   machine.config.max_open_batches = options_.max_open_batches;

@@ -34,6 +34,7 @@ struct ClusterOptions {
   Duration fetch_hold = node::NodeConfig{}.fetch_hold;
   store::SessionLimits sessions;
   consensus::Options consensus;
+  bool mixed_leases = false;  // on or off at each machine, for one life
 };
 
 struct ClusterFacts {

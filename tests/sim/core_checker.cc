@@ -8,11 +8,10 @@ namespace decree::sim {
 consensus::Invariants& CoreChecker::Of(ShardId shard) {
   consensus::Invariants& invariants = shards_[shard].invariants;
   invariants.At(Instant{world_.now()});
-  if (rows_put_back_) invariants.RowsPutBack();
   return invariants;
 }
 
-void CoreChecker::RowsPutBack() { rows_put_back_ = true; }
+void CoreChecker::RowsPutBack(ReplicaKey key) { Of(key.shard).RowsPutBack(key.replica); }
 
 void CoreChecker::Report(ShardId shard) {
   Shard& checked = shards_[shard];

@@ -24,7 +24,7 @@ class CoreChecker {
   void Stepped(ReplicaKey key, const consensus::Replica& replica, const consensus::Output& output);
   void Applied(ReplicaKey key, const node::AppliedRun& run);
   void ReadAsked(ReplicaKey key, const consensus::Replica& replica, consensus::ReadId read);
-  void RowsPutBack();  // by a fault, somewhere
+  void RowsPutBack(ReplicaKey key);  // by a fault
   void Buried(ReplicaKey key);
   void Destroyed(ReplicaKey key);
   // Within one life of a node.
@@ -57,7 +57,6 @@ class CoreChecker {
 
   World& world_;
   // Memberships are learned from the replicas; the first comes with the founder's genesis.
-  bool rows_put_back_ = false;
   std::map<ShardId, Shard> shards_;
   AppliedChecker applied_;
   PlacementChecker placement_;

@@ -57,6 +57,7 @@ class Faults {
   // ---- faults_network.cc ----
   bool InjectNetwork(const PlannedFault& fault, Random& random);
   Links LinksToCut(const PlannedFault& fault, Random& random);
+  Links LinksOfAnOutsider(const PlannedFault& fault);
   void Clog(const PlannedFault& fault, Random& random);
   bool LateCalls(const PlannedFault& fault, Random& random);
   void SlowNetwork(const PlannedFault& fault, Random& random);
@@ -92,7 +93,7 @@ class Faults {
   bool InjectDisk(const PlannedFault& fault, Random& random);
   bool InjectPassingDisk(const PlannedFault& fault, Random& random);
   bool FillUp(MachineId id, std::size_t index, bool log_too, Nanos outage);
-  bool PutBackOldMap(MachineId id, std::size_t index, Nanos outage);
+  bool PutBackOldMap(MachineId id, Nanos outage);
   bool Damage(const PlannedFault& fault, Random& random);
   bool DoDamage(const PlannedFault& fault, std::size_t index, Random& random);
   void Repair(MachineId id, NodeId node, std::size_t index, bool all);

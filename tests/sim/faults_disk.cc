@@ -57,7 +57,7 @@ bool Faults::InjectPassingDisk(const PlannedFault& fault, Random& random) {
       machine.disk(index).DamageNextSnapshot();
       return true;
     case Fault::kOldMap:
-      return PutBackOldMap(id, index, fault.outage);
+      return PutBackOldMap(id, fault.outage);
     default:
       return false;
   }
@@ -80,15 +80,22 @@ bool Faults::FillUp(MachineId id, std::size_t index, bool log_too, Nanos outage)
   return true;
 }
 
-bool Faults::PutBackOldMap(MachineId id, std::size_t index, Nanos outage) {
-  const auto backup = cluster_.node(id).disk(index).BackUp();
-  Later(outage, [this, id, index, backup] {
-    Machine& machine = cluster_.node(id);
-    machine.Crash();
-    machine.disk(index).PutBackFact(*backup, "map");
-    machine.Boot();
+// Every disk keeps the map, and the newest of them is taken. Counted is a map that had changed.
+bool Faults::PutBackOldMap(MachineId id, Nanos outage) {
+  std::vector<std::shared_ptr<const DiskBackup>> backups;
+  Machine& machine = cluster_.node(id);
+  for (std::size_t i = 0; i < machine.disks(); ++i) backups.push_back(machine.disk(i).BackUp());
+  Later(3 * outage, [this, id, backups] {
+    Machine& there = cluster_.node(id);
+    there.Crash();
+    bool changed = false;
+    for (std::size_t i = 0; i < backups.size(); ++i) {
+      changed |= there.disk(i).PutBackFact(*backups[i], "map");
+    }
+    if (changed) ++counts_[FaultName(Fault::kOldMap)];
+    there.Boot();
   });
-  return true;
+  return false;
 }
 
 // ---- what does not ----
@@ -128,8 +135,8 @@ bool Faults::DoDamage(const PlannedFault& fault, std::size_t index, Random& rand
       Later(fault.outage, [this, id, index, which = random.Next(), backup = disk.BackUp()] {
         Machine& there = cluster_.node(id);
         there.Crash();
-        if (there.disk(index).PutBackRows(*backup, which)) {
-          cluster_.network().core_checker().RowsPutBack();
+        if (const auto key = there.disk(index).PutBackRows(*backup, which)) {
+          cluster_.network().core_checker().RowsPutBack(*key);
         }
         there.Boot();
       });

@@ -39,8 +39,29 @@ bool Faults::InjectNetwork(const PlannedFault& fault, Random& random) {
   }
 }
 
+// Some of the faults that hit a link or a machine hit a client instead: some of its links, in one
+// direction or both. Drawn apart, so that the others are what they were. Empty: not this one.
+Links Faults::LinksOfAnOutsider(const PlannedFault& fault) {
+  Random random(fault.dice ^ 0x6f75747369646572);
+  const std::vector<MachineId> outsiders = cluster_.network().Outsiders();
+  if (outsiders.empty() || !random.Chance(0.25)) return {};
+  const MachineId outsider = outsiders[random.Below(outsiders.size())];
+  const std::uint64_t way = random.Below(3);
+  Links links;
+  for (MachineId id = 1; id <= cluster_.size(); ++id) {
+    if (!random.Chance(0.7)) continue;
+    if (way != 0) links.emplace_back(outsider, id);
+    if (way != 1) links.emplace_back(id, outsider);
+  }
+  return links;
+}
+
 Links Faults::LinksToCut(const PlannedFault& fault, Random& random) {
   const MachineId machines = cluster_.size();
+  if (fault.kind == Fault::kIsolate || fault.kind == Fault::kCutLink) {
+    Links outsiders = LinksOfAnOutsider(fault);
+    if (!outsiders.empty()) return outsiders;
+  }
   const MachineId other = AnyMachine(random);
   switch (fault.kind) {
     case Fault::kSplit: {
@@ -69,8 +90,10 @@ Links Faults::LinksToCut(const PlannedFault& fault, Random& random) {
 
 void Faults::Clog(const PlannedFault& fault, Random& random) {
   Network& network = cluster_.network();
-  Links links;
-  if (random.Chance(0.5)) {
+  Links links = LinksOfAnOutsider(fault);
+  if (!links.empty()) {
+    // Whom it clogs is drawn.
+  } else if (random.Chance(0.5)) {
     links = LinksOf(fault.machine, random.Chance(0.5), true, cluster_.size());
   } else {
     const MachineId other = AnyMachine(random);
@@ -86,7 +109,8 @@ bool Faults::LateCalls(const PlannedFault& fault, Random& random) {
   if (cluster_.size() == 1) return false;
   Network& network = cluster_.network();
   const bool in = random.Chance(0.5);
-  const Links links = LinksOf(fault.machine, in, !in, cluster_.size());
+  Links links = LinksOfAnOutsider(fault);
+  if (links.empty()) links = LinksOf(fault.machine, in, !in, cluster_.size());
   sim::LateCalls late;
   late.most = static_cast<Nanos>(random.Between(2, 20)) * kSeconds;
   late.changes_only = random.Chance(0.5);

@@ -30,10 +30,13 @@ class FaultsTest : public testing::TestWithParam<Fault> {
     cluster_.Admin(1, "PATCH", "/v1/admin/settings", R"({"dead_node_delay_s":3})");
   }
 
+  // With moves in between: a map that is put back is old only if another has come.
   static FaultPlan ThreeOf(Fault kind) {
     FaultPlan plan;
     for (std::uint32_t i = 1; i <= 3; ++i) {
       plan.push_back({i, 4 * i * kSeconds, kind, 1 + i, 2 * kSeconds, 1'000 * i});
+      if (kind != Fault::kOldMap) continue;
+      plan.push_back({3 + i, (4 * i + 1) * kSeconds, Fault::kMove, 1 + i, kSeconds, 1'000 * i});
     }
     return plan;
   }

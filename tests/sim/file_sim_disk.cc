@@ -1,5 +1,6 @@
 // The second tier: whole nodes on the real log and the real RocksDB.
 #include <algorithm>
+#include <cstdio>
 #include <list>
 #include <map>
 #include <utility>
@@ -237,9 +238,14 @@ class FileSimDisk : public SimDisk {
     if (const auto facts = disk_->ListMeta("")) backup->facts = {facts->begin(), facts->end()};
     return backup;
   }
-  bool PutBackRows(const DiskBackup& backup, std::uint64_t which) override {
-    return fs_->PutBackOne(static_cast<const FileBackup&>(backup).rows, options_.path + "/rows",
-                           which);
+  std::optional<ReplicaKey> PutBackRows(const DiskBackup& backup, std::uint64_t which) override {
+    const std::string name = fs_->PutBackOne(static_cast<const FileBackup&>(backup).rows,
+                                             options_.path + "/rows", which);
+    ReplicaKey key;
+    unsigned long long replica = 0;
+    if (std::sscanf(name.c_str(), "%u-%llu", &key.shard.value, &replica) != 2) return std::nullopt;
+    key.replica = ReplicaId{replica};
+    return key;
   }
   bool PutBackFact(const DiskBackup& backup, const std::string& key) override {
     const auto& facts = static_cast<const FileBackup&>(backup).facts;
@@ -249,7 +255,10 @@ class FileSimDisk : public SimDisk {
     RocksDiskOptions rocks = Rocks([](const Task& task) { task(); }, [] { return 0; });
     rocks.rocks_later = [](const Task&) {};
     const auto disk = OpenRocksDisk(std::move(rocks));
-    const bool done = disk && (*disk)->PutMeta(key, old->second);
+    if (!disk) return false;
+    const auto now = (*disk)->GetMeta(key);
+    if (!now || !*now || **now == old->second) return false;
+    const bool done{(*disk)->PutMeta(key, old->second)};
     return done;
   }
 

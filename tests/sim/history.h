@@ -38,6 +38,7 @@ class History {
   // Checks every key; failures go to the world.
   void Check();
   const HistoryCounts& counts() const { return counts_; }
+  std::uint64_t judged() const { return judged_; }  // operations of keys, by Check
   // The last value and version known of a key, for conditional writes.
   struct Seen {
     std::string value;
@@ -67,6 +68,7 @@ class History {
   std::deque<Entry> entries_;
   std::map<std::string, std::uint64_t> puts_;  // which entry put a value
   HistoryCounts counts_;
+  std::uint64_t judged_ = 0;
   std::map<std::string, Seen> seen_;
 };
 

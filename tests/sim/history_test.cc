@@ -28,12 +28,12 @@ class HistoryTest : public testing::Test {
     result.read = {value, version, 0};
     history_.Answered(handle, result);
   }
-  void Scan(const std::vector<std::string>& keys, std::vector<ScanRow> rows) {
+  void Scan(const std::vector<std::string>& keys, std::vector<ScanRow> rows, bool complete = true) {
     Operation scan;
     scan.kind = OperationKind::kScan;
     const std::uint64_t handle = history_.Called(scan, "test", keys);
     OperationResult result;
-    result.scan = {std::move(rows), true};
+    result.scan = {std::move(rows), complete};
     history_.Answered(handle, result);
   }
   std::size_t Failures() {
@@ -66,6 +66,17 @@ TEST_F(HistoryTest, APageIsAReadOfEveryKeyInIt) {
   Scan({"a", "b"}, {{"a", "v1", 1}});
   EXPECT_EQ(Failures(), 0u);
   Scan({"a", "b"}, {});
+  EXPECT_EQ(Failures(), 1u) << "a is missing";
+}
+
+TEST_F(HistoryTest, APageThatGoesOnSaysWhatIsBelowItsLastRowOnly) {
+  Put("a", "v1", 1);
+  Put("b", "v2", 1);
+  Scan({"a", "b"}, {{"a", "v1", 1}}, false);
+  EXPECT_EQ(Failures(), 0u) << "b may follow";
+  Scan({"a", "b"}, {}, false);
+  EXPECT_EQ(Failures(), 0u);
+  Scan({"a", "b"}, {{"b", "v2", 1}}, false);
   EXPECT_EQ(Failures(), 1u) << "a is missing";
 }
 

@@ -7,11 +7,15 @@ namespace {
 
 constexpr std::int64_t kElectionTimeouts = 20;
 // What a move may need: a stall is noticed, the rollback itself is found stuck and let go of, or a
-// node is found dead; each within that stall or a few suspect windows (rebalance/MOVES.md).
-constexpr const char* kSettings = "{\"move_stall_s\":5}";
+// node is found dead; each within that stall or a few suspect windows (rebalance/MOVES.md). No
+// operator leaves moves at a few KiB a second meanwhile.
+constexpr const char* kSettings = "{\"move_stall_s\":5,\"move_rate_bytes_per_s\":67108864}";
 constexpr Nanos kMovesEnd = 90 * kSeconds;
 constexpr Nanos kLook = 20 * kMillis;
 constexpr Nanos kProbeAgain = 400 * kMillis;
+// What was under way when the others were healed is over by then, and decides nothing any more.
+constexpr Nanos kUnderWay = 500 * kMillis;
+constexpr Nanos kForGood = 3'600 * kSeconds;
 
 }  // namespace
 
@@ -21,26 +25,33 @@ Liveness::Liveness(Cluster& cluster, Faults& faults, std::uint64_t seed)
 void Liveness::Run() {
   faults_.Stop();
   faults_.FinishWhatBegan();  // a machine whose disks are about to be replaced is lost, not well
-  Heal();
-  world_.RunUntil([this] { return AllStarted(); }, 5 * kSeconds);
   Choose();
-  for (const MachineId id : broken_) Break(id);
+  for (const MachineId id : broken_) {
+    how_ += " node " + std::to_string(id);
+    if (random_.Chance(0.3) || !LeaveAsItIs(id)) Break(id);
+  }
   world_.Trace("liveness", 0, broken_.size());
+  HealOthers();
+  world_.RunUntil([this] { return OthersStarted(); }, 5 * kSeconds);
+  world_.RunFor(kUnderWay);
   CheckDecisions();
   CheckMoves();
   Free();
 }
 
-void Liveness::Heal() {
+void Liveness::HealOthers() {
   cluster_.network().HealAll();
-  for (MachineId id = 1; id <= cluster_.size(); ++id) cluster_.node(id).Heal();
+  for (MachineId id = 1; id <= cluster_.size(); ++id) {
+    if (!broken_.contains(id)) cluster_.node(id).Heal();
+  }
   cluster_.BootAll();
 }
 
-bool Liveness::AllStarted() {
+bool Liveness::OthersStarted() {
   const std::vector<MachineId> members = cluster_.Members();
-  return std::all_of(members.begin(), members.end(),
-                     [this](MachineId id) { return cluster_.node(id).started(); });
+  return std::all_of(members.begin(), members.end(), [this](MachineId id) {
+    return broken_.contains(id) || cluster_.node(id).started();
+  });
 }
 
 // A minority of the machines; smaller ones are tried if no shard can spare so many.
@@ -77,7 +88,17 @@ bool Liveness::KeepsQuorum(ShardId shard, const std::set<MachineId>& broken) {
          (begun == nullptr || KeepsMost(shard, *begun, broken));
 }
 
-// Strict on purpose: a Seal may be under way to any set of these members.
+// Strict on purpose: a Seal may be under way to any set of these members. Of five only to another
+// five, as long as five are wanted and no move of the shard is under way.
+std::size_t Liveness::MostToLose(ShardId shard, const consensus::Config& config) {
+  const PlacementChecker& placement = cluster_.network().core_checker().placement();
+  const bool moves = std::any_of(placement.active().begin(), placement.active().end(),
+                                 [&](const auto& move) { return move.second.shard == shard; });
+  const bool stays = placement.replicas() == 5 && !moves && shard != kPlacementShard;
+  if (config.voters.size() == 5 && stays) return 2;
+  return config.voters.size() >= 3 ? 1 : 0;
+}
+
 bool Liveness::KeepsMost(ShardId shard, const consensus::Config& config,
                          const std::set<MachineId>& broken) {
   std::size_t lost = 0;
@@ -86,7 +107,7 @@ bool Liveness::KeepsMost(ShardId shard, const consensus::Config& config,
       lost += !IsWell({shard, member.id}, cluster_.network().MachineOf(member.node), broken);
     }
   }
-  return lost <= (config.voters.size() >= 3 ? 1 : 0);
+  return lost <= MostToLose(shard, config);
 }
 
 // Its rows are on a disk that works, of a machine that is not to be broken.
@@ -99,11 +120,36 @@ bool Liveness::IsWell(ReplicaKey key, MachineId machine, const std::set<MachineI
   return false;
 }
 
+bool Liveness::LeaveAsItIs(MachineId id) {
+  Machine& machine = cluster_.node(id);
+  const Links cuts = cluster_.network().BrokenLinksOf(id);
+  cluster_.network().CutForGood(cuts);
+  if (!machine.up()) {
+    how_ += " stays off;";
+    machine.KeepOff(true);
+  } else if (machine.paused()) {
+    how_ += " stays paused;";
+    machine.Pause(kForGood);
+  } else if (!cuts.empty()) {
+    how_ += " stays cut off in part;";
+  }
+  return !machine.up() || machine.paused() || !cuts.empty();
+}
+
+// At least one of them.
+Links Liveness::SomeLinksOf(MachineId id) {
+  const Links all = LinksOf(id, true, true, cluster_.size());
+  Links some{all[random_.Below(all.size())]};
+  for (const Link& link : all) {
+    if (random_.Chance(0.5)) some.push_back(link);
+  }
+  return some;
+}
+
 void Liveness::Break(MachineId id) {
   Network& network = cluster_.network();
   Machine& machine = cluster_.node(id);
-  how_ += " node " + std::to_string(id);
-  switch (random_.Below(5)) {
+  switch (random_.Below(7)) {
     case 0:
       how_ += " hears nobody;";
       return network.CutForGood(LinksOf(id, true, false, cluster_.size()));
@@ -117,6 +163,12 @@ void Liveness::Break(MachineId id) {
       how_ += " is slow;";
       machine.disk_times().slow_for_good = true;
       return;
+    case 4:
+      how_ += " has lost some of its links;";
+      return network.CutForGood(SomeLinksOf(id));
+    case 5:
+      how_ += " is paused;";
+      return machine.Pause(kForGood);
     default:
       how_ += " is off;";
       machine.Crash();
@@ -128,6 +180,7 @@ void Liveness::Free() {
   cluster_.network().HealForGood();
   for (const MachineId id : broken_) {
     cluster_.node(id).disk_times().slow_for_good = false;
+    cluster_.node(id).Heal();
     cluster_.node(id).KeepOff(false);
   }
 }

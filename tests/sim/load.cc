@@ -8,8 +8,6 @@
 namespace decree::sim {
 namespace {
 
-constexpr MachineId kFirstOutside = 1001;
-
 // Calls nodes by address: those of the shard map once there is one, before that the nodes it was
 // told.
 class SimCourier : public Courier {
@@ -74,7 +72,7 @@ Load::Load(Cluster& cluster, History& history, LoadOptions options)
       options_(options),
       ttl_judge_(cluster.world()) {
   const auto outside = [this] {
-    const auto machine = static_cast<MachineId>(kFirstOutside + outsides_.size());
+    const auto machine = static_cast<MachineId>(kFirstOutsider + outsides_.size());
     outsides_.push_back(std::make_unique<Outside>(cluster_, machine));
     return outsides_.back().get();
   };

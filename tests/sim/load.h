@@ -45,6 +45,7 @@ class Load {
   void Surge(MachineId door, ShardId shard, Nanos within);
   bool Idle() const;  // none is under way
   std::vector<std::string> Keys() const;
+  std::uint64_t expiries_judged() const { return ttl_judge_.judged(); }
 
  private:
   class Outside;

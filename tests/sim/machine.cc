@@ -60,6 +60,7 @@ DiskLife Machine::LifeOfDisks(std::shared_ptr<Life> life) {
 node::NodeConfig Machine::ConfigOfThisLife(const std::shared_ptr<Life>& life) {
   node::NodeConfig config = options_.config;
   config.advertise_rpc = AddressOf(options_.id);
+  if (options_.mixed_leases) config.consensus.leases = world_.random().Chance(0.5);
   config.watch = &watch_;
   config.log = [this](LogLevel, std::string_view line) { world_.Say(options_.id, line); };
   config.on_disks_lost = [this, life](const std::string& why) {

@@ -33,8 +33,9 @@ struct MachineOptions {
   Clock clock;
   Hops hops;
   std::uint64_t log_goal_bytes = std::uint64_t{256} << 20;
-  Atlas* atlas = nullptr;   // is told of the members of shards
-  node::NodeConfig config;  // advertise_rpc, log and on_disks_lost are filled in
+  Atlas* atlas = nullptr;     // is told of the members of shards
+  bool mixed_leases = false;  // whether leases are on is drawn for each life
+  node::NodeConfig config;    // advertise_rpc, log and on_disks_lost are filled in
 };
 
 // The checker as the node of one machine feeds it: a lease is told on that machine's clock.

@@ -174,8 +174,10 @@ int RunCampaign(const Arguments& arguments, const std::optional<FaultNumbers>& f
   std::printf("\n%s", totals.Table().c_str());
   const bool marks_missing = arguments.require_marks && !totals.AllMarksReached();
   if (marks_missing) std::printf("a mark was never reached\n");
+  const std::string starved = totals.Starved();
+  if (!starved.empty()) std::printf("a checker compared nothing: %s\n", starved.c_str());
   std::printf("%s\n", totals.Line().c_str());
-  return totals.failed() > 0 || marks_missing ? kFailed : 0;
+  return totals.failed() > 0 || marks_missing || !starved.empty() ? kFailed : 0;
 }
 
 int RunAll(const Arguments& arguments) {

@@ -37,6 +37,14 @@ void Network::Detach(MachineId machine) {
   }
 }
 
+std::vector<MachineId> Network::Outsiders() const {
+  std::vector<MachineId> outsiders;
+  for (auto i = endpoints_.lower_bound(kFirstOutsider); i != endpoints_.end(); ++i) {
+    outsiders.push_back(i->first);
+  }
+  return outsiders;
+}
+
 MachineId Network::MachineOf(NodeId node) const {
   for (const auto& [machine, runs] : nodes_) {
     if (runs == node) return machine;
@@ -200,6 +208,18 @@ void Network::HealAll() {
   late_.clear();
   while (!postponed_.empty()) Release(postponed_.begin()->first);
   while (!clogged_.empty()) Unclog({clogged_.begin()->first});
+}
+
+Links Network::BrokenLinksOf(MachineId machine) const {
+  Links links;
+  const auto add = [&](const Link& link) {
+    const auto [from, to] = link;
+    if (from != machine && to != machine) return;
+    if (std::max(from, to) < kFirstOutsider) links.push_back(link);
+  };
+  for (const auto& [link, times] : cut_) add(link);
+  for (const auto& [link, clogged] : clogged_) add(link);
+  return links;
 }
 
 void Network::Remember(MachineId to, const Frame& frame) {

@@ -42,6 +42,9 @@ struct NetworkOptions {
   bool opaque_bulk = false;  // pieces of snapshots hold bytes that no seed decides
 };
 
+// Machines of clients, without a node, have numbers from here on.
+inline constexpr MachineId kFirstOutsider = 1001;
+
 // One direction of a pair of machines: from, to.
 using Link = std::pair<MachineId, MachineId>;
 using Links = std::vector<Link>;
@@ -79,6 +82,7 @@ class Network {
   void Attach(MachineId machine, Endpoint& endpoint);
   void Detach(MachineId machine);
   bool Attached(MachineId machine) const { return endpoints_.contains(machine); }
+  std::vector<MachineId> Outsiders() const;  // that are attached
 
   void Send(MachineId to, Frame frame);
   // How long word of a refused or reset connection takes to get around.
@@ -113,6 +117,8 @@ class Network {
   bool healthy() const {
     return cut_.empty() && clogged_.empty() && slow_.empty() && late_.empty() && postponed_.empty();
   }
+  // Links of a machine, to others that are no outsiders, that are cut or clogged now.
+  Links BrokenLinksOf(MachineId machine) const;
   // What no other healing takes back.
   void CutForGood(const Links& links) { cut_for_good_.insert(links.begin(), links.end()); }
   void HealForGood() { cut_for_good_.clear(); }

@@ -29,6 +29,7 @@ void PlacementChecker::Applied(ReplicaKey key, Slot applied, const rebalance::Pl
   CheckShard(seen, kPlacementShard, state.placement().entry, members);
   if (applied <= latest_) return;
   latest_ = applied;
+  replicas_ = state.settings().replicas;
   active_.clear();
   for (const rebalance::MoveRecord* move : state.ActiveMoves()) active_[move->id] = *move;
 }

@@ -30,6 +30,7 @@ class PlacementChecker {
   void Opened(ReplicaKey key) { seen_.erase(key); }
   // Moves that have not ended, as the replica has it that applied most.
   const std::map<MoveId, rebalance::MoveRecord>& active() const { return active_; }
+  std::uint32_t replicas() const { return replicas_; }  // the setting, by the same replica
 
  private:
   struct Seen {  // of one replica in one life; a snapshot takes it forward
@@ -45,6 +46,7 @@ class PlacementChecker {
   std::map<ReplicaKey, Seen> seen_;
   Slot latest_;
   std::map<MoveId, rebalance::MoveRecord> active_;
+  std::uint32_t replicas_ = 0;
 };
 
 }  // namespace decree::sim

@@ -122,9 +122,18 @@ ClusterOptions WithStalls(ClusterOptions options, std::uint64_t seed) {
   return options;
 }
 
+// Leases may be on at some machines only, and change when one is started again, as they do while
+// an operator turns them on or off (PROTOCOL.md, A5).
+ClusterOptions WithMixedLeases(ClusterOptions options, std::uint64_t seed) {
+  Random random(seed ^ 0x6c6561736573);
+  options.mixed_leases = options.consensus.leases && random.Chance(0.15);
+  return options;
+}
+
 ClusterOptions OptionsOf(Random& random, const RunOptions& run) {
-  const ClusterOptions drawn = WithSleep(OnStorage(DrawCluster(random), run), run.seed);
-  return WithStalls(WithCopies(drawn, run.seed), run.seed);
+  ClusterOptions options = WithSleep(OnStorage(DrawCluster(random), run), run.seed);
+  options = WithStalls(WithCopies(std::move(options), run.seed), run.seed);
+  return WithMixedLeases(std::move(options), run.seed);
 }
 
 // Swarm: a seed has some kinds of faults, not all, so that rare combinations get their turn. The
@@ -173,24 +182,8 @@ FaultPlan DrawFaults(Random& random, const ClusterOptions& cluster, MachineId ma
   options.max_gap = static_cast<Nanos>(random.Between(800, 5'000)) * kMillis;
   options.max_outage = static_cast<Nanos>(random.Between(200, 4'000)) * kMillis;
   if (apart.Chance(0.1)) options.max_outage = 20 * kSeconds;
+  if (apart.Chance(0.3)) options.max_machines = machines + 2;
   return DrawPlan(random, options);
-}
-
-// Damage that shows only when it is read would take a quorum away from a shard that has one broken
-// member already.
-bool DamagesUnseen(const FaultPlan& plan) {
-  return std::any_of(plan.begin(), plan.end(), [](const PlannedFault& fault) {
-    switch (fault.kind) {
-      case Fault::kNoSpace:
-      case Fault::kRotLog:
-      case Fault::kRotRows:
-      case Fault::kRotSnapshot:
-      case Fault::kOldRows:
-        return true;
-      default:
-        return false;
-    }
-  });
 }
 
 // With one disk each, there is room for a move from the fourth node on.
@@ -219,7 +212,7 @@ class Run {
         whole_plan_(DrawFaults(draw_, cluster_.options(), machines_, length_,
                                Random(seed_ ^ 0x6661756c7473))),
         plan_(Subset(whole_plan_, options.faults)),
-        lively_(draw_.Chance(0.9) && !DamagesUnseen(whole_plan_)) {
+        lively_(draw_.Chance(0.9)) {
     faults_.silence = [this](Nanos until) { load_.BeSilentUntil(until); };
     faults_.surge = [this](MachineId at, ShardId shard) { load_.Surge(at, shard, kSurge); };
   }
@@ -260,7 +253,11 @@ class Run {
     faults_.Start(plan_);
     world_.RunFor(length_);
     loaded_ = world_.now() - begin;
-    if (lively_) Liveness(cluster_, faults_, draw_.Next()).Run();
+    if (lively_) {
+      Liveness liveness(cluster_, faults_, draw_.Next());
+      liveness.Run();
+      broken_ = liveness.broken().size();
+    }
     faults_.Stop();
     faults_.HealAll();
     if (draw_.Chance(0.04)) BeSilent();
@@ -269,6 +266,7 @@ class Run {
     load_.Stop();
     world_.RunUntil([this] { return load_.Idle(); }, 30 * kSeconds);
     moves_ended_ = MovesEnded() - ended_before;
+    loaded_operations_ = history_.counts().called;
   }
 
   // So long that sessions expire: after it, clients have to begin new ones.
@@ -292,6 +290,15 @@ class Run {
     cluster_.Admin(1, "PATCH", "/v1/admin/settings", body + "}");
   }
 
+  std::map<std::string, std::uint64_t> Compared() {
+    const AppliedChecker& applied = cluster_.network().core_checker().applied();
+    return {{"values on the wire", cluster_.network().checker().chosen_seen()},
+            {"applied slots", applied.slots_compared()},
+            {"digests of rows", applied.rows_compared()},
+            {"operations judged", history_.judged()},
+            {"keys that expire", load_.expiries_judged()}};
+  }
+
   SeedReport Report() {
     SeedReport report;
     report.moves = cluster_.MoveStages();
@@ -304,11 +311,12 @@ class Run {
     report.machines = cluster_.size();
     report.shards = cluster_.options().shards;
     report.storage = cluster_.options().storage;
-    report.chosen_seen = cluster_.network().checker().chosen_seen();
+    report.compared = Compared();
     report.operations = history_.counts();
+    report.loaded_operations = loaded_operations_;
     report.plan = plan_;
     report.faults = faults_.counts();
-    report.lively = lively_;
+    report.broken = broken_;
     report.failures = world_.failures();
     report.checkpoints = world_.checkpoints();
     return report;
@@ -328,6 +336,8 @@ class Run {
   const bool lively_;
   Nanos loaded_ = 0;
   std::uint64_t moves_ended_ = 0;
+  std::uint64_t loaded_operations_ = 0;
+  std::uint64_t broken_ = 0;
 };
 
 }  // namespace
@@ -339,7 +349,7 @@ std::string SeedReport::Shortfall() const {
     text += (text.empty() ? "" : ", ") + std::to_string(has) + " " + what;
   };
   wants(static_cast<std::uint64_t>(loaded / kSeconds), 60, "seconds");
-  wants(operations.called, 1'000, "operations");
+  wants(loaded_operations, 1'000, "operations");
   wants(moves_ended, 2, "moves");
   return text;
 }

@@ -41,17 +41,21 @@ struct SeedReport {
   std::uint32_t machines = 0;
   std::uint32_t shards = 0;
   Storage storage = Storage::kMemory;
-  std::uint64_t chosen_seen = 0;  // values that the wire checker compared
+  // What the checkers compared, by what it is: none at all over many seeds is a checker that
+  // starves.
+  std::map<std::string, std::uint64_t> compared;
   HistoryCounts operations;
+  std::uint64_t loaded_operations = 0;  // called under load
   FaultPlan plan;  // what was to happen in this run: all that the seed plans, or the subset of it
   std::map<std::string, std::uint64_t> faults;
   std::map<std::string, std::uint64_t> moves;  // by last stage
-  bool lively = false;                         // ended with a broken minority (liveness.h)
+  std::uint64_t broken = 0;                    // machines that stayed so in the end (liveness.h)
   std::vector<std::string> failures;
   std::vector<std::uint64_t> checkpoints;  // of the digest (world.h)
   std::map<std::string, bool> marks;       // of the whole process; for its parent
-  DECREE_FIELDS(seed, digest, events, simulated, loaded, moves_ended, machines, shards, chosen_seen,
-                operations, plan, faults, moves, lively, failures, checkpoints, marks)
+  DECREE_FIELDS(seed, digest, events, simulated, loaded, moves_ended, machines, shards, compared,
+                operations, loaded_operations, plan, faults, moves, broken, failures, checkpoints,
+                marks)
   bool ok() const { return failures.empty(); }
   bool counts() const { return Shortfall().empty(); }
   std::string Shortfall() const;  // why the seed does not count; empty: it does

@@ -41,7 +41,7 @@ TEST(SeedsTest, NearlyEverySeedOfFullLengthCounts) {
     EXPECT_TRUE(report.ok()) << Replay(report, false);
     missed += !report.counts();
   }
-  EXPECT_LE(missed, 2u);
+  EXPECT_LE(missed, seeds / 7);
 }
 
 // These failed once. Three: the liveness mode left a machine to a wipe after it had broken another
@@ -52,13 +52,14 @@ TEST(SeedsTest, NearlyEverySeedOfFullLengthCounts) {
 // in use when their replica was buried lay there for ever. The next two: the liveness mode broke
 // the machine from which the only voter of the next epoch had still to learn, and the operator
 // drained and undrained a lost node in turn. Then a move waited for a deaf voter, and was not
-// found to be stalled because its target fell behind for moments. The last: a cluster was founded
-// while a worker that was to open replicas was kept from its work.
+// found to be stalled because its target fell behind for moments. Then a cluster was founded
+// while a worker that was to open replicas was kept from its work. The last two: the leader of the
+// placement group did not reach the shard's, over the one link that stayed broken.
 TEST(SeedsTest, SeedsThatFailedOnceKeepEveryRule) {
   for (const std::uint64_t seed :
        {1'196'368'109'555ull, 1'196'368'109'672ull, 1'196'368'109'826ull, 947ull, 3'401'286'088ull,
         379ull, 675ull, 14'182'664'969'594ull, 4'190'189'384'774ull, 7'743'535'923'939ull,
-        13'532'368'588'704ull, 11'369'927'210'273ull}) {
+        13'532'368'588'704ull, 11'369'927'210'273ull, 3'210'174'543'847ull, 3'210'174'544'018ull}) {
     const SeedReport report = RunSeed({.seed = seed});
     EXPECT_TRUE(report.ok()) << Replay(report, false);
   }

@@ -58,7 +58,7 @@ class MemSimDisk : public SimDisk {
   std::shared_ptr<const DiskBackup> BackUp() override {
     return std::make_shared<MemBackup>(disk_->BackUp());
   }
-  bool PutBackRows(const DiskBackup& backup, std::uint64_t which) override {
+  std::optional<ReplicaKey> PutBackRows(const DiskBackup& backup, std::uint64_t which) override {
     return disk_->PutBackRows(In(backup), which);
   }
   bool PutBackFact(const DiskBackup& backup, const std::string& key) override {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "kv/base/random.h"
@@ -68,8 +69,9 @@ class SimDisk {
   virtual void SetBusy(bool busy) = 0;
   virtual void SetStalled(bool stalled) = 0;
   virtual std::shared_ptr<const DiskBackup> BackUp() = 0;
-  // Only while no node uses the disk. False: nothing that still exists was backed up.
-  virtual bool PutBackRows(const DiskBackup& backup, std::uint64_t which) = 0;
+  // Only while no node uses the disk. Nobody's: nothing that still exists was backed up.
+  virtual std::optional<ReplicaKey> PutBackRows(const DiskBackup& backup, std::uint64_t which) = 0;
+  // False: nothing changed; a fact that is not there any more is not put back.
   virtual bool PutBackFact(const DiskBackup& backup, const std::string& key) = 0;
 };
 

@@ -479,17 +479,17 @@ FsNodePtr SimFs::Copy(const std::string& path) const {
   return node ? DeepCopy(*node) : nullptr;
 }
 
-bool SimFs::PutBackOne(const FsNodePtr& copy, const std::string& path, std::uint64_t which) {
+std::string SimFs::PutBackOne(const FsNodePtr& copy, const std::string& path, std::uint64_t which) {
   const FsNodePtr parent = Find(path);
-  if (dead_ || !copy || !parent) return false;
+  if (dead_ || !copy || !parent) return {};
   std::vector<std::string> there;
   for (const auto& [name, inner] : copy->names) {
     if (parent->names.contains(name)) there.push_back(name);
   }
-  if (there.empty()) return false;
+  if (there.empty()) return {};
   const std::string& name = there[which % there.size()];
   parent->names[name] = parent->durable[name] = DeepCopy(*copy->names.at(name));
-  return true;
+  return name;
 }
 
 }  // namespace decree::sim

@@ -91,8 +91,8 @@ class SimFs {
   // ---- old states ----
   FsNodePtr Copy(const std::string& path) const;  // null: there is nothing
   // Puts one of the directories of a copied directory in the place of what it has become, durably.
-  // False: none of them is there any more.
-  bool PutBackOne(const FsNodePtr& copy, const std::string& path, std::uint64_t which);
+  // Its name; empty: none of them is there any more.
+  std::string PutBackOne(const FsNodePtr& copy, const std::string& path, std::uint64_t which);
 
  private:
   struct Entry {

@@ -11,6 +11,8 @@ namespace {
 
 using Counts = std::map<std::string, std::uint64_t>;
 
+constexpr std::uint64_t kSeedsToCompare = 100;
+
 [[gnu::format(printf, 1, 2)]] std::string Format(const char* format, ...) {
   char text[512];
   va_list arguments;
@@ -52,7 +54,8 @@ void AddTo(Counts& sums, const Counts& counts) {
 void Totals::Add(const SeedReport& report) {
   ++seeds_;
   failed_ += !report.ok();
-  lively_ += report.lively;
+  broken_seeds_ += report.broken > 0;
+  broken_machines_ += report.broken;
   counted_ += report.ok() && report.counts();
   events_ += report.events;
   simulated_ += report.simulated;
@@ -63,6 +66,7 @@ void Totals::Add(const SeedReport& report) {
   operations_.unknown += report.operations.unknown;
   AddTo(faults_, report.faults);
   AddTo(moves_, report.moves);
+  AddTo(compared_, report.compared);
   for (const auto& [stage, count] : report.moves) moves_started_ += count;
   for (const auto& [name, reached] : report.marks) marks_[name] |= reached;
 }
@@ -72,6 +76,14 @@ bool Totals::AllMarksReached() const {
     if (!reached && !IsShownByRandomTest(name)) return false;
   }
   return !marks_.empty();
+}
+
+std::string Totals::Starved() const {
+  if (seeds_ < kSeedsToCompare) return "";
+  for (const auto& [what, count] : compared_) {
+    if (count == 0) return what;
+  }
+  return compared_.empty() ? "everything" : "";
 }
 
 std::string Totals::Table() const {
@@ -87,8 +99,10 @@ std::string Totals::Table() const {
     if (!reached && !elsewhere) never += "  NEVER " + name + "\n";
   }
   return Rows("faults", faults_) + Rows("moves, by last stage", moves_) +
-         Rows("operations", operations) + Rows("marks", marks) + never +
-         Format("ended in liveness mode: %llu\nevents: %llu\n", Wide(lively_), Wide(events_));
+         Rows("operations", operations) + Rows("compared", compared_) + Rows("marks", marks) +
+         never +
+         Format("ended with a broken minority: %llu, of %llu machines\nevents: %llu\n",
+                Wide(broken_seeds_), Wide(broken_machines_), Wide(events_));
 }
 
 std::string Totals::Line() const {

@@ -234,7 +234,7 @@ TEST_F(MemDiskTest, OldRowsCanBePutBack) {
   RunOne();
   disk_ = disk_->Crash(Deferred());
   engine.reset();
-  EXPECT_TRUE(disk_->PutBackRows(*backup, 5));
+  EXPECT_EQ(disk_->PutBackRows(*backup, 5), Key(1, 1));
   EXPECT_EQ(Dump(*(*disk_->OpenRows(Key(1, 1)))->View()), "a=1");
 }
 
