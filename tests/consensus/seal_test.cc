@@ -45,19 +45,24 @@ TEST_F(SealTest, Scenario54_TheSealWaitsForADrainedPipeline) {
 }
 
 TEST_F(SealTest, Scenario54_ARivalsRemoveLearnerIsNotFollowedByTheSeal) {
-  // 1 pipelines a command that only itself votes for; without r = chosen + 1 the Seal would follow.
+  // 1 pipelines commands that only itself votes for; without r = chosen + 1 the Seal would follow
+  // at 6. The rival's barrier and RemoveLearner take the slots below, so that no vote of a higher
+  // ballot would keep the Seal away.
   c.Isolate(1);
   ASSERT_EQ(c.Put(1, "open"), Slot{4});
-  ASSERT_EQ(Seal(1, {1, 2, 4}), ProposeCode::kNotNow);
+  ASSERT_EQ(c.Put(1, "more"), Slot{5});
+  EXPECT_EQ(Seal(1, {1, 2, 4}), ProposeCode::kNotNow);
   c.Elect(2);
-  ASSERT_EQ(c.Propose(2, RemoveLearnerOf(MoveId{1}, 4)).code, ProposeCode::kProposed);
-  ASSERT_NE(c.LogOf(2).find("remove-learner(4)"), std::string::npos);
+  ASSERT_EQ(c.Propose(2, RemoveLearnerOf(MoveId{1}, 4)).slot, Slot{5});
+  ASSERT_NE(c.LogOf(2).find("5:remove-learner(4)"), std::string::npos);
   c.Crash(2);
   c.Mend();
   c.Advance(5s);
+  for (const std::uint64_t id : {1, 3}) {  // the Seal would leave nobody who could lead
+    EXPECT_EQ(c.LogOf(id).find("seal"), std::string::npos) << c.LogOf(id);
+  }
   ASSERT_EQ(c.Leaders().size(), 1u);
   const std::uint64_t leader = c.Leaders().front();
-  EXPECT_EQ(c.LogOf(leader).find("seal"), std::string::npos) << c.LogOf(leader);
   EXPECT_EQ(c.LogOf(leader).find("open"), std::string::npos) << c.LogOf(leader);
   EXPECT_FALSE(c[leader].replica().config().IsLearner(ReplicaId{4}));
   EXPECT_NE(c.Put(leader, "on"), Slot{});
@@ -142,8 +147,18 @@ TEST_F(SealTest, Scenario33_APromotedMemberUnawareOfItStillHelps) {
 TEST_F(SealTest, Scenario37_ARemovedReplicaThatCampaignsHearsSealedAndCannotWin) {
   c.Isolate(3);
   Seal(1, {1, 2, 4});
+  int asked = 0;
+  int told = 0;
+  c.capture = [&](const Packet& p) {  // only counts
+    asked += p.from.id == ReplicaId{3} && As<PreVote>(p) ? 1 : 0;
+    const Sealed* sealed = p.to.id == ReplicaId{3} ? As<Sealed>(p) : nullptr;
+    told += sealed && sealed->epoch == Epoch{1} && sealed->seal == Slot{4} ? 1 : 0;
+    return false;
+  };
   c.Mend();
   c.Advance(1s);
+  EXPECT_GT(asked, 0) << "it campaigns";
+  EXPECT_GT(told, 0) << "and is answered";
   EXPECT_EQ(c[3].replica().role(), Role::kFollower);
   EXPECT_EQ(c[3].replica().config().epoch, Epoch{2}) << "Sealed made it learn";
   c.Advance(5s);
@@ -202,6 +217,52 @@ TEST_F(SealTest, Scenario35_ASealWithOneVoteIsNotRevived) {
   const std::string log = c.LogOf(c.Leaders().front());
   EXPECT_EQ(log.find("seal"), std::string::npos) << log;
   EXPECT_NE(log.find("5:b 6:c"), std::string::npos) << log;
+}
+
+// There the higher ballot has a vote at the Seal's own slot. Here that Accept is late: were later
+// slots chosen meanwhile, the Seal would be the only vote at its slot and come back below them
+// (P3).
+TEST_F(SealTest, Scenario35_NothingIsChosenAboveAHoleThatTheSealCouldFill) {
+  c.Elect(3);
+  c.Isolate(3);
+  for (const char* payload : {"lost", "b", "c"})
+    c.Put(3, payload);  // only its own votes, at 5 to 7
+  c.Elect(1);
+  c.Advance(120ms);
+  ASSERT_EQ(c[2].replica().chosen(), Slot{5});
+  c.Mend();
+  c.Isolate(1);
+  ASSERT_EQ(Seal(1, {1, 2, 4}), ProposeCode::kProposed);
+  ASSERT_NE(c[1].replica().VoteAt(Slot{6}), nullptr) << "and this one vote is all that it has";
+  // 2 finds b and c at 3 and proposes them again. The page with slot 6 is late, the next one not.
+  const auto first_of = [](const Packet& p) {
+    return As<Accept>(p) ? As<Accept>(p)->first : Slot{};
+  };
+  c.capture = [&](const Packet& p) { return p.to.id == ReplicaId{3} && first_of(p) == Slot{6}; };
+  c.Elect(2);
+  ASSERT_EQ(c.captured.size(), 1u);
+  Packet next_page = c.captured.front();
+  Accept& accept = std::get<Accept>(next_page.message);
+  ASSERT_EQ(accept.decrees.size(), 3u) << "b, c and the barrier";
+  accept.first = Slot{7};
+  accept.decrees.erase(accept.decrees.begin());
+  c.Deliver(next_page);
+  c.Settle();
+  EXPECT_NE(c[3].replica().VoteAt(Slot{7})->ballot, accept.ballot);
+  EXPECT_EQ(c[3].replica().VoteAt(Slot{8}), nullptr);
+  EXPECT_EQ(c[2].replica().chosen(), Slot{5});
+  // Once the hole is filled all are chosen, and 1, who still has its vote, does not get the Seal.
+  c.capture = nullptr;
+  c.Deliver(c.captured.front());
+  c.Settle();
+  EXPECT_EQ(c[2].replica().chosen(), Slot{8});
+  c.Crash(2);
+  c.Mend();
+  c.Advance(5s);
+  ASSERT_EQ(c.Leaders().size(), 1u);
+  const std::string log = c.LogOf(c.Leaders().front());
+  EXPECT_EQ(log.find("seal"), std::string::npos) << log;
+  EXPECT_NE(log.find("6:b 7:c 8:noop"), std::string::npos) << log;
 }
 
 TEST_F(SealTest, ALeaderThatGoesWithItsOwnSealLeavesAWorkingEpoch) {
