@@ -189,6 +189,27 @@ TEST_F(RecoveryTest, Scenario10_P4AcknowledgementsOfAnotherBallotOrRepeatedOnesD
   EXPECT_EQ(r.replica().chosen(), Slot{1});
 }
 
+TEST_F(RecoveryTest, Scenario10_P4AnAcknowledgementThatIsOvertakenTakesNothingBack) {
+  r.Get(2, Page({Voted(1, B(1, 0, 2), "a"), Voted(2, B(1, 0, 2), "b")}));
+  r.Get(3, Page({}));
+  r.Durable();
+  r.Get(2, Accepted{ballot, ballot, Slot{3}, {}});
+  r.Forget();
+  std::uint64_t before = r.replica().StateHash();
+  r.Get(2, Accepted{ballot, ballot, Slot{1}, {}});
+  EXPECT_EQ(r.replica().StateHash(), before);
+  r.Get(3, Accepted{ballot, ballot, Slot{3}, Slot{2}});
+  EXPECT_EQ(r.replica().chosen(), Slot{3}) << "the barrier, by 1, 2 and 3";
+  EXPECT_EQ(r.replica().DurableChosenOf(ReplicaId{3}), Slot{2});
+  r.Durable();
+  r.Forget();
+  before = r.replica().StateHash();
+  for (const std::uint64_t voter : {3, 2}) r.Get(voter, Accepted{ballot, ballot, Slot{1}, {}});
+  EXPECT_EQ(r.replica().StateHash(), before);
+  EXPECT_EQ(r.replica().DurableChosenOf(ReplicaId{3}), Slot{2});
+  EXPECT_TRUE(r->outbox.empty() && r->writes.empty()) << "nothing is sent again for it";
+}
+
 TEST_F(RecoveryTest, Scenario12_NoBallotIsUsedTwice) {
   // It crashed while its next ballot was on the way to the disk: nobody may have heard of it.
   r.Get(2, Promise{ballot, B(1, 9, 5), {}, {}, 0, 1, {}});
