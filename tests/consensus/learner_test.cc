@@ -65,9 +65,19 @@ TEST(LearnerTest, Scenario14_PromiseAndVotesAboveSurviveASnapshot) {
   r.Get(3, Prepare{B(1, 4, 3), Slot{1}});
   r.Durable();
   r->InstallSnapshot(r.now, Slot{6}, GenesisOf({1, 2, 3}));
-  EXPECT_EQ(r.replica().chosen(), Slot{6});
-  EXPECT_EQ(r.replica().promised(), B(1, 4, 3));
-  EXPECT_EQ(r.VoteAt(7), "1.1.2 above");
+  for (const bool restarted : {false, true}) {
+    SCOPED_TRACE(restarted);
+    if (restarted) r.Restart();  // from the rows of the snapshot and the log of before
+    EXPECT_EQ(r.replica().chosen(), Slot{6});
+    EXPECT_EQ(r.replica().promised(), B(1, 4, 3));
+    EXPECT_EQ(r.VoteAt(7), "1.1.2 above");
+    r.Forget();
+    r.Get(2, r.AcceptOf(B(1, 3, 2), 6, 7, {Command("below the promise")}));
+    r.Durable();
+    ASSERT_TRUE(r.Last<Accepted>());
+    EXPECT_EQ(r.Last<Accepted>()->promised, B(1, 4, 3));
+    EXPECT_EQ(r.VoteAt(7), "1.1.2 above");
+  }
 }
 
 TEST(LearnerTest, ALeadersHeartbeatMakesAShellAskForASnapshot) {
