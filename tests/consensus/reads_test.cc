@@ -113,6 +113,40 @@ TEST_F(ReadyLeaderTest, Scenario57_ProposingTheSealEndsReadsOfTheBallot) {
   EXPECT_TRUE(r->reads.empty());
 }
 
+// The round of e was sent, then e+1 begins, under the same leader: answers that come now say
+// nothing of what e+1 has chosen meanwhile, whatever their number.
+TEST_F(ReadyLeaderTest, Scenario57_AnswersOfTheSealedEpochAreTooLate) {
+  r.Get(2, HeartbeatReply{ballot, ballot, 1, Slot{1}, Slot{1}});
+  r.Get(3, HeartbeatReply{ballot, ballot, 1, Slot{1}, Slot{1}});
+  r->Read(r.now, 7);
+  const std::uint64_t old_round = RoundSent();
+  ASSERT_GT(old_round, 1u);
+  ASSERT_EQ(r->Propose(r.now, SealOf(MoveId{1}, {1, 2, 3})).slot, Slot{2});
+  r.Durable();
+  r.Get(2, Accepted{ballot, ballot, Slot{2}, {}});
+  ASSERT_EQ(r.replica().config().epoch, Epoch{2});
+  for (const std::uint64_t voter : {2, 3}) Answer(voter, old_round, ballot);
+  EXPECT_TRUE(r->reads.empty()) << "while it takes the next epoch over";
+  const Ballot next = B(2, 1, 1);
+  r.Durable();
+  r.Get(2, Promise{next, next, Slot{2}, {}, 0, 1, {}});
+  ASSERT_EQ(r.replica().role(), Role::kLeader);
+  for (const std::uint64_t voter : {2, 3}) Answer(voter, old_round, ballot);
+  EXPECT_TRUE(r->reads.empty()) << "before EpochStart is chosen";
+  r.Durable();
+  r.Forget();
+  r.Get(2, Accepted{next, next, Slot{3}, {}});
+  ASSERT_TRUE(r.replica().ReadyLeader());
+  const std::uint64_t round = RoundSent();
+  ASSERT_GT(round, old_round) << "the read runs again";
+  for (const std::uint64_t voter : {2, 3}) Answer(voter, old_round, ballot);
+  for (const std::uint64_t voter : {2, 3}) Answer(voter, round, ballot);
+  EXPECT_TRUE(r->reads.empty());
+  r.Get(3, HeartbeatReply{next, next, round, {}, {}});
+  ASSERT_EQ(r->reads.size(), 1u);
+  EXPECT_TRUE(r->reads[0].ok);
+}
+
 TEST(ReadsTest, Scenario57_ARestartedLeaderDoesNotResumeItsBallot) {
   OneReplica r;
   r.Lead();
