@@ -14,6 +14,7 @@ struct PlantedCase {
   std::uint64_t bound = 0;     // states, or steps of a walk
   bool outcomes_only = false;  // shown by what it leads to, not by the rule that it breaks
   bool at_random = false;
+  const char* violation = "";  // what the search must say: in the words of the model, not of seeds
 };
 
 const std::vector<PlantedCase>& PlantedCases();
