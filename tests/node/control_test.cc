@@ -27,6 +27,11 @@ class ControlTest : public ::testing::Test {
     return world_.Ask(node, Method::kDestroyReplica, key.shard,
                       Encode(DestroyReplica{key, MoveId{7}}));
   }
+  // What the disk knows of the replica; "" for nothing.
+  static std::string ShellOf(WorldNode& node, std::size_t disk, ReplicaKey key) {
+    const auto shell = Catalog(node.disk(disk)).LoadShell(key);
+    return shell && *shell ? Encode(**shell) : "";
+  }
   rebalance::ReplicaStatus StatusOf(WorldNode& node, ReplicaKey key) {
     const RpcResponse response =
         world_.Ask(node, Method::kReplicaStatus, key.shard, Encode(StatusRequest{key}));
@@ -125,6 +130,65 @@ TEST_F(ControlTest, Scenario39_ARemovedReplicaIsNeverCreatedAgain) {
   ASSERT_TRUE(world_.RunUntilReady());
   EXPECT_EQ(Create(node, target, 0).code, Errc::kImpossible);
   EXPECT_EQ(Create(node, {ShardId{0}, ReplicaId{3}}, 1).code, Errc::kOk);
+}
+
+// The answer was lost, or the order comes a second time from another leader of placement, under the
+// number of another move.
+TEST_F(ControlTest, Scenario39_CreatingALivingReplicaAgainChangesNothing) {
+  WorldNode& node = Founder(2);
+  const ReplicaKey target{ShardId{0}, ReplicaId{2}};
+  PutSome(node);
+  ASSERT_EQ(Create(node, target, 1).code, Errc::kOk);
+  const std::string voter = ShellOf(node, 0, kFirst);
+  const std::string learner = ShellOf(node, 1, target);
+  for (const MoveId move : {MoveId{7}, MoveId{8}}) {
+    for (const auto& [key, disk] : {std::pair{kFirst, 0u}, std::pair{target, 1u}}) {
+      const CreateReplica again{key, node.disk(disk).incarnation(), move};
+      EXPECT_EQ(world_.Ask(node, Method::kCreateReplica, key.shard, Encode(again)).code, Errc::kOk);
+    }
+    EXPECT_EQ(ShellOf(node, 0, kFirst), voter);
+    EXPECT_EQ(ShellOf(node, 1, target), learner);
+    EXPECT_TRUE(StatusOf(node, kFirst).leader) << "it was not opened a second time";
+    EXPECT_TRUE(StatusOf(node, target).exists);
+    ExpectSome(node);
+  }
+  node.Restart();
+  ASSERT_TRUE(world_.RunUntilReady());
+  EXPECT_TRUE(StatusOf(node, target).exists);
+  ExpectSome(node);
+}
+
+TEST_F(ControlTest, Scenario39_LateOrdersForOlderIdsLeaveANewerReplicaAlone) {
+  WorldNode& node = Founder(2);
+  PutSome(node);
+  for (const std::uint64_t old : {2, 3}) {
+    const ReplicaKey key{ShardId{0}, ReplicaId{old}};
+    ASSERT_EQ(Create(node, key, 1).code, Errc::kOk);
+    ASSERT_EQ(Destroy(node, key).code, Errc::kOk);
+  }
+  const ReplicaKey living{ShardId{0}, ReplicaId{4}};
+  ASSERT_EQ(Create(node, living, 1).code, Errc::kOk);
+  const std::string shell = ShellOf(node, 1, living);
+  for (const bool restarted : {false, true}) {
+    SCOPED_TRACE(restarted);
+    if (restarted) node.Restart();
+    ASSERT_TRUE(world_.RunUntilReady());
+    for (const std::uint64_t old : {3, 2}) {  // the lower one last: the mark does not fall
+      const ReplicaKey key{ShardId{0}, ReplicaId{old}};
+      EXPECT_EQ(Destroy(node, key).code, Errc::kOk) << "it is gone, as was asked";
+      for (const std::size_t disk : {0, 1}) {
+        EXPECT_EQ(Create(node, key, disk).code, Errc::kImpossible);
+        EXPECT_EQ(ShellOf(node, disk, key), "");
+      }
+      EXPECT_FALSE(StatusOf(node, key).exists);
+      EXPECT_EQ(StatusOf(node, key).tombstone, ReplicaId{3});
+    }
+    EXPECT_TRUE(StatusOf(node, living).exists);
+    EXPECT_EQ(ShellOf(node, 1, living), shell);
+    EXPECT_THAT(*node.disk(1).ListRows(), ::testing::Contains(living));
+    EXPECT_TRUE(StatusOf(node, kFirst).exists);
+    ExpectSome(node);
+  }
 }
 
 // Only a create makes a replica: what consensus still has to say to one that is gone reaches
