@@ -212,11 +212,18 @@ TEST_F(ReplacementTest, Scenario48_RemovedReplicaRefusesReadsAndWrites) {
   const NodeId removed = Seal();
   ASSERT_TRUE(cluster_.executor().RunUntil(
       [&] { return cluster_.node(removed.value).host->Describe().config.epoch == Epoch{2}; }));
+  ShardHost& host = *cluster_.node(removed.value).host;
   RpcResponse answer;
-  cluster_.node(removed.value)
-      .host->Read(ReadRequest{"k1", Consistency::kLinearizable},
-                  [&](RpcResponse r) { answer = std::move(r); });
+  host.Read(ReadRequest{"k1", Consistency::kLinearizable},
+            [&](RpcResponse r) { answer = std::move(r); });
   EXPECT_EQ(answer.code, Errc::kStaleMap);
+  std::optional<RpcResponse> written;
+  host.Write(Command{CommandKind::kPut, {}, "k1", "by the removed one", {}, 0},
+             [&](RpcResponse r) { written = std::move(r); });
+  ASSERT_TRUE(written) << "at once: nobody else will tell the client";
+  EXPECT_EQ(written->code, Errc::kStaleMap);
+  cluster_.executor().RunFor(1s);
+  EXPECT_EQ(ValueOf(cluster_.Get("k1")), "1") << "and it went nowhere";
 }
 
 // The old leader stays, has the Seal chosen, and does not get the next epoch.
