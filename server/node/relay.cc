@@ -1,6 +1,7 @@
 #include "server/node/relay.h"
 
 #include <utility>
+#include <vector>
 
 #include "kv/base/mark.h"
 #include "server/node/node_shared.h"
@@ -12,14 +13,17 @@ constexpr Duration kStraightAgain = 10s;
 
 }  // namespace
 
-// Somebody else on the map; 0: there is nobody.
+// Anybody on the map, by chance: in turn, calls to several nodes would meet the same ones again and
+// again. 0: there is nobody.
 NodeId Relay::SomebodyElse(NodeId than) {
-  const std::size_t nodes = map_ ? map_->nodes.size() : 0;
-  for (std::size_t i = 0; i < nodes; ++i) {
-    const NodeId node = map_->nodes[rotation_++ % nodes].node;
-    if (node != than && node != node_->node()) return node;
+  std::vector<NodeId> others;
+  if (map_) {
+    for (const NodeAddress& address : map_->nodes) {
+      if (address.node != than && address.node != node_->node()) others.push_back(address.node);
+    }
   }
-  return {};
+  if (others.empty()) return {};
+  return others[node_->workers[0]->executor().RandomWord() % others.size()];
 }
 
 void Relay::Call(NodeId to, RpcRequest request, RpcReply reply) {

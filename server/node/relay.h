@@ -41,7 +41,6 @@ class Relay {
   NodeShared* node_;
   std::shared_ptr<const ShardMap> map_;
   std::map<NodeId, Way> ways_;  // that are not straight
-  std::size_t rotation_ = 0;
 };
 
 }  // namespace decree::node
