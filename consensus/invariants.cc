@@ -255,8 +255,22 @@ void Invariants::CheckSealing(const Replica& replica, const Output& output) {
   if (!output.persist) return;
   for (const Vote& vote : output.persist->votes) {
     const bool own = vote.ballot.replica == replica.self();
-    if (own && vote.decree.kind == DecreeKind::kSeal) sealed = vote.ballot;
+    if (!own || vote.decree.kind != DecreeKind::kSeal) continue;
+    sealed = vote.ballot;
+    CheckBelowSeal(replica.self(), vote);
   }
+}
+
+// Voted for at this slot before: it was found, and stands where it stood.
+void Invariants::CheckBelowSeal(ReplicaId replica, const Vote& seal) {
+  if (decided_to_.Next() >= seal.slot) return;
+  const std::uint64_t hash = HashOf(seal.decree);
+  auto cast = votes_.lower_bound({seal.slot, Ballot{}});
+  for (; cast != votes_.end() && cast->first.first == seal.slot; ++cast) {
+    if (cast->second.hash == hash) return;
+  }
+  Violate(replica,
+          "INV-22 proposes a Seal above slots that are not chosen: slot " + ToString(seal.slot));
 }
 
 void Invariants::NoteGrant(ReplicaId from, const HeartbeatReply& reply) {

@@ -36,6 +36,8 @@
 //   INV-20 a sleeping leader holds no lease, and has nothing to choose or apply.
 //   INV-21 a read shows every slot that anybody knew to be chosen when it was asked; its leader's
 //          own barrier is chosen; without a lease, a majority answered a round that began after it.
+//   INV-22 a Seal is first proposed at the slot after all that is chosen (step 7); only who found
+//          it in a promise proposes it above others.
 #pragma once
 
 #include <cstdint>
@@ -136,6 +138,7 @@ class Invariants {
   void CheckLease(ReplicaId replica, const Ballot& chose);
   void CheckGrants(const Replica& replica, Instant until);
   void CheckSealing(const Replica& replica, const Output& output);
+  void CheckBelowSeal(ReplicaId replica, const Vote& seal);
   void NoteGrant(ReplicaId from, const HeartbeatReply& reply);
   void CheckContiguous(ReplicaId replica, const Vote& vote);
   void CheckFirstOfEpoch(ReplicaId replica, const Vote& vote, const Config& config);

@@ -52,7 +52,7 @@ caught_by() {
     *"went back from version"*) echo "shard maps" ;;
     *"its owner"*) echo "keys that expire" ;;
     *"an exception left a task"*) echo "own check" ;;
-    *"of session"* | *"was given out"* | *"facts are"* | *"rows are not"*)
+    *"of session"* | *"was given out"* | *"facts are"* | *"rows are not"* | *"other results"*)
       echo "what was applied" ;;
     *"never compare"*) echo "moves compared" ;;
     *"two values"* | *"said it had promised"* | *"keeps it from ballot"* | *"no EpochStart"* | \

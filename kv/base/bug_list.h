@@ -36,6 +36,8 @@
       "a replica that restarts goes on leading its ballot (P2)")                                  \
   BUG(PROPOSAL_ABOVE_SEAL, "seal", "consensus/proposer.cc",                                       \
       "the Seal is proposed below an own later proposal (step 7)")                                \
+  BUG(SEAL_ABOVE_OPEN_SLOTS, "seal", "consensus/proposer.cc",                                     \
+      "a Seal is proposed although slots below it are not chosen (step 7)")                       \
   BUG(BARRIER_ABOVE_SEAL, "seal", "consensus/recovery.cc",                                        \
       "a barrier follows a recovered Seal (P2)")                                                  \
   BUG(VOID_VOTES_BELIEVED, "seal", "consensus/acceptor.cc consensus/recovery.cc",                 \
@@ -90,10 +92,12 @@
       "a key that was deleted begins again at its first version")                                 \
   BUG(UNKNOWN_SAID_AS_REFUSED, "session", "server/node/shard_host.cc",                            \
       "a write that may be chosen later is answered as not done")                                 \
-  BUG(SESSIONS_LEFT_OUT, "snapshot", "kv/store/mem_snapshot.cc",                                  \
+  BUG(SESSIONS_LEFT_OUT, "snapshot", "server/node/shard_host_snapshots.cc",                       \
       "the session table is left out of a snapshot")                                              \
-  BUG(IMPORT_KEEPS_OLD_ROWS, "snapshot", "kv/store/mem_disk.cc",                                  \
+  BUG(IMPORT_KEEPS_OLD_ROWS, "snapshot", "kv/store/mem_disk.cc kv/store/file_disk_rows.cc",       \
       "an import leaves the rows standing that were there before")                                \
+  BUG(STAGING_KEPT, "snapshot", "kv/store/file_disk_rows.cc",                                     \
+      "a start leaves what was staged before it in the places of later imports")                  \
   BUG(ROWS_LATER_THAN_SLOT, "snapshot", "server/node/shard_host_snapshots.cc",                    \
       "a snapshot counts for an earlier slot than that of its rows")                              \
   BUG(APPLIED_NOT_IN_BATCH, "snapshot", "kv/store/kv_apply.cc",                                   \

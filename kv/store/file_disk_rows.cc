@@ -5,6 +5,8 @@
 #include <optional>
 #include <utility>
 
+#include "kv/base/bug.h"
+
 namespace decree::store {
 namespace {
 
@@ -56,7 +58,9 @@ Status FileDiskRows::Prepare(bool create) {
   if (!create && !MayExist(*files_, rows_)) {
     return Error(Errc::kCorruption, rows_ + ": missing from the data directory");
   }
-  if (Status removed = files_->RemoveTree(staging_); !removed) return removed;
+  if (!DECREE_BUG_STAGING_KEPT) {
+    if (Status removed = files_->RemoveTree(staging_); !removed) return removed;
+  }
   if (Status made = files_->MakeDirectory(rows_); !made) return made;
   if (Status made = files_->MakeDirectory(staging_); !made) return made;
   // A directory may have got its name just before a process was killed.
@@ -199,7 +203,7 @@ Status FileDiskRows::FinishReplace(const std::string& path) {
   if (!*is_decided) return {};
   const Result<bool> has_old = files_->Exists(path);
   if (!has_old) return has_old.error();
-  if (*has_old) {
+  if (*has_old && !DECREE_BUG_IMPORT_KEEPS_OLD_ROWS) {
     if (Status moved = MoveAside(path); !moved) return moved;
   }
   return files_->Rename(decided, path);

@@ -3,12 +3,25 @@
 
 #include "kv/base/bug.h"
 #include "kv/base/mark.h"
+#include "kv/store/kv_rows.h"
 #include "server/node/shard_host.h"
 
 namespace decree::node {
 namespace {
 
 constexpr Duration kFetchRetry = 200ms;
+
+// What a planted bug takes out of a snapshot: deletes of the rows of its session table.
+store::RowBatch SessionRows(const store::Engine& engine) {
+  store::RowBatch deletes;
+  const std::unique_ptr<store::RowView> view = engine.View();
+  const std::unique_ptr<store::RowCursor> rows = view->NewCursor();
+  const std::string last = store::SessionKey(UINT64_MAX);
+  for (rows->Seek(store::ResultKey(0, 0)); rows->Valid() && rows->key() <= last; rows->Next()) {
+    deletes.push_back({std::string(rows->key()), std::nullopt});
+  }
+  return deletes;
+}
 
 }  // namespace
 
@@ -128,6 +141,7 @@ Status ShardHost::Install(store::Staging& staging) {
   }
   if (!engine) return engine.error();
   engine_ = std::move(*engine);
+  if (DECREE_BUG_SESSIONS_LEFT_OUT) (void)engine_->Write(SessionRows(*engine_));
   const Status opened = OpenMachine({});
   if (!opened || facts().applied >= before) return opened;
   return Error(Errc::kCorruption, disk_->RowsPath(key_) + ": the snapshot ends at slot " +

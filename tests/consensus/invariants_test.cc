@@ -153,7 +153,7 @@ TEST_F(InvariantsOfLeasesTest, Inv17ALeaseWithASealProposed) {
   const auto step_with_a_seal_of = [&](const Ballot& ballot) {
     Output output;
     output.persist.emplace();
-    output.persist->votes.push_back({Slot{2}, ballot, SealOf(MoveId{1}, {1, 2, 3})});
+    output.persist->votes.push_back({Slot{1}, ballot, SealOf(MoveId{1}, {1, 2, 3})});
     output.send.push_back({MemberOf(2), Heartbeat{own, {}, 2, 0, 100}});  // from before the Seal
     invariants.Stepped(c[1].replica(), output);
   };
@@ -367,6 +367,25 @@ TEST_F(InvariantsTest, Inv19AnEpochWhoseSealIsNotKnown) {
   OneReplica early(later);
   invariants.Stepped(early.replica(), {});
   EXPECT_TRUE(Reported("INV-19"));
+}
+
+TEST_F(InvariantsTest, Inv22ASealAboveWhatIsNotChosen) {
+  OneReplica leader;
+  leader.Lead();
+  const Decree seal = SealOf(MoveId{1}, {1, 2, 3});
+  const auto proposes_it_at = [&](Slot slot) {
+    Output output;
+    output.persist.emplace();
+    output.persist->votes.push_back({slot, leader.replica().promised(), seal});
+    invariants.Stepped(leader.replica(), output);
+  };
+  proposes_it_at(Slot{1});
+  for (const std::uint64_t slot : {1, 2}) Vote(3, B(1, 1, 3), slot, Command("open"));
+  Vote(3, B(1, 1, 3), 3, seal);
+  proposes_it_at(Slot{3});
+  EXPECT_TRUE(invariants.ok()) << invariants.violations().front() << ": it was found there";
+  proposes_it_at(Slot{2});
+  EXPECT_TRUE(Reported("INV-22 proposes a Seal above"));
 }
 
 // Replica 1 leads, its barrier at slot 1 is chosen, and it has sent round 7.

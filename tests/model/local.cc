@@ -165,6 +165,10 @@ bool Step::Propose(const Decree& decree) {
   Guard([&] {
     const ProposeResult result = local.replica.Propose(now_, decree);
     taken = result.code == ProposeCode::kProposed;
+    const bool seals = taken && decree.kind == DecreeKind::kSeal;
+    if (seals && result.slot != chosen_before_.Next() && !world_.scope.outcomes_only) {
+      Violate("INV-22 proposes a Seal above slots that are not chosen");
+    }
     if (taken && world_.scope.reads > 0) {
       local.proposed.emplace_back(result.slot, world_.values.IdOf(decree));
     }

@@ -36,6 +36,7 @@ const std::vector<PlantedCase>& PlantedCases() {
        .bound = 1'000,
        .violation = "INV-16"},
       {.bug = "PROPOSAL_ABOVE_SEAL", .scope = "seal-1", .bound = 1'000, .violation = "INV-7"},
+      {.bug = "SEAL_ABOVE_OPEN_SLOTS", .scope = "seal-2", .bound = 1'000, .violation = "INV-22"},
       {.bug = "BARRIER_ABOVE_SEAL", .scope = "seal-2", .bound = 2'000, .violation = "INV-7"},
       {.bug = "VOID_VOTES_BELIEVED",
        .scope = "void-votes",
