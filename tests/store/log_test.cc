@@ -7,6 +7,7 @@
 #include <mutex>
 #include <thread>
 
+#include "tests/store/log_files.h"
 #include "tests/store/test_disk.h"
 
 namespace decree::store {
@@ -49,6 +50,49 @@ TEST_P(LogTest, Scenario06_OneRecordHoldsPromiseAndVotesTogether) {
   Append(a_, record);
   disk_->Reopen();
   EXPECT_EQ(State(a_), "p9 w3 v4@9=four v5@9=" + std::string(100'000, 'x'));
+}
+
+// The same when the power goes while it is written: a vote without its promise, or one vote of the
+// two, would be half an answer. A front part of the record reached the disk, or a back part. (Only
+// the files can be torn by hand, so that this is of one kind of disk.)
+TEST(LogTest, Scenario06_ARecordTornAtAnyByteIsThereWholeOrNotAtAll) {
+  LogFiles files;
+  const ReplicaKey key = Key(1, 1);
+  auto log = files.Open();
+  ASSERT_TRUE(AppendAndWait(*log, key, VoteRecord(3, 2, "three")));
+  consensus::Persist record = VoteRecord(4, 9, "four");
+  record.promised = MakeBallot(9);
+  record.votes.push_back(VoteRecord(5, 9, "five").votes.front());
+  ASSERT_TRUE(AppendAndWait(*log, key, std::move(record)));
+  files.Crash(log);
+  const std::string path = files.Files().front();
+  const std::string whole = LogFiles::Read(path);
+  std::size_t begin = 0;
+  std::size_t end = 0;
+  ASSERT_TRUE(ScanSegment(*DecodeSegmentHeader(whole), whole, [&](const LogRecord& last) {
+    begin = last.offset;
+    end = last.offset + last.bytes;
+    return Status();
+  }));
+  const auto recovered = [&](const std::string& bytes) {
+    LogFiles::Write(path, bytes);
+    const auto opened = files.TryOpen();
+    return opened ? DescribeLog(**opened, key) : "!" + opened.error().ToString();
+  };
+  const auto at = [](std::string& bytes, std::size_t place) {
+    return bytes.begin() + static_cast<std::ptrdiff_t>(place);
+  };
+  for (std::size_t cut = begin; cut <= end; ++cut) {
+    std::string front = whole;
+    std::string back = whole;
+    std::fill(at(front, cut), at(front, end), '\0');
+    std::fill(at(back, begin), at(back, cut), '\0');
+    for (const std::string& torn : {front, back}) {
+      if (torn == whole) continue;  // what is missing was zero
+      EXPECT_EQ(recovered(torn), "p0 w0 v3@2=three") << "torn at byte " << cut - begin;
+    }
+  }
+  EXPECT_EQ(recovered(whole), "p9 w0 v3@2=three v4@9=four v5@9=five");
 }
 
 TEST_P(LogTest, ReplayIsOrderFree) {
