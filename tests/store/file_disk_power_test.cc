@@ -5,9 +5,12 @@
 
 #include <atomic>
 #include <filesystem>
+#include <set>
 
+#include "consensus/replica.h"
 #include "kv/store/file_disk.h"
 #include "tests/base/scale.h"
+#include "tests/store/machine_fixture.h"
 #include "tests/store/power_loss.h"
 #include "tests/store/temp_dir.h"
 #include "tests/store/test_disk.h"
@@ -134,6 +137,79 @@ TEST_P(FileDiskPowerTest, Scenario15_ACommitThatWasCutOffLeavesOldOrNewRows) {
     }
   }
   EXPECT_TRUE(saw_old && saw_new);
+}
+
+consensus::Config ThreeVoters() {
+  consensus::Config config = GenesisConfig();
+  for (std::uint32_t i = 2; i <= 3; ++i) config.voters.push_back({ReplicaId{i}, NodeId{i}});
+  return config;
+}
+
+// Rows that hold what the commands of slots 1 to `applied` made, flushed.
+std::unique_ptr<Engine> RowsAt(Disk& disk, ReplicaKey key, std::uint64_t applied) {
+  auto engine = *disk.OpenRows(key);
+  const auto machine = *KvMachine::Open(*engine, ThreeVoters());
+  for (std::uint64_t slot = 1; slot <= applied; ++slot) {
+    const Command put = PutCommand("key", "value " + std::to_string(slot));
+    EXPECT_TRUE(machine->Apply({BatchDecree(Slot{slot}, 1000, {put})}));
+  }
+  EXPECT_TRUE(FlushAndWait(*engine));
+  return engine;
+}
+
+// Opens the replica as its host does. It keeps to its promise of round 9 and to its vote at slot 7;
+// returns how far it has applied.
+Slot OpenedReplica(Disk& disk, ReplicaKey key) {
+  const auto engine = *disk.OpenRows(key);
+  const auto machine = *KvMachine::Open(*engine, ThreeVoters());
+  const Slot applied = machine->facts().applied;
+  const Result<ReadResult> read = machine->Read({"key", {}});
+  EXPECT_EQ(read ? read->value : "", "value " + ToString(applied));
+  consensus::Recovered recovered = *disk.log().Recover(key);
+  recovered.config = machine->facts().config;
+  recovered.applied = applied;
+  consensus::Replica replica(key.replica, std::move(recovered), {}, 1, Instant{});
+  EXPECT_EQ(replica.applied(), applied);
+  EXPECT_EQ(replica.promised(), MakeBallot(9));
+  const consensus::Vote* vote = replica.VoteAt(Slot{7});
+  EXPECT_TRUE(vote && vote->ballot == MakeBallot(9));
+  const consensus::Prepare lower{MakeBallot(8, 3), Slot{1}, {}};
+  replica.Receive(Instant{1}, {ReplicaId{3}, NodeId{3}}, lower);
+  const consensus::Output out = replica.TakeOutput();
+  const auto* refusal =
+      out.send.empty() ? nullptr : std::get_if<consensus::Promise>(&out.send.front().message);
+  EXPECT_TRUE(refusal && refusal->promised == MakeBallot(9));
+  return applied;
+}
+
+// The replica, not only its rows: the log must not have gone the way of what was replaced.
+TEST_P(FileDiskPowerTest, Scenario15_AReplicaOpenedAfterTheCutIsTheOldOrTheNewOne) {
+  std::set<Slot> seen;
+  for (int calls = 0;; calls += test::ScaledStep()) {
+    SCOPED_TRACE("after call " + std::to_string(calls));
+    MortalDisk mortal;
+    auto disk = *mortal.Open();
+    consensus::Persist record = VoteRecord(7, 9, "above both");
+    record.promised = MakeBallot(9);
+    ASSERT_TRUE(AppendAndWait(disk->log(), key_, record));
+    RowsAt(*disk, key_, 2);
+    const auto source = *CheckpointAndWait(*RowsAt(*disk, Key(5, 1), 6));
+    auto staging = *disk->Stage(key_);
+    for (const SnapshotFile& file : source->files()) {
+      ASSERT_TRUE(staging->Append(file.name, 0, *source->Read(file.name, 0, file.bytes)));
+    }
+    mortal.EndAfter(calls);
+    const bool committed = staging->Commit().has_value();
+    mortal.EndAfter(0);
+    staging.reset();
+    End(mortal, std::move(disk));
+    disk = *mortal.Open();
+    const Slot applied = OpenedReplica(*disk, key_);
+    EXPECT_TRUE(applied == Slot{6} || (applied == Slot{2} && !committed)) << ToString(applied);
+    seen.insert(applied);
+    if (committed) break;
+  }
+  EXPECT_EQ(seen, (std::set{Slot{2}, Slot{6}}));
 }
 
 TEST_P(FileDiskPowerTest, RowsWhoseCreationWasCutOffKeepWhatIsFlushedLater) {
