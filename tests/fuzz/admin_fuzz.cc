@@ -2,6 +2,8 @@
 // nodes: each is answered once, in JSON; errors in the common vocabulary; and the settings that it
 // says it has are settings that it takes.
 #include <boost/json.hpp>
+#include <functional>
+#include <stdexcept>
 
 #include "server/node/admin_service.h"
 #include "server/node/move_driver.h"
@@ -66,38 +68,71 @@ class Desk {
 };
 
 constexpr const char* kMethods[] = {"GET", "POST", "PATCH", "DELETE", "PUT"};
+enum Verb : std::uint8_t { kGet, kPost, kPatch, kDelete };  // their places
+constexpr int kMostRequests = 8;
 
-void Run(std::string_view input) {
-  Pieces pieces(input);
-  Desk desk;
-  for (int requests = 0; requests < 8 && !pieces.empty(); ++requests) {
+using Told = std::function<void(const AdminRequest&, const AdminResponse&)>;
+
+void AskAll(Desk& desk, Pieces& pieces, const Told& told) {
+  for (int requests = 0; requests < kMostRequests && !pieces.empty(); ++requests) {
     AdminRequest request;
     request.method = kMethods[pieces.Byte() % std::size(kMethods)];
     request.target = std::string("/v1/admin/").append(pieces.Piece());
     request.body = pieces.Piece();
-    desk.Ask(request);
+    told(request, desk.Ask(request));
   }
+}
+
+void Run(std::string_view input) {
+  Pieces pieces(input);
+  Desk desk;
+  AskAll(desk, pieces, [](const AdminRequest&, const AdminResponse&) {});
   desk.CheckSettings();
 }
 
-std::string Asked(int method, std::string_view target, std::string_view body = {}) {
-  return Number(static_cast<std::uint64_t>(method), 1) + Piece(target) + Piece(body);
+// A seed that names no route, or nothing that is there, is refused before anything of it is read,
+// and nobody would notice.
+void CheckSeed(std::string_view seed) {
+  Pieces pieces(seed);
+  Desk desk;
+  AskAll(desk, pieces, [](const AdminRequest& request, const AdminResponse& response) {
+    if (response.status != 404 && response.status != 405) return;
+    throw std::runtime_error(request.method + " " + request.target + ": " + response.body);
+  });
+  DECREE_CHECK(pieces.empty());  // or the rest is never asked
+}
+
+std::string Asked(Verb verb, std::string_view target, std::string_view body = {}) {
+  return Number(verb, 1) + Piece(target) + Piece(body);
+}
+
+// The number that a plan gets which is the first request; it is the time, and that is virtual.
+std::string FirstPlan() {
+  const AdminResponse plan = Desk().Ask({"POST", "/v1/admin/plan", ""});
+  return json::serialize(json::parse(plan.body).at("id"));
 }
 
 std::vector<std::string> Seeds() {
-  return {Asked(0, "cluster") + Asked(0, "nodes") + Asked(0, "shards") + Asked(0, "shards/1") +
-              Asked(0, "placement") + Asked(0, "moves"),
-          Asked(0, "settings") +
-              Asked(2, "settings", R"({"repair":"off","replicas":5,"moves_per_disk":3})") +
-              Asked(2, "settings", R"({"threshold_percent":1e99})"),
-          Asked(1, "moves", R"({"shard":0,"from":1,"to":2})") + Asked(0, "moves/1") +
-              Asked(1, "moves/1:cancel") + Asked(0, "decrees?from=1&limit=2"),
-          Asked(1, "moves", R"({"shard":"placement","to":3,"to_disk":0})"),
-          Asked(1, "nodes/2:drain") + Asked(1, "nodes/2:undrain") + Asked(3, "nodes/3"),
-          Asked(1, "shards/0:transfer", R"({"to":2})") + Asked(1, "plan") + Asked(1, "check")};
+  return {Asked(kGet, "cluster") + Asked(kGet, "nodes") + Asked(kGet, "shards") +
+              Asked(kGet, "shards/1") + Asked(kGet, "placement") + Asked(kGet, "moves") +
+              Asked(kGet, "shards/placement") + Asked(kGet, "decrees?from=1&limit=2"),
+          Asked(kGet, "settings") +
+              Asked(kPatch, "settings", R"({"repair":"off","replicas":5,"moves_per_disk":3})") +
+              Asked(kPatch, "settings", R"({"threshold_percent":1e99})"),
+          Asked(kPost, "moves", R"({"shard":0,"from":1,"to":2})") + Asked(kGet, "moves/1") +
+              Asked(kPost, "moves/1:pause") + Asked(kPost, "moves/1:resume") +
+              Asked(kDelete, "moves/1") + Asked(kGet, "decrees"),
+          Asked(kPost, "moves", R"({"shard":"placement","to":3,"to_disk":0})"),
+          Asked(kPost, "nodes/2:drain") + Asked(kPost, "nodes/2:undrain") +
+              Asked(kPost, "nodes/2:drain", R"({"for_s":60})") + Asked(kPost, "nodes/2:undrain") +
+              Asked(kPost, "nodes/3:remove"),
+          Asked(kPost, "shards/0:transfer-leader", R"({"to":1})") + Asked(kPost, "shards/1:check") +
+              Asked(kPost, "shards/placement:check"),
+          Asked(kPost, "plan") + Asked(kPost, "plan/" + FirstPlan() + ":execute") +
+              Asked(kDelete, "plan")};
 }
 
-const Registration kAdmin{{"admin", Run, Seeds}};
+const Registration kAdmin{{"admin", Run, Seeds, CheckSeed}};
 
 }  // namespace
 }  // namespace decree::fuzz

@@ -19,6 +19,8 @@ struct Target {
   void (*run)(std::string_view input);
   // Made by the real encoders, so that they never grow old. Each must get through the front door.
   std::vector<std::string> (*seeds)();
+  // Throws if a seed does not: where a refusal at the door is an answer like any other.
+  void (*check_seed)(std::string_view seed) = nullptr;
 };
 
 // Those linked into this program. A target registers itself: `const Registration kIt{{...}};`

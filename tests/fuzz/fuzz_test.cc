@@ -82,6 +82,13 @@ TEST_P(FuzzTest, SeedsAndKeptInputsPass) {
   for (const std::string& input : inputs) Run(input, "kept");
 }
 
+TEST_P(FuzzTest, SeedsGetThroughTheFrontDoor) {
+  if (GetParam().check_seed == nullptr) return;
+  for (const std::string& seed : GetParam().seeds()) {
+    EXPECT_NO_THROW(GetParam().check_seed(seed)) << Printable(seed);
+  }
+}
+
 TEST_P(FuzzTest, MutatedInputsPass) {
   const std::vector<std::string> inputs = Inputs();
   const std::uint64_t count = test::Scaled(2'000);
