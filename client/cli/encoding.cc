@@ -1,18 +1,8 @@
-// Base64 and hex: how bytes that are no text get through JSON and arguments.
-#include <array>
-
+// Hex digits: how bytes that are no text get through arguments.
 #include "client/cli/output.h"
 
 namespace decree::cli {
 namespace {
-
-constexpr std::string_view kAlphabet =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-int Base64Digit(char c) {
-  const auto at = kAlphabet.find(c);
-  return at == std::string_view::npos ? -1 : static_cast<int>(at);
-}
 
 int HexDigit(char c) {
   if (c >= '0' && c <= '9') return c - '0';
@@ -22,43 +12,6 @@ int HexDigit(char c) {
 }
 
 }  // namespace
-
-std::string ToBase64(std::string_view bytes) {
-  std::string text;
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    std::uint32_t group = 0;
-    const std::size_t size = std::min<std::size_t>(3, bytes.size() - i);
-    for (std::size_t j = 0; j < 3; ++j) {
-      group = (group << 8) | (j < size ? static_cast<unsigned char>(bytes[i + j]) : 0u);
-    }
-    for (std::size_t j = 0; j < 4; ++j) {
-      text += j <= size ? kAlphabet[(group >> (18 - 6 * j)) & 63] : '=';
-    }
-  }
-  return text;
-}
-
-bool FromBase64(std::string_view text, std::string* bytes) {
-  bytes->clear();
-  if (text.size() % 4 != 0) return false;
-  std::size_t padding = 0;
-  while (padding < 2 && !text.empty() && text.back() == '=') {
-    text.remove_suffix(1);
-    ++padding;
-  }
-  std::uint32_t group = 0;
-  int bits = 0;
-  for (const char c : text) {
-    const int digit = Base64Digit(c);
-    if (digit < 0) return false;
-    group = (group << 6) | static_cast<std::uint32_t>(digit);
-    bits += 6;
-    if (bits < 8) continue;
-    bits -= 8;
-    bytes->push_back(static_cast<char>((group >> bits) & 0xFF));
-  }
-  return true;
-}
 
 bool FromHex(std::string_view text, std::string* bytes) {
   bytes->clear();

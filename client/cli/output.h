@@ -39,9 +39,6 @@ std::string FormatMoment(const json::value& moment);
 
 bool IsTerminal(int descriptor);
 
-// Bytes that are no UTF-8 (kv/base/utf8.h) need base64 in JSON.
-std::string ToBase64(std::string_view bytes);
-bool FromBase64(std::string_view text, std::string* bytes);
 bool FromHex(std::string_view text, std::string* bytes);
 std::string ToHex(std::string_view bytes);
 

@@ -3,6 +3,7 @@
 #include <istream>
 
 #include "client/cli/output.h"
+#include "kv/base/base64.h"
 #include "kv/base/utf8.h"
 
 namespace decree::cli {
@@ -14,9 +15,9 @@ Result<std::string> TextOf(const json::value& object, const char* name, bool bas
   const json::string* text = At(object, name).if_string();
   if (!text) return Bad(std::string("no text field \"") + name + "\"");
   if (!base64) return std::string(*text);
-  std::string bytes;
-  if (!FromBase64(*text, &bytes)) return Bad(std::string("\"") + name + "\" is not base64");
-  return bytes;
+  auto bytes = FromBase64(*text);
+  if (!bytes) return Bad(std::string("\"") + name + "\" is not base64");
+  return std::move(*bytes);
 }
 
 Result<std::string> Unescape(std::string_view text) {

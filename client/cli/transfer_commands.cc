@@ -194,19 +194,16 @@ constexpr char kImportHelp[] =
 
 void AddImport(CLI::App& app, Context& context) {
   auto args = std::make_shared<ImportArgs>();
-  auto* import = app.add_subcommand("import", kImportHelp);
-  import->add_option("FILE", args->file, "the records")->required();
-  import->add_option("--in-flight", args->in_flight, "writes under way at once")
+  auto* command = app.add_subcommand("import", kImportHelp);
+  command->add_option("FILE", args->file, "the records")->required();
+  command->add_option("--in-flight", args->in_flight, "writes under way at once")
       ->check(CLI::Range(1, 100'000))
       ->capture_default_str();
-  auto* resume = import->add_flag("--resume", args->resume, "go on where an earlier import ended");
-  import->add_option("--skip", args->skip, "leave out the first N lines")->excludes(resume);
-  import->callback(
-      [&context, args] { context.run = [args](Context& c) { return Import(c, *args);
-};
-}  // namespace
-);
-}  // namespace decree::cli
+  auto* resume = command->add_flag("--resume", args->resume, "go on where an earlier import ended");
+  command->add_option("--skip", args->skip, "leave out the first N lines")->excludes(resume);
+  command->callback(
+      [&context, args] { context.run = [args](Context& c) { return Import(c, *args); }; });
+}
 
 void AddExport(CLI::App& app, Context& context) {
   auto args = std::make_shared<ExportArgs>();

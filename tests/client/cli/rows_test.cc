@@ -86,28 +86,6 @@ TEST(RecordReaderTest, AKeyMayStartWithABraceInBothFormats) {
   EXPECT_EQ((*RecordReader(spaced).Next())->key, "k");
 }
 
-TEST(EncodingTest, Base64KnowsTheVectorsOfTheRfc) {
-  const std::pair<const char*, const char*> cases[] = {
-      {"", ""},
-      {"f", "Zg=="},
-      {"fo", "Zm8="},
-      {"foo", "Zm9v"},
-      {"foob", "Zm9vYg=="},
-      {"fooba", "Zm9vYmE="},
-      {"foobar", "Zm9vYmFy"},
-  };
-  for (const auto& [bytes, text] : cases) {
-    EXPECT_EQ(ToBase64(bytes), text);
-    std::string back;
-    ASSERT_TRUE(FromBase64(text, &back)) << text;
-    EXPECT_EQ(back, bytes);
-  }
-  std::string ignored;
-  for (const char* bad : {"Zg", "Zg=", "Z===", "Zm9v!A==", "Zm=v"}) {
-    EXPECT_FALSE(FromBase64(bad, &ignored)) << bad;
-  }
-}
-
 TEST(EncodingTest, HexTakesBothCasesAndWholeBytesOnly) {
   std::string bytes;
   ASSERT_TRUE(FromHex("00fFa1", &bytes));
