@@ -89,7 +89,24 @@ Result<Operation> MakeCas(CasCall call) {
   return operation;
 }
 
-Result<Operation> MakeScan(ScanCall call) {
+Result<KeyRange> MakeRange(ScanOptions options) {
+  KeyRange range;
+  range.prefix = std::move(options.prefix);
+  range.start = std::move(options.start);
+  range.end = std::move(options.end);
+  range.after = std::move(options.after);
+  range.limit = options.limit;
+  range.keys_only = options.keys_only;
+  range.consistency = options.read.consistency;
+  if (const Status limits = CheckLimits(range); !limits) return limits.error();
+  return range;
+}
+
+Result<Operation> MakeScan(ScanShardCall call) {
+  const ScanOptions& options = call.options;
+  if (!options.start.empty() || !options.end.empty() || options.keys_only) {
+    return Error(Errc::kInvalidArgument, "start, end and keys_only are for Scan");
+  }
   if (call.options.limit == 0) return Error(Errc::kInvalidArgument, "the limit is zero");
   Operation operation;
   operation.kind = OperationKind::kScan;

@@ -4,6 +4,7 @@
 
 #include "decree/client.h"
 #include "kv/api/caller.h"
+#include "kv/api/key_scan.h"
 
 namespace decree::detail {
 
@@ -11,7 +12,8 @@ Result<Operation> MakeGet(GetCall call);
 Result<Operation> MakePut(PutCall call);
 Result<Operation> MakeDel(DelCall call);
 Result<Operation> MakeCas(CasCall call);
-Result<Operation> MakeScan(ScanCall call);
+Result<Operation> MakeScan(ScanShardCall call);
+Result<KeyRange> MakeRange(ScanOptions options);
 
 Result<Value> ToValue(OperationResult result);
 Result<Version> ToVersion(OperationResult result);

@@ -1,11 +1,14 @@
 #include "decree/client.h"
 
 #include <future>
+#include <map>
+#include <mutex>
 #include <optional>
 #include <utility>
 
 #include "client/call.h"
 #include "client/remote_backend.h"
+#include "client/scan_run.h"
 #include "decree/client_backend.h"
 #include "kv/api/caller.h"
 
@@ -15,6 +18,8 @@ namespace detail {
 struct ClientState {
   std::shared_ptr<ClientBackend> backend;
   std::chrono::milliseconds timeout{};
+  std::mutex mutex;
+  std::map<std::uint64_t, std::weak_ptr<ScanRun>> scans;  // by call, those that have ended too
 
   ~ClientState() { backend->Close(); }
 };
@@ -22,7 +27,17 @@ struct ClientState {
 std::uint64_t NewCall(const StatePtr& state) { return state->backend->NewCall(); }
 
 void CancelCall(const std::weak_ptr<ClientState>& state, std::uint64_t call) {
-  if (const auto alive = state.lock()) alive->backend->Cancel(call);
+  const auto alive = state.lock();
+  if (!alive) return;
+  std::shared_ptr<ScanRun> scan;
+  {
+    const std::lock_guard lock(alive->mutex);
+    if (const auto found = alive->scans.find(call); found != alive->scans.end()) {
+      scan = found->second.lock();
+    }
+  }
+  if (scan) return scan->Cancel();
+  alive->backend->Cancel(call);
 }
 
 namespace {
@@ -85,8 +100,26 @@ void Launch(const StatePtr& state, std::uint64_t call, CasCall cas, Done<Version
   Start(state, call, MakeCas(std::move(cas)), std::move(done), ToVersion);
 }
 
-void Launch(const StatePtr& state, std::uint64_t call, ScanCall scan, Done<ScanPage> done) {
+void Launch(const StatePtr& state, std::uint64_t call, ScanShardCall scan, Done<ScanPage> done) {
   Start(state, call, MakeScan(std::move(scan)), std::move(done), ToScanPage);
+}
+
+void Launch(const StatePtr& state, std::uint64_t call, ScanCall scan, Done<ScanPage> done) {
+  const auto wanted = scan.options.read.timeout;
+  auto range = MakeRange(std::move(scan.options));
+  if (!range) {
+    state->backend->Post([done = std::move(done), error = range.error()] { done(error); });
+    return;
+  }
+  const auto timeout = wanted.count() > 0 ? wanted : state->timeout;
+  const auto run =
+      std::make_shared<ScanRun>(state->backend, std::move(*range), timeout, std::move(done));
+  {
+    const std::lock_guard lock(state->mutex);
+    std::erase_if(state->scans, [](const auto& known) { return known.second.expired(); });
+    state->scans[call] = run;
+  }
+  run->Start();
 }
 
 }  // namespace detail
@@ -142,8 +175,12 @@ Result<Version> Client::Cas(std::string_view key, std::string_view expected, std
       detail::CasCall{std::string(key), std::string(expected), std::string(value), options});
 }
 
+Result<ScanPage> Client::Scan(ScanOptions options) {
+  return detail::LaunchAndWait<ScanPage>(state_, detail::ScanCall{std::move(options)});
+}
+
 Result<ScanPage> Client::ScanShard(std::uint32_t shard, ScanOptions options) {
-  return detail::LaunchAndWait<ScanPage>(state_, detail::ScanCall{shard, std::move(options)});
+  return detail::LaunchAndWait<ScanPage>(state_, detail::ScanShardCall{shard, std::move(options)});
 }
 
 Result<std::uint32_t> Client::ShardCount(ReadOptions options) {

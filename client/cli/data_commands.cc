@@ -1,4 +1,5 @@
 // get put del cas scan
+#include <algorithm>
 #include <iostream>
 #include <iterator>
 #include <optional>
@@ -92,6 +93,84 @@ int Put(Context& context, const WriteArgs& args) {
   return PrintVersion(context, context.db().Put(*key, value, *options));
 }
 
+// ---- scan ----
+
+struct ScanArgs {
+  std::string prefix;
+  std::string start;
+  std::string end;
+  std::uint64_t limit = 0;
+  bool keys_only = false;
+  bool hex = false;
+  bool stale = false;
+};
+
+constexpr std::uint32_t kScanPage = 1000;
+
+Result<ScanOptions> OptionsOf(const ScanArgs& args) {
+  ScanOptions options;
+  const std::pair<const std::string*, std::string*> keys[] = {
+      {&args.prefix, &options.prefix}, {&args.start, &options.start}, {&args.end, &options.end}};
+  for (const auto& [given, bytes] : keys) {
+    const auto key = KeyOf({*given, args.hex, false});
+    if (!key) return key.error();
+    *bytes = *key;
+  }
+  options.keys_only = args.keys_only;
+  if (args.stale) options.read.consistency = Consistency::kStale;
+  return options;
+}
+
+// One after the other, as they come: JSON is one object whatever its length.
+class RowPrinter {
+ public:
+  RowPrinter(Context& context, const ScanArgs& args) : context_(context), args_(args) {
+    if (context_.json_wanted()) context_.out << "{\"items\":[";
+  }
+  void Print(const Row& row) {
+    if (context_.json_wanted()) {
+      json::object item = KeyValueJson(row.key, row.value, "_b64");
+      if (args_.keys_only) item.erase("value");
+      item["version"] = std::to_string(row.version.value);
+      context_.out << (rows_ == 0 ? "" : ",") << json::serialize(item);
+    } else if (args_.keys_only) {
+      context_.out << EscapeTsv(args_.hex ? ToHex(row.key) : row.key) << '\n';
+    } else {
+      context_.out << EscapeTsv(args_.hex ? ToHex(row.key) : row.key) << '\t'
+                   << EscapeTsv(row.value) << '\n';
+    }
+    ++rows_;
+  }
+  void End(bool complete) {
+    if (!context_.json_wanted()) return;
+    context_.out << "],\"complete\":" << (complete ? "true" : "false") << "}\n";
+  }
+  std::uint64_t rows() const { return rows_; }
+
+ private:
+  Context& context_;
+  const ScanArgs& args_;
+  std::uint64_t rows_ = 0;
+};
+
+int Scan(Context& context, const ScanArgs& args) {
+  auto options = OptionsOf(args);
+  if (!options) return context.Fail(options.error());
+  RowPrinter printer(context, args);
+  bool complete = false;
+  while (!complete && (args.limit == 0 || printer.rows() < args.limit)) {
+    const std::uint64_t left = args.limit == 0 ? kScanPage : args.limit - printer.rows();
+    options->limit = static_cast<std::uint32_t>(std::min<std::uint64_t>(left, kScanPage));
+    const auto page = context.db().Scan(*options);
+    if (!page) return context.Fail(page.error());
+    for (const Row& row : page->rows) printer.Print(row);
+    if (!page->rows.empty()) options->after = page->rows.back().key;
+    complete = page->complete;
+  }
+  printer.End(complete);
+  return kExitOk;
+}
+
 int Del(Context& context, const WriteArgs& args) {
   const auto key = KeyOf(args.key);
   if (!key) return context.Fail(key.error());
@@ -157,6 +236,19 @@ void AddCas(CLI::App& app, Context& context) {
   cas->callback([&context, args] { context.run = [args](Context& c) { return Cas(c, *args); }; });
 }
 
+void AddScan(CLI::App& app, Context& context) {
+  auto args = std::make_shared<ScanArgs>();
+  auto* scan = app.add_subcommand("scan", "print keys and values in key order, over all shards");
+  scan->add_option("--prefix", args->prefix, "only keys that start with it");
+  scan->add_option("--start", args->start, "only keys from this one on");
+  scan->add_option("--end", args->end, "only keys below this one");
+  scan->add_option("--limit", args->limit, "at most so many; 0: all")->capture_default_str();
+  scan->add_flag("--keys-only", args->keys_only, "no values");
+  scan->add_flag("--hex", args->hex, "keys are given and printed as hex digits");
+  scan->add_flag("--stale", args->stale, "any replica may answer from what it has applied");
+  scan->callback([&context, args] { context.run = [args](Context& c) { return Scan(c, *args); }; });
+}
+
 }  // namespace
 
 void AddDataCommands(CLI::App& app, Context& context) {
@@ -164,6 +256,7 @@ void AddDataCommands(CLI::App& app, Context& context) {
   AddPut(app, context);
   AddDel(app, context);
   AddCas(app, context);
+  AddScan(app, context);
 }
 
 }  // namespace decree::cli

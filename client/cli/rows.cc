@@ -39,7 +39,19 @@ Result<std::string> Unescape(std::string_view text) {
   return bytes;
 }
 
-std::string Escape(std::string_view bytes) {
+// A key of TSV may start with a brace too (a hash tag), so a brace tells nothing while there is a
+// tab, which is no part of JSON's strings.
+RecordFormat FormatOf(const std::string& line) {
+  if (line.front() != '{') return RecordFormat::kTsv;
+  if (line.find('\t') == std::string::npos) return RecordFormat::kJsonLines;
+  boost::system::error_code bad;
+  json::parse(line, bad);
+  return bad ? RecordFormat::kTsv : RecordFormat::kJsonLines;
+}
+
+}  // namespace
+
+std::string EscapeTsv(std::string_view bytes) {
   std::string text;
   for (const char c : bytes) {
     if (c == '\t') {
@@ -56,18 +68,6 @@ std::string Escape(std::string_view bytes) {
   }
   return text;
 }
-
-// A key of TSV may start with a brace too (a hash tag), so a brace tells nothing while there is a
-// tab, which is no part of JSON's strings.
-RecordFormat FormatOf(const std::string& line) {
-  if (line.front() != '{') return RecordFormat::kTsv;
-  if (line.find('\t') == std::string::npos) return RecordFormat::kJsonLines;
-  boost::system::error_code bad;
-  json::parse(line, bad);
-  return bad ? RecordFormat::kTsv : RecordFormat::kJsonLines;
-}
-
-}  // namespace
 
 json::object KeyValueJson(const std::string& key, const std::string& value,
                           const std::string& suffix) {
@@ -109,7 +109,7 @@ Result<Record> ParseTsvLine(const std::string& line) {
 }
 
 std::string ToLine(RecordFormat format, const Record& record) {
-  if (format == RecordFormat::kTsv) return Escape(record.key) + "\t" + Escape(record.value);
+  if (format == RecordFormat::kTsv) return EscapeTsv(record.key) + "\t" + EscapeTsv(record.value);
   json::object object;
   const bool text = IsUtf8(record.key) && IsUtf8(record.value);
   object["key"] = text ? record.key : ToBase64(record.key);

@@ -21,6 +21,9 @@ struct Record {
 boost::json::object KeyValueJson(const std::string& key, const std::string& value,
                                  const std::string& suffix);
 
+// Tabs, line ends and backslashes become \t, \n, \r and \\.
+std::string EscapeTsv(std::string_view bytes);
+
 enum class RecordFormat { kJsonLines, kTsv };
 
 Result<Record> ParseJsonLine(const std::string& line);

@@ -27,6 +27,10 @@ class NodeDoor {
 
   // On that worker only; the answer comes on it, never inside the call.
   virtual void Operate(std::size_t worker, Operation operation, OperationCallback done) = 0;
+  // How many shards the cluster has, from the map; fetched if there is none yet. On that worker
+  // only; the answer comes on it, perhaps inside the call.
+  virtual void CountShards(std::size_t worker, Duration timeout,
+                           std::function<void(Result<std::uint32_t>)> done) = 0;
 };
 
 // Who this node says it is when a link begins. Written by the node, read by every link.

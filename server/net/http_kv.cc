@@ -7,43 +7,27 @@ namespace {
 
 constexpr Duration kLongestTimeout = std::chrono::hours(1);
 
-Error BadParameter(const std::string& name, const std::string& value, const char* wanted) {
-  return {Errc::kInvalidArgument, "?" + name + "=" + value + ": " + wanted};
-}
-
-// max_staleness needs no look of its own: a linearizable read is never stale.
-Status SetConsistency(const std::string& consistency, bool bounded, Operation* operation) {
-  if (consistency == "stale") {
-    operation->consistency = bounded ? Consistency::kLinearizable : Consistency::kStale;
-  } else if (consistency != "linearizable") {
-    return BadParameter("consistency", consistency, "linearizable or stale");
-  }
-  return {};
-}
-
 Status SetParameters(const Target& target, Operation* operation) {
   const bool read = operation->kind == OperationKind::kGet;
-  std::string consistency = "linearizable";
-  bool bounded = false;
+  ReadBound bound;
   for (const auto& [name, value] : target.query) {
-    const auto duration = ParseDuration(value);
+    const auto known = read ? bound.Take(name, value) : Result<bool>(false);
+    if (!known) return known.error();
+    if (*known) continue;
     if (name == "timeout") {
       const auto timeout = ParseTimeout(value);
       if (!timeout) return timeout.error();
       operation->timeout = *timeout;
     } else if (name == "ttl" && operation->kind == OperationKind::kPut) {
+      const auto duration = ParseDuration(value);
       if (!duration) return BadParameter(name, value, "a duration such as 30s, 500ms, 5m, 1h");
       operation->ttl_ms = static_cast<std::uint64_t>(duration->count() / 1'000'000);
-    } else if (name == "consistency" && read) {
-      consistency = value;
-    } else if (name == "max_staleness" && read) {
-      if (!duration) return BadParameter(name, value, "a duration such as 500ms");
-      bounded = true;
     } else {
       return Error(Errc::kInvalidArgument, "the parameter '" + name + "' means nothing here");
     }
   }
-  return SetConsistency(consistency, bounded, operation);
+  operation->consistency = bound.consistency();
+  return {};
 }
 
 OperationKind KindOf(Verb verb) {
@@ -110,6 +94,22 @@ std::string DetailOf(Errc code, const OperationResult& result) {
 }
 
 }  // namespace
+
+Error BadParameter(const std::string& name, const std::string& value, const char* wanted) {
+  return {Errc::kInvalidArgument, "?" + name + "=" + value + ": " + wanted};
+}
+
+Result<bool> ReadBound::Take(const std::string& name, const std::string& value) {
+  if (name == "consistency") {
+    stale_ = value == "stale";
+    if (stale_ || value == "linearizable") return true;
+    return BadParameter(name, value, "linearizable or stale");
+  }
+  if (name != "max_staleness") return false;
+  if (!ParseDuration(value)) return BadParameter(name, value, "a duration such as 500ms");
+  bounded_ = true;
+  return true;
+}
 
 Result<Duration> ParseTimeout(const std::string& value) {
   const auto duration = ParseDuration(value);

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "server/net/http_kv.h"
+#include "server/net/http_scan.h"
 #include "server/net/http_target.h"
 
 namespace decree::net {
@@ -53,6 +54,7 @@ void HttpRoutes::Handle(std::size_t worker, HttpRequest request, HttpDone done) 
   if (!target) return done(BadRequest(target.error().detail()));
   const std::string_view path = target->path;
   if (path.starts_with(kKvPrefix)) return Key(worker, std::move(request), std::move(done));
+  if (path == kScanPath) return Scan(worker, request, *target, std::move(done));
   if (path.starts_with(kAdminPrefix)) return Admin(worker, request, *target, done);
   const bool known =
       path == "/livez" || path == "/readyz" || path == "/version" || path == "/metrics";
@@ -94,6 +96,18 @@ void HttpRoutes::Key(std::size_t worker, HttpRequest request, HttpDone done) {
                   (read ? metrics.reads : metrics.writes).Record(executor.Now() - begun);
                   done(KvResponse(kv, std::move(result)));
                 });
+}
+
+void HttpRoutes::Scan(std::size_t worker, const HttpRequest& request, const Target& target,
+                      HttpDone done) {
+  if (!request.safe()) return done(MethodNotAllowed(request.method, "GET, HEAD"));
+  auto query = ParseScanQuery(target);
+  if (!query) {
+    return done(ToResponse({400, ErrcName(query.error().code()), query.error().detail()}));
+  }
+  std::make_shared<HttpScan>(door_, worker, runtime_.executor(worker), std::move(*query),
+                             std::move(done))
+      ->Run();
 }
 
 // The node knows which resources there are and what they take: 404 and 405 are its answers.

@@ -22,6 +22,7 @@ class HttpRoutes {
 
  private:
   void Key(std::size_t worker, HttpRequest request, HttpDone done);
+  void Scan(std::size_t worker, const HttpRequest& request, const Target& target, HttpDone done);
   void Admin(std::size_t worker, HttpRequest& request, const Target& target, const HttpDone& done);
   void Metrics(std::size_t worker, HttpDone done);
   HttpResponse Ready() const;

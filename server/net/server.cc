@@ -43,6 +43,17 @@ class CoreDoor final : public NodeDoor {
   void Operate(std::size_t worker, Operation operation, OperationCallback done) override {
     core_->caller(worker).Start(std::move(operation), std::move(done));
   }
+  void CountShards(std::size_t worker, Duration timeout,
+                   std::function<void(Result<std::uint32_t>)> done) override {
+    Caller& caller = core_->caller(worker);
+    if (const auto map = caller.map()) return done(static_cast<std::uint32_t>(map->shards.size()));
+    caller.RefreshMap(timeout, [&caller, done = std::move(done)](Errc code) {
+      if (const auto map = caller.map()) {
+        return done(static_cast<std::uint32_t>(map->shards.size()));
+      }
+      done(Error(code == Errc::kOk ? Errc::kUnavailable : code, "there is no shard map yet"));
+    });
+  }
 
  private:
   node::NodeCore* core_ = nullptr;

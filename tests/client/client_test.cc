@@ -75,6 +75,50 @@ TEST_F(ClientTest, AdminCarriesStatusLocationAndBody) {
   EXPECT_EQ(reply->body, R"({"echo":"POST /v1/admin/moves"})");
 }
 
+TEST_F(ClientTest, ScansAllShardsInKeyOrderPageByPage) {
+  Client db = Connect();
+  for (int i = 10; i < 40; ++i) ASSERT_TRUE(db.Put("k" + std::to_string(i), "v"));
+  ScanOptions options;
+  options.limit = 7;
+  std::vector<std::string> keys;
+  for (bool complete = false; !complete;) {
+    const auto page = db.Scan(options);
+    ASSERT_TRUE(page) << page.error().ToString();
+    for (const Row& row : page->rows) keys.push_back(row.key);
+    options.after = keys.back();
+    complete = page->complete;
+  }
+  ASSERT_EQ(keys.size(), 30u);
+  for (int i = 0; i < 30; ++i) EXPECT_EQ(keys[i], "k" + std::to_string(10 + i));
+  EXPECT_EQ(db.Scan({.start = "k12", .end = "k14", .keys_only = true})->rows.size(), 2u);
+  EXPECT_EQ(db.Scan({.limit = 0}).error(), Errc::kInvalidArgument);
+  EXPECT_EQ(db.ScanShard(0, {.start = "k"}).error(), Errc::kInvalidArgument);
+}
+
+TEST_F(ClientTest, AScanCanBeCancelledAndEndsWithItsClient) {
+  store_.swallow_scans = true;
+  Client db = Connect();
+  boost::asio::io_context context;
+  boost::asio::cancellation_signal signal;
+  std::optional<Errc> cancelled;
+  db.AsyncScan({}, boost::asio::bind_executor(
+                       context, boost::asio::bind_cancellation_slot(
+                                    signal.slot(), [&](Result<ScanPage> page) {
+                                      cancelled = page ? Errc::kOk : page.error().code();
+                                    })));
+  store_.AwaitSwallowed(4);
+  signal.emit(boost::asio::cancellation_type::terminal);
+  context.run();
+  EXPECT_EQ(cancelled, Errc::kCancelled);
+  std::future<Result<ScanPage>> pending;
+  {
+    Client short_lived = Connect();
+    pending = short_lived.AsyncScan({}, boost::asio::use_future);
+    store_.AwaitSwallowed(8);
+  }
+  EXPECT_EQ(pending.get().error(), Errc::kCancelled);
+}
+
 TEST_F(ClientTest, ShardCountComesFromTheMap) { EXPECT_EQ(*Connect().ShardCount(), 4u); }
 
 TEST_F(ClientTest, NobodyThereIsUnavailableWithinTheTimeout) {

@@ -102,6 +102,7 @@ void FakeStore::Write(const RpcRequest& request, const FakeServer::Respond& resp
 }
 
 void FakeStore::Scan(const RpcRequest& request, const FakeServer::Respond& respond) {
+  if (Swallow(swallow_scans)) return;
   const auto scan = Decode<ScanRequest>(request.body);
   ScanResult result;
   result.complete = true;

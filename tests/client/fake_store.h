@@ -34,6 +34,7 @@ class FakeStore {
 
   std::atomic<bool> swallow_writes{false};
   std::atomic<bool> swallow_reads{false};
+  std::atomic<bool> swallow_scans{false};
 
  private:
   void Handle(const RpcRequest& request, const FakeServer::Respond& respond);

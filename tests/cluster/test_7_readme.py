@@ -87,6 +87,9 @@ def test_quick_start_by_hand(cluster):
                 outputs[line] = shell.run(line)
         expect("hello" in outputs["curl http://127.0.0.1:4782/v1/kv/greeting"], f"{outputs}")
         expect(outputs["build/decree get fruit/1"].strip() == "apple", f"{outputs}")
+        expect(outputs["build/decree scan --prefix fruit/"] == "fruit/1\tapple\n", f"{outputs}")
+        page = next(out for line, out in outputs.items() if "prefix=fruit/&limit" in line)
+        expect('"key":"fruit/1","value":"apple"' in page and '"complete":true' in page, page)
         expect(len(shell.background) == 3, "three nodes were started")
     finally:
         shell.end()

@@ -69,7 +69,12 @@ class FakeDoor : public NodeDoor {
     if (on_operate) return on_operate(worker, std::move(operation), std::move(done));
     done({});
   }
+  void CountShards(std::size_t, Duration,
+                   std::function<void(Result<std::uint32_t>)> done) override {
+    done(shards);
+  }
 
+  Result<std::uint32_t> shards = 8u;
   Monitor monitor;  // guards what is recorded
   std::vector<consensus::Envelope> envelopes;
   std::size_t batches = 0;

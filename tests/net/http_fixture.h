@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "kv/api/shard_map.h"
 #include "server/net/http_connection.h"
 #include "server/net/http_listener.h"
 #include "server/net/runtime.h"
@@ -63,6 +64,10 @@ class SmallStore {
       result.code = forced;
       return result;
     }
+    if (operation.kind == OperationKind::kScan) {
+      ScanPage(operation, &result.scan);
+      return result;
+    }
     const auto found = rows_.find(operation.key);
     const std::uint64_t current = found == rows_.end() ? 0 : found->second.version;
     if (operation.kind == OperationKind::kGet) {
@@ -77,11 +82,28 @@ class SmallStore {
     return result;
   }
 
+  void Put(const std::string& key, const std::string& value) {
+    std::lock_guard lock(mutex_);
+    rows_[key] = {value, ++version_, 0};
+  }
+
   Errc forced = Errc::kOk;
   bool place_known = true;
   Operation last;
 
  private:
+  // As the shard would answer, of the eight that FakeDoor speaks of.
+  void ScanPage(const Operation& operation, ScanResult* result) {
+    const ScanRequest& scan = operation.scan;
+    result->complete = true;
+    for (auto row = rows_.upper_bound(scan.after); row != rows_.end(); ++row) {
+      if (ShardOf(row->first, 8) != operation.shard) continue;
+      if (!row->first.starts_with(scan.prefix)) continue;
+      result->complete = result->rows.size() < scan.limit;
+      if (!result->complete) return;
+      result->rows.push_back({row->first, row->second.value, row->second.version});
+    }
+  }
   void Write(const Operation& operation, std::uint64_t current, CommandResult* result) {
     const Condition& condition = operation.condition;
     const bool holds =

@@ -22,7 +22,7 @@ TEST_F(HttpRoutesTest, VersionIsJson) {
 }
 
 TEST_F(HttpRoutesTest, AnUnknownRouteIsAProblem404) {
-  for (const char* path : {"/", "/v1/kv", "/v1/nothing", "/livez/", "/v1/admin"}) {
+  for (const char* path : {"/", "/v1/kvs", "/v1/nothing", "/livez/", "/v1/admin"}) {
     const Answer answer = Ask("GET", path);
     EXPECT_EQ(answer.status, 404) << path;
     EXPECT_NE(answer.body.find("\"code\":\"no_such_route\""), std::string::npos) << path;

@@ -62,15 +62,19 @@ struct Row {
   std::string value;
   Version version;
 };
-// Rows of one shard, in key order.
+// Rows in key order. The next page begins after the last of them.
 struct ScanPage {
   std::vector<Row> rows;
-  bool complete = false;  // nothing follows in this shard
+  bool complete = false;  // nothing follows
 };
 struct ScanOptions {
-  std::string prefix;          // only keys that start with it
-  std::string after;           // only keys above it; empty: from the start
-  std::uint32_t limit = 1000;  // rows
+  std::string prefix;  // only keys that start with it
+  std::string start;   // only keys from it on; empty: from the first
+  std::string end;     // only keys below it; empty: to the last
+  std::string after;   // only keys above it; empty: from the first
+  // Rows, 1..10,000. A page ends earlier, but never empty, where its keys and values reach 4 MiB.
+  std::uint32_t limit = 1000;
+  bool keys_only = false;  // the values are left empty
   ReadOptions read;
 };
 
@@ -100,8 +104,11 @@ struct CasCall {
   std::string value;
   WriteOptions options;
 };
-struct ScanCall {
+struct ScanShardCall {
   std::uint32_t shard = 0;
+  ScanOptions options;
+};
+struct ScanCall {
   ScanOptions options;
 };
 
@@ -112,6 +119,7 @@ void Launch(const StatePtr& state, std::uint64_t call, GetCall get, Done<Value> 
 void Launch(const StatePtr& state, std::uint64_t call, PutCall put, Done<Version> done);
 void Launch(const StatePtr& state, std::uint64_t call, DelCall del, Done<bool> done);
 void Launch(const StatePtr& state, std::uint64_t call, CasCall cas, Done<Version> done);
+void Launch(const StatePtr& state, std::uint64_t call, ScanShardCall scan, Done<ScanPage> done);
 void Launch(const StatePtr& state, std::uint64_t call, ScanCall scan, Done<ScanPage> done);
 
 // Everything is copied into the initiation, which a lazy token runs later or never.
@@ -164,8 +172,13 @@ class Client {
   Result<Version> Cas(std::string_view key, std::string_view expected, std::string_view value,
                       WriteOptions options = {});
 
-  // The shards are numbered 0..count-1, and each is scanned by itself: rows in key order, each page
-  // consistent in itself, pages not with each other. Scanning every shard visits every key.
+  // A page of the rows of all shards, in key order. The rows of one shard are as they were at one
+  // moment, those of different shards and pages each at their own: a key that is there all the time
+  // is seen, one that is written meanwhile may be. Asks every shard, unless the prefix holds a
+  // whole {tag}; for a dump of everything ScanShard costs less.
+  Result<ScanPage> Scan(ScanOptions options = {});
+  // The shards are numbered 0..count-1, and each can be scanned by itself, with prefix, after and
+  // limit. Scanning every shard visits every key.
   Result<std::uint32_t> ShardCount(ReadOptions options = {});
   Result<ScanPage> ScanShard(std::uint32_t shard, ScanOptions options = {});
 
@@ -228,8 +241,13 @@ class Client {
     return AsyncCas(key, expected, value, WriteOptions{}, std::forward<Token>(token));
   }
   template <class Token>
+  auto AsyncScan(ScanOptions options, Token&& token) {
+    return detail::StartAsync<ScanPage>(state_, detail::ScanCall{std::move(options)},
+                                        std::forward<Token>(token));
+  }
+  template <class Token>
   auto AsyncScanShard(std::uint32_t shard, ScanOptions options, Token&& token) {
-    return detail::StartAsync<ScanPage>(state_, detail::ScanCall{shard, std::move(options)},
+    return detail::StartAsync<ScanPage>(state_, detail::ScanShardCall{shard, std::move(options)},
                                         std::forward<Token>(token));
   }
 

@@ -56,6 +56,22 @@ TEST_F(CommandsTest, PutGetDelAndCasDoWhatTheySay) {
   EXPECT_EQ(Run({"del", "k"}).exit, kExitOk) << "deleting what is not there succeeds";
 }
 
+TEST_F(CommandsTest, ScanPrintsRowsOfAllShardsInKeyOrder) {
+  for (int i = 10; i < 20; ++i) store_.rows["k" + std::to_string(i)] = "v" + std::to_string(i);
+  store_.rows["x\ty"] = "a\nb";
+  EXPECT_EQ(Run({"scan", "--limit", "2"}).out, "k10\tv10\nk11\tv11\n");
+  EXPECT_EQ(Run({"scan", "--start", "k18", "--end", "l", "--keys-only"}).out, "k18\nk19\n");
+  EXPECT_EQ(Run({"scan", "--prefix", "x"}).out, "x\\ty\ta\\nb\n");
+  EXPECT_EQ(Run({"scan", "--prefix", "78", "--hex", "--keys-only"}).out, "780979\n");
+  EXPECT_EQ(Run({"scan", "--prefix", "none"}).out, "");
+  const Outcome json = Run({"-o", "json", "scan", "--prefix", "k1", "--limit", "1"});
+  EXPECT_EQ(json.out, R"({"items":[{"key":"k10","value":"v10","version":"0"}],"complete":false})"
+                      "\n");
+  EXPECT_EQ(Run({"-o", "json", "scan", "--prefix", "none"}).out,
+            "{\"items\":[],\"complete\":true}\n");
+  EXPECT_EQ(Run({"scan", "--prefix", "7", "--hex"}).exit, kExitUsage);
+}
+
 TEST_F(CommandsTest, PutReadsStandardInputToTheLastByte) {
   const std::string bytes("line\n\0\xff\n", 8);
   EXPECT_EQ(Run({"put", "k", "-"}, bytes).exit, kExitOk);
