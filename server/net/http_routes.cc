@@ -5,6 +5,7 @@
 #include "server/net/http_kv.h"
 #include "server/net/http_scan.h"
 #include "server/net/http_target.h"
+#include "server/net/openapi.h"
 
 namespace decree::net {
 namespace {
@@ -56,13 +57,14 @@ void HttpRoutes::Handle(std::size_t worker, HttpRequest request, HttpDone done) 
   if (path.starts_with(kKvPrefix)) return Key(worker, std::move(request), std::move(done));
   if (path == kScanPath) return Scan(worker, request, *target, std::move(done));
   if (path.starts_with(kAdminPrefix)) return Admin(worker, request, *target, done);
-  const bool known =
-      path == "/livez" || path == "/readyz" || path == "/version" || path == "/metrics";
+  const bool known = path == "/livez" || path == "/readyz" || path == "/version" ||
+                     path == "/metrics" || path == "/openapi.json";
   if (!known) return done(NotFoundRoute(path));
   if (!request.safe()) return done(MethodNotAllowed(request.method, "GET, HEAD"));
   if (path == "/livez") return done(Text("ok\n", "text/plain"));
   if (path == "/readyz") return done(Ready());
   if (path == "/metrics") return Metrics(worker, std::move(done));
+  if (path == "/openapi.json") return done(Text(std::string(kOpenApi), "application/json"));
   done(Text("{\"program\":\"decreed\",\"version\":\"" DECREE_VERSION "\"}\n", "application/json"));
 }
 

@@ -21,6 +21,13 @@ TEST_F(HttpRoutesTest, VersionIsJson) {
   EXPECT_NE(answer.body.find("\"version\":\""), std::string::npos);
 }
 
+TEST_F(HttpRoutesTest, TheDescriptionIsServedAsJson) {
+  const Answer answer = Ask("GET", "/openapi.json");
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_EQ(answer.Field("Content-Type"), "application/json");
+  EXPECT_TRUE(answer.body.starts_with("{\"openapi\":\"3.1.0\",")) << answer.body.substr(0, 80);
+}
+
 TEST_F(HttpRoutesTest, AnUnknownRouteIsAProblem404) {
   for (const char* path : {"/", "/v1/kvs", "/v1/nothing", "/livez/", "/v1/admin"}) {
     const Answer answer = Ask("GET", path);
@@ -31,7 +38,7 @@ TEST_F(HttpRoutesTest, AnUnknownRouteIsAProblem404) {
 }
 
 TEST_F(HttpRoutesTest, AWrongMethodOfAKnownRouteIs405WithAllow) {
-  for (const char* path : {"/livez", "/readyz", "/version", "/metrics"}) {
+  for (const char* path : {"/livez", "/readyz", "/version", "/metrics", "/openapi.json"}) {
     const Answer answer = Ask("POST", path);
     EXPECT_EQ(answer.status, 405) << path;
     EXPECT_EQ(answer.Field("Allow"), "GET, HEAD") << path;
