@@ -4,6 +4,7 @@
 
 #include "kv/base/frame.h"
 #include "kv/base/mark.h"
+#include "server/node/chunk_window.h"
 
 namespace decree::node {
 namespace {
@@ -22,9 +23,26 @@ std::uint64_t LoadLittleEndian(std::string_view bytes) {
   return value;
 }
 
+Status CheckChunk(const ChunkWindow::Chunk& chunk) {
+  const std::string_view body(chunk.answer);
+  if (body.size() == kChecksumBytes + chunk.size &&
+      Hash64(body.substr(kChecksumBytes)) == LoadLittleEndian(body)) {
+    return {};
+  }
+  return Error(Errc::kCorruption, "a snapshot chunk arrived damaged");
+}
+
 }  // namespace
 
 struct SnapshotFetch::Pull : std::enable_shared_from_this<SnapshotFetch::Pull> {
+  using Chunk = ChunkWindow::Chunk;
+  using State = ChunkWindow::State;
+  // Chunks that are written together, on a thread of the disk.
+  struct Batch {
+    std::vector<Chunk> chunks;
+    std::size_t written = 0;
+  };
+
   HostEnv* env;
   store::Disk* disk;
   ReplicaKey key;
@@ -32,27 +50,29 @@ struct SnapshotFetch::Pull : std::enable_shared_from_this<SnapshotFetch::Pull> {
   Done done;
   std::unique_ptr<store::Staging> staging;
   SnapshotInfo info;
-  std::size_t file = 0;
-  std::uint64_t offset = 0;
-  int tries = 0;
+  ChunkWindow window;
   std::uint64_t total = 0;
   std::uint64_t received = 0;
-  std::optional<Instant> asked_at;  // for the chunk, not for this try: a dead source is no live one
+  bool writing = false;             // or preparing what was written
+  std::optional<Instant> asked_at;  // or since the source last answered one of several questions
   FetchPace pace = FetchPace::kUsual;
-  std::optional<std::uint32_t> next_size;  // of the chunk to ask for when it is let go
+  bool resting = false;
+  std::uint64_t rests = 0;
 
   void Open();
   void OnOpened(const RpcResponse& response);
-  void NextChunk();
   bool urgent() const { return pace == FetchPace::kUrgent; }
-  void AskChunk(std::uint32_t size);
-  void AskLater(Duration wait, std::uint32_t size);
-  void SendAsk(std::uint32_t size);
-  void Rest(std::uint32_t size);
-  void KeepAlive();
-  void OnChunk(RpcResponse response, std::uint32_t size);
-  void AskAgain(const Error& why, std::uint32_t size);
-  void OnWritten(const Status& status, std::uint32_t size);
+  void Pump();
+  void Ask(Chunk& chunk);
+  void AskLater(Duration wait, Chunk& chunk);
+  void SendAsk(Chunk& chunk);
+  void Rest();
+  void KeepAlive(std::uint64_t rest);
+  void OnChunk(std::uint64_t number, RpcResponse response);
+  void AskAgain(Chunk& chunk, const Error& why);
+  void Write();
+  Status WriteBatch(Batch& batch) const;
+  void OnWritten(Batch& batch, const Status& status);
   void OnPrepared(const Status& status);
   void Close();
   void InBackground(std::function<Status(store::Staging&)> work,
@@ -79,10 +99,9 @@ SnapshotFetch::~SnapshotFetch() {
 
 void SnapshotFetch::SetPace(FetchPace pace) {
   pull_->pace = pace;
-  if (pace == FetchPace::kHeld || !pull_->next_size) return;
-  const std::uint32_t size = *pull_->next_size;
-  pull_->next_size.reset();
-  pull_->AskChunk(size);
+  if (pace == FetchPace::kHeld || !pull_->resting) return;
+  pull_->resting = false;
+  pull_->Pump();
 }
 
 Slot SnapshotFetch::at_least() const { return pull_->info.at_least; }
@@ -123,7 +142,8 @@ void SnapshotFetch::Pull::OnOpened(const RpcResponse& response) {
   Result<std::unique_ptr<store::Staging>> stage = disk->Stage(key);
   if (!stage) return Finish(stage.error());
   staging = std::move(*stage);
-  NextChunk();
+  window.Begin(info.files);
+  Pump();
 }
 
 // What waits for the disk runs on the disk's threads, never on the worker, whose other shards have
@@ -139,107 +159,138 @@ void SnapshotFetch::Pull::InBackground(std::function<Status(store::Staging&)> wo
   });
 }
 
-void SnapshotFetch::Pull::NextChunk() {
-  while (file < info.files.size() && offset == info.files[file].second && offset > 0) {
-    ++file;
-    offset = 0;
+// As many chunks as the window holds and the gate lets pass; then what has come is written.
+void SnapshotFetch::Pull::Pump() {
+  if (pace == FetchPace::kHeld) {
+    Rest();
+    return Write();
   }
-  if (file == info.files.size()) {
-    return InBackground([](store::Staging& to) { return to.Prepare(); },
-                        [](Pull& pull, const Status& status) { pull.OnPrepared(status); });
+  for (Chunk& chunk : window.chunks()) {
+    if (chunk.state == State::kWanted) Ask(chunk);
   }
-  const auto& [name, bytes] = info.files[file];
-  if (bytes == 0) {  // nothing to ask for, but the file has to be there
-    ++file;
-    return InBackground([name = name](store::Staging& to) { return to.Append(name, 0, {}); },
-                        [](Pull& pull, const Status& status) { pull.OnWritten(status, 0); });
+  while (!window.Any(State::kWaiting)) {
+    Chunk* chunk = window.Extend(env->move_gate(*disk).ChunkBytes(urgent()));
+    if (chunk == nullptr) break;
+    if (chunk->state == State::kWanted) Ask(*chunk);
   }
-  const std::uint32_t most = env->move_gate(*disk).ChunkBytes(urgent());
-  AskChunk(static_cast<std::uint32_t>(std::min<std::uint64_t>(bytes - offset, most)));
+  Write();
 }
 
-void SnapshotFetch::Pull::AskChunk(std::uint32_t size) {
-  if (pace == FetchPace::kHeld) return Rest(size);
-  Executor& executor = env->executor();
-  const auto wait = env->move_gate(*disk).Take(executor.Now(), size, urgent(), Duration::max());
-  if (*wait == Duration::zero()) return SendAsk(size);
+void SnapshotFetch::Pull::Ask(Chunk& chunk) {
+  const Instant now = env->executor().Now();
+  const auto wait = env->move_gate(*disk).Take(now, chunk.size, urgent(), Duration::max());
+  if (*wait == Duration::zero()) return SendAsk(chunk);
   SOMETIMES(snapshot_fetch_waits_for_its_turn);
-  AskLater(*wait, size);
+  AskLater(*wait, chunk);
 }
 
-void SnapshotFetch::Pull::AskLater(Duration wait, std::uint32_t size) {
+void SnapshotFetch::Pull::AskLater(Duration wait, Chunk& chunk) {
+  chunk.state = State::kWaiting;
   Executor& executor = env->executor();
-  executor.RunAt(executor.Now() + wait, [pull = shared_from_this(), size] {
+  executor.RunAt(executor.Now() + wait, [pull = shared_from_this(), number = chunk.number] {
     if (!pull->done) return;
-    pull->pace == FetchPace::kHeld ? pull->Rest(size) : pull->SendAsk(size);
+    Chunk& waited = *pull->window.Find(number);
+    waited.state = State::kWanted;
+    if (pull->pace != FetchPace::kHeld) pull->SendAsk(waited);
+    pull->Pump();
   });
 }
 
-void SnapshotFetch::Pull::Rest(std::uint32_t size) {
+void SnapshotFetch::Pull::Rest() {
+  if (resting || window.finished()) return;
   SOMETIMES(snapshot_fetch_held);
-  next_size = size;
-  KeepAlive();
+  resting = true;
+  KeepAlive(++rests);
 }
 
 // The source drops what nobody reads, and all that has come would have to come again.
-void SnapshotFetch::Pull::KeepAlive() {
+void SnapshotFetch::Pull::KeepAlive(std::uint64_t rest) {
   Executor& executor = env->executor();
-  executor.RunAt(executor.Now() + kKeepAlive, [pull = shared_from_this()] {
-    if (!pull->done || !pull->next_size) return;
-    const SnapshotRead nothing{pull->info.id, pull->info.files[pull->file].first, 0, 0};
+  executor.RunAt(executor.Now() + kKeepAlive, [pull = shared_from_this(), rest] {
+    if (!pull->done || !pull->resting || pull->rests != rest) return;
+    const SnapshotRead nothing{pull->info.id, pull->info.files.front().first, 0, 0};
     RpcRequest request{Method::kSnapshotRead, pull->key.shard, 1000, Encode(nothing)};
     pull->env->Call(pull->from.node, Channel::kBulk, std::move(request), [](RpcResponse) {});
-    pull->KeepAlive();
+    pull->KeepAlive(rest);
   });
 }
 
-void SnapshotFetch::Pull::SendAsk(std::uint32_t size) {
+void SnapshotFetch::Pull::SendAsk(Chunk& chunk) {
+  chunk.state = State::kAsked;
   if (!asked_at) asked_at = env->executor().Now();
-  const SnapshotRead read{info.id, info.files[file].first, offset, size, urgent()};
+  const SnapshotRead read{info.id, info.files[chunk.file].first, chunk.offset, chunk.size,
+                          urgent()};
   RpcRequest request{Method::kSnapshotRead, key.shard, kCallTimeoutMs, Encode(read)};
   env->Call(from.node, Channel::kBulk, std::move(request),
-            [pull = shared_from_this(), size](RpcResponse response) {
-              if (pull->done) pull->OnChunk(std::move(response), size);
+            [pull = shared_from_this(), number = chunk.number](RpcResponse response) {
+              if (pull->done) pull->OnChunk(number, std::move(response));
             });
 }
 
-void SnapshotFetch::Pull::OnChunk(RpcResponse response, std::uint32_t size) {
-  if (response.code == Errc::kOk || response.code == Errc::kBusy) asked_at.reset();
-  if (response.code == Errc::kBusy) return AskLater(kBusyPause, size);
-  if (response.code != Errc::kOk) return AskAgain(Error(response.code, response.detail), size);
-  InBackground(
-      [name = info.files[file].first, offset = offset, size,
-       chunk = std::move(response.body)](store::Staging& to) -> Status {
-        const std::string_view body(chunk);
-        if (body.size() != kChecksumBytes + size ||
-            Hash64(body.substr(kChecksumBytes)) != LoadLittleEndian(body)) {
-          return Error(Errc::kCorruption, "a snapshot chunk arrived damaged");
-        }
-        return to.Append(name, offset, body.substr(kChecksumBytes));
-      },
-      [size](Pull& pull, const Status& status) {
-        if (!status && status.error() == Errc::kCorruption) {
-          return pull.AskAgain(status.error(), size);
-        }
-        pull.OnWritten(status, size);
-      });
+void SnapshotFetch::Pull::OnChunk(std::uint64_t number, RpcResponse response) {
+  Chunk& chunk = *window.Find(number);
+  chunk.state = State::kWanted;
+  if (response.code == Errc::kOk || response.code == Errc::kBusy) {
+    asked_at.reset();
+    if (window.Any(State::kAsked)) asked_at = env->executor().Now();
+  }
+  if (response.code == Errc::kBusy) return AskLater(kBusyPause, chunk);
+  if (response.code != Errc::kOk) return AskAgain(chunk, Error(response.code, response.detail));
+  chunk.state = State::kHere;
+  chunk.answer = std::move(response.body);
+  Write();
 }
 
-void SnapshotFetch::Pull::AskAgain(const Error& why, std::uint32_t size) {
+void SnapshotFetch::Pull::AskAgain(Chunk& chunk, const Error& why) {
   SOMETIMES(snapshot_chunk_asked_again);
   if (why == Errc::kNotFound) SOMETIMES(snapshot_gone_at_its_source);
-  if (why == Errc::kNotFound || ++tries >= kTriesPerChunk) {
+  if (why == Errc::kNotFound || ++chunk.tries >= kTriesPerChunk) {
     return Finish(Error(why.code(), "a snapshot chunk did not arrive: " + why.detail()));
   }
-  AskChunk(size);
+  Pump();
 }
 
-void SnapshotFetch::Pull::OnWritten(const Status& status, std::uint32_t size) {
-  if (!status) return Finish(status.error());
-  tries = 0;
-  offset += size;
-  received += size;
-  NextChunk();
+void SnapshotFetch::Pull::Write() {
+  if (writing) return;
+  if (window.finished()) {
+    writing = true;
+    return InBackground([](store::Staging& to) { return to.Prepare(); },
+                        [](Pull& pull, const Status& status) { pull.OnPrepared(status); });
+  }
+  const auto batch = std::make_shared<Batch>(Batch{window.TakeReady(), 0});
+  if (batch->chunks.empty()) return;
+  writing = true;
+  InBackground([this, batch](store::Staging&) { return WriteBatch(*batch); },
+               [batch](Pull& pull, const Status& status) { pull.OnWritten(*batch, status); });
+}
+
+// On a thread of the disk; what it reads of the fetch does not change any more.
+Status SnapshotFetch::Pull::WriteBatch(Batch& batch) const {
+  for (const Chunk& chunk : batch.chunks) {
+    std::string_view bytes;
+    if (chunk.size > 0) {
+      if (Status whole = CheckChunk(chunk); !whole) return whole;
+      bytes = std::string_view(chunk.answer).substr(kChecksumBytes);
+    }
+    const std::string& name = info.files[chunk.file].first;
+    if (Status put = staging->Append(name, chunk.offset, bytes); !put) return put;
+    ++batch.written;
+  }
+  return {};
+}
+
+void SnapshotFetch::Pull::OnWritten(Batch& batch, const Status& status) {
+  writing = false;
+  for (std::size_t i = 0; i < batch.written; ++i) received += batch.chunks[i].size;
+  if (status) return Pump();
+  if (status.error() != Errc::kCorruption) return Finish(status.error());
+  const auto damaged = batch.chunks.begin() + static_cast<std::ptrdiff_t>(batch.written);
+  damaged->state = State::kWanted;
+  damaged->answer.clear();
+  const std::uint64_t number = damaged->number;
+  batch.chunks.erase(batch.chunks.begin(), damaged);
+  window.PutBack(std::move(batch.chunks));
+  AskAgain(*window.Find(number), status.error());
 }
 
 void SnapshotFetch::Pull::OnPrepared(const Status& status) {

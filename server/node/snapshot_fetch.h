@@ -1,7 +1,8 @@
 // Pulls a snapshot of a shard from one of its members into a staging place: open, read the files in
-// chunks, close. A broken chunk is asked for again; a lost source ends the fetch with the reason,
-// and the replica will say again what it needs. The source hears Close at every end: after the rows
-// were installed, after a failure, and when the fetch is dropped.
+// chunks (several on their way at a time, chunk_window.h), close. A broken chunk is asked for
+// again; a lost source ends the fetch with the reason, and the replica will say again what it
+// needs. The source hears Close at every end: after the rows were installed, after a failure, and
+// when the fetch is dropped.
 #pragma once
 
 #include <cstdint>

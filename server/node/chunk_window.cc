@@ -1,0 +1,56 @@
+#include "server/node/chunk_window.h"
+
+#include <algorithm>
+#include <iterator>
+
+namespace decree::node {
+
+void ChunkWindow::Begin(const Files& files) {
+  for (const auto& [name, bytes] : files) sizes_.push_back(bytes);
+}
+
+ChunkWindow::Chunk* ChunkWindow::Extend(std::uint32_t most) {
+  if (chunks_.size() == kChunks || file_ == sizes_.size()) return nullptr;
+  const std::uint64_t left = sizes_[file_] - offset_;
+  Chunk chunk;
+  chunk.number = ++last_number_;
+  chunk.file = file_;
+  chunk.offset = offset_;
+  chunk.size = static_cast<std::uint32_t>(std::min<std::uint64_t>(left, most));
+  if (chunk.size == 0) chunk.state = State::kHere;
+  offset_ += chunk.size;
+  if (offset_ == sizes_[file_]) {
+    ++file_;
+    offset_ = 0;
+  }
+  chunks_.push_back(std::move(chunk));
+  return &chunks_.back();
+}
+
+ChunkWindow::Chunk* ChunkWindow::Find(std::uint64_t number) {
+  for (Chunk& chunk : chunks_) {
+    if (chunk.number == number) return &chunk;
+  }
+  return nullptr;
+}
+
+bool ChunkWindow::Any(State state) const {
+  return std::any_of(chunks_.begin(), chunks_.end(),
+                     [state](const Chunk& chunk) { return chunk.state == state; });
+}
+
+std::vector<ChunkWindow::Chunk> ChunkWindow::TakeReady() {
+  std::vector<Chunk> ready;
+  while (!chunks_.empty() && chunks_.front().state == State::kHere) {
+    ready.push_back(std::move(chunks_.front()));
+    chunks_.pop_front();
+  }
+  return ready;
+}
+
+void ChunkWindow::PutBack(std::vector<Chunk> chunks) {
+  chunks_.insert(chunks_.begin(), std::make_move_iterator(chunks.begin()),
+                 std::make_move_iterator(chunks.end()));
+}
+
+}  // namespace decree::node

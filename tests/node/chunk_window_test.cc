@@ -1,0 +1,64 @@
+#include "server/node/chunk_window.h"
+
+#include <gtest/gtest.h>
+
+namespace decree::node {
+namespace {
+
+using State = ChunkWindow::State;
+
+TEST(ChunkWindowTest, CutsFilesIntoPiecesInTheirOrder) {
+  ChunkWindow window;
+  window.Begin({{"a", 250}, {"empty", 0}, {"b", 100}});
+  std::vector<std::tuple<std::size_t, std::uint64_t, std::uint32_t>> pieces;
+  while (!window.finished()) {
+    ChunkWindow::Chunk* chunk = window.Extend(100);
+    ASSERT_NE(chunk, nullptr);
+    EXPECT_EQ(chunk->state, chunk->size == 0 ? State::kHere : State::kWanted);
+    chunk->state = State::kHere;
+    for (const auto& one : window.TakeReady()) pieces.emplace_back(one.file, one.offset, one.size);
+  }
+  const decltype(pieces) expected{{0, 0, 100}, {0, 100, 100}, {0, 200, 50}, {1, 0, 0}, {2, 0, 100}};
+  EXPECT_EQ(pieces, expected);
+  EXPECT_EQ(window.Extend(100), nullptr);
+}
+
+TEST(ChunkWindowTest, ASnapshotWithoutFilesIsFinished) {
+  ChunkWindow window;
+  window.Begin({});
+  EXPECT_TRUE(window.finished());
+}
+
+TEST(ChunkWindowTest, IsFullUntilTheFirstIsTakenOut) {
+  ChunkWindow window;
+  window.Begin({{"a", 1'000}});
+  for (std::size_t i = 0; i < ChunkWindow::kChunks; ++i) ASSERT_NE(window.Extend(100), nullptr);
+  EXPECT_EQ(window.Extend(100), nullptr);
+  window.Find(2)->state = State::kHere;
+  EXPECT_TRUE(window.TakeReady().empty()) << "the first is not here";
+  window.Find(1)->state = State::kHere;
+  EXPECT_EQ(window.TakeReady().size(), 2u);
+  EXPECT_EQ(window.Find(1), nullptr);
+  EXPECT_NE(window.Extend(100), nullptr);
+  EXPECT_TRUE(window.Any(State::kWanted));
+  EXPECT_FALSE(window.Any(State::kAsked));
+}
+
+TEST(ChunkWindowTest, WhatIsPutBackComesFirstAgain) {
+  ChunkWindow window;
+  window.Begin({{"a", 300}});
+  for (int i = 0; i < 3; ++i) window.Extend(100)->state = State::kHere;
+  auto ready = window.TakeReady();
+  ready.erase(ready.begin());
+  ready.front().state = State::kWanted;
+  window.PutBack(std::move(ready));
+  EXPECT_FALSE(window.finished());
+  EXPECT_TRUE(window.TakeReady().empty()) << "the second is wanted again";
+  EXPECT_EQ(window.chunks().front().offset, 100u);
+  window.Find(2)->state = State::kHere;
+  EXPECT_EQ(window.TakeReady().size(), 2u);
+  EXPECT_TRUE(window.finished());
+}
+
+}  // namespace
+}  // namespace decree::node
