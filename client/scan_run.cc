@@ -32,7 +32,8 @@ void ScanRun::Start() {
 
 void ScanRun::AskForPages() {
   std::vector<std::pair<std::uint64_t, Operation>> next;
-  std::optional<ScanResult> whole;
+  OperationResult whole;
+  Done<ScanPage> done;
   {
     const std::lock_guard lock(mutex_);
     if (!done_) return;
@@ -46,7 +47,11 @@ void ScanRun::AskForPages() {
       next.emplace_back(backend_->NewCall(), std::move(operation));
       calls_.insert(next.back().first);
     }
-    if (scan_->finished()) whole = scan_->TakeResult();
+    // Two threads may have brought the last pages: one of them answers.
+    if (scan_->finished()) {
+      whole.scan = scan_->TakeResult();
+      done = std::exchange(done_, nullptr);
+    }
   }
   for (auto& [call, operation] : next) {
     const ShardId shard = operation.shard;
@@ -55,10 +60,7 @@ void ScanRun::AskForPages() {
                       self->OnPage(call, shard, std::move(result));
                     });
   }
-  if (!whole) return;
-  OperationResult result;
-  result.scan = std::move(*whole);
-  Finish(ToScanPage(std::move(result)));
+  if (done) done(ToScanPage(std::move(whole)));
 }
 
 void ScanRun::OnPage(std::uint64_t call, ShardId shard, OperationResult result) {
