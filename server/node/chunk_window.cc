@@ -9,8 +9,21 @@ void ChunkWindow::Begin(const Files& files) {
   for (const auto& [name, bytes] : files) sizes_.push_back(bytes);
 }
 
+bool ChunkWindow::HasRoom() const {
+  const auto under_way = std::count_if(chunks_.begin(), chunks_.end(), [](const Chunk& chunk) {
+    return chunk.state == State::kAsked || chunk.state == State::kWaiting;
+  });
+  return static_cast<std::size_t>(under_way) < limit_;
+}
+
+void ChunkWindow::OnAnswer(const Chunk& chunk, Instant now) {
+  const Duration took = now - chunk.asked;
+  if (took < kQuick) limit_ = std::min(limit_ + 1, kChunks);
+  if (took > kSlow) limit_ = std::max<std::size_t>(limit_ - 1, 1);
+}
+
 ChunkWindow::Chunk* ChunkWindow::Extend(std::uint32_t most) {
-  if (chunks_.size() == kChunks || file_ == sizes_.size()) return nullptr;
+  if (chunks_.size() >= kChunks || file_ == sizes_.size()) return nullptr;
   const std::uint64_t left = sizes_[file_] - offset_;
   Chunk chunk;
   chunk.number = ++last_number_;

@@ -8,11 +8,17 @@
 #include <utility>
 #include <vector>
 
+#include "kv/base/time.h"
+
 namespace decree::node {
 
 class ChunkWindow {
  public:
   static constexpr std::size_t kChunks = 4;
+  // An answer within that lets one more be under way; one that takes longer than the other, or none
+  // at all, fewer: on a slow link each would wait for those before it, and be given up for that.
+  static constexpr Duration kQuick = 500ms;
+  static constexpr Duration kSlow = 1s;
 
   enum class State : std::uint8_t {
     kWanted,   // to be asked for
@@ -27,11 +33,16 @@ class ChunkWindow {
     std::uint32_t size = 0;  // 0: a file without bytes, which has to be there all the same
     State state = State::kWanted;
     int tries = 0;
+    Instant asked;
     std::string answer;  // as it came
   };
   using Files = std::vector<std::pair<std::string, std::uint64_t>>;  // name, bytes
 
   void Begin(const Files& files);
+  // Whether one more may be asked for.
+  bool HasRoom() const;
+  void OnAnswer(const Chunk& chunk, Instant now);
+  void OnSilence() { limit_ = 1; }
   // The next piece, of at most so many bytes, at the end of the window. Null: it is full, or there
   // is none.
   Chunk* Extend(std::uint32_t most);
@@ -49,6 +60,7 @@ class ChunkWindow {
   std::size_t file_ = 0;  // where the next piece begins
   std::uint64_t offset_ = 0;
   std::uint64_t last_number_ = 0;
+  std::size_t limit_ = 1;
   std::deque<Chunk> chunks_;
 };
 

@@ -42,6 +42,9 @@ void Relay::Call(NodeId to, RpcRequest request, RpcReply reply) {
   }
   node_->workers[0]->Call(through ? through : to, Channel::kControl, std::move(request),
                           [this, to, through, reply = std::move(reply)](RpcResponse response) {
+                            // Nobody can tell who of the two was busy.
+                            const bool busy = through && response.code == Errc::kBusy;
+                            if (busy) response.code = Errc::kUnavailable;
                             OnAnswer(to, through, response);
                             reply(std::move(response));
                           });

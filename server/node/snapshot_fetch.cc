@@ -166,9 +166,9 @@ void SnapshotFetch::Pull::Pump() {
     return Write();
   }
   for (Chunk& chunk : window.chunks()) {
-    if (chunk.state == State::kWanted) Ask(chunk);
+    if (chunk.state == State::kWanted && window.HasRoom()) Ask(chunk);
   }
-  while (!window.Any(State::kWaiting)) {
+  while (window.HasRoom() && !window.Any(State::kWaiting)) {
     Chunk* chunk = window.Extend(env->move_gate(*disk).ChunkBytes(urgent()));
     if (chunk == nullptr) break;
     if (chunk->state == State::kWanted) Ask(*chunk);
@@ -217,7 +217,8 @@ void SnapshotFetch::Pull::KeepAlive(std::uint64_t rest) {
 
 void SnapshotFetch::Pull::SendAsk(Chunk& chunk) {
   chunk.state = State::kAsked;
-  if (!asked_at) asked_at = env->executor().Now();
+  chunk.asked = env->executor().Now();
+  if (!asked_at) asked_at = chunk.asked;
   const SnapshotRead read{info.id, info.files[chunk.file].first, chunk.offset, chunk.size,
                           urgent()};
   RpcRequest request{Method::kSnapshotRead, key.shard, kCallTimeoutMs, Encode(read)};
@@ -234,11 +235,13 @@ void SnapshotFetch::Pull::OnChunk(std::uint64_t number, RpcResponse response) {
     asked_at.reset();
     if (window.Any(State::kAsked)) asked_at = env->executor().Now();
   }
+  if (response.code == Errc::kOk) window.OnAnswer(chunk, env->executor().Now());
+  if (response.code == Errc::kOutcomeUnknown) window.OnSilence();
   if (response.code == Errc::kBusy) return AskLater(kBusyPause, chunk);
   if (response.code != Errc::kOk) return AskAgain(chunk, Error(response.code, response.detail));
   chunk.state = State::kHere;
   chunk.answer = std::move(response.body);
-  Write();
+  Pump();
 }
 
 void SnapshotFetch::Pull::AskAgain(Chunk& chunk, const Error& why) {

@@ -60,5 +60,46 @@ TEST(ChunkWindowTest, WhatIsPutBackComesFirstAgain) {
   EXPECT_TRUE(window.finished());
 }
 
+TEST(ChunkWindowTest, IsFullThoughChunksWerePutBackIntoIt) {
+  ChunkWindow window;
+  window.Begin({{"a", 10'000}});
+  for (int i = 0; i < 4; ++i) window.Extend(100)->state = State::kHere;
+  auto batch = window.TakeReady();
+  while (window.Extend(100) != nullptr) {
+  }
+  window.PutBack(std::move(batch));
+  EXPECT_EQ(window.chunks().size(), 2 * ChunkWindow::kChunks);
+  EXPECT_EQ(window.Extend(100), nullptr);
+}
+
+TEST(ChunkWindowTest, AsksForMoreAtATimeWhileAnswersAreQuick) {
+  ChunkWindow window;
+  window.Begin({{"a", 10'000}});
+  const auto room = [&window] {
+    std::size_t chunks = 0;
+    for (auto& chunk : window.chunks()) chunk.state = State::kWanted;
+    for (; window.HasRoom(); ++chunks) window.Extend(100)->state = State::kAsked;
+    for (auto& chunk : window.chunks()) chunk.state = State::kHere;
+    window.TakeReady();
+    return chunks;
+  };
+  ChunkWindow::Chunk chunk;
+  chunk.asked = Instant{1'000};
+  const auto answer = [&](Duration after) { window.OnAnswer(chunk, chunk.asked + after); };
+  EXPECT_EQ(room(), 1u);
+  answer(100ms);
+  EXPECT_EQ(room(), 2u);
+  for (int i = 0; i < 5; ++i) answer(100ms);
+  EXPECT_EQ(room(), ChunkWindow::kChunks);
+  answer(700ms);
+  EXPECT_EQ(room(), ChunkWindow::kChunks) << "neither quick nor slow";
+  answer(1200ms);
+  EXPECT_EQ(room(), ChunkWindow::kChunks - 1);
+  window.OnSilence();
+  EXPECT_EQ(room(), 1u);
+  answer(2s);
+  EXPECT_EQ(room(), 1u);
+}
+
 }  // namespace
 }  // namespace decree::node
