@@ -42,14 +42,17 @@ void CancelCall(const std::weak_ptr<ClientState>& state, std::uint64_t call) {
 
 namespace {
 
-// Sends a valid operation; a refused one is answered from the backend's thread, as every answer is.
+// From the backend's thread, as every answer.
+template <class T>
+void Refuse(const StatePtr& state, Done<T> done, const Error& error) {
+  state->backend->Post([done = std::move(done), error] { done(error); });
+}
+
+// Sends a valid operation.
 template <class T, class Convert>
 void Start(const StatePtr& state, std::uint64_t call, Result<Operation> operation, Done<T> done,
            Convert convert) {
-  if (!operation) {
-    state->backend->Post([done = std::move(done), error = operation.error()] { done(error); });
-    return;
-  }
+  if (!operation) return Refuse<T>(state, std::move(done), operation.error());
   if (operation->timeout <= Duration::zero()) operation->timeout = state->timeout;
   state->backend->Start(call, std::move(*operation),
                         [done = std::move(done), convert](OperationResult result) {
@@ -107,10 +110,7 @@ void Launch(const StatePtr& state, std::uint64_t call, ScanShardCall scan, Done<
 void Launch(const StatePtr& state, std::uint64_t call, ScanCall scan, Done<ScanPage> done) {
   const auto wanted = scan.options.read.timeout;
   auto range = MakeRange(std::move(scan.options));
-  if (!range) {
-    state->backend->Post([done = std::move(done), error = range.error()] { done(error); });
-    return;
-  }
+  if (!range) return Refuse<ScanPage>(state, std::move(done), range.error());
   const auto timeout = wanted.count() > 0 ? wanted : state->timeout;
   const auto run =
       std::make_shared<ScanRun>(state->backend, std::move(*range), timeout, std::move(done));

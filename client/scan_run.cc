@@ -1,6 +1,5 @@
 #include "client/scan_run.h"
 
-#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -38,13 +37,8 @@ void ScanRun::AskForPages() {
     const std::lock_guard lock(mutex_);
     if (!done_) return;
     while (auto page = scan_->Next()) {
-      Operation operation;
-      operation.kind = OperationKind::kScan;
-      operation.shard = page->shard;
-      operation.consistency = page->request.consistency;
-      operation.scan = std::move(page->request);
-      operation.timeout = std::max<Duration>(deadline_ - steady_clock::now(), Duration(1ms));
-      next.emplace_back(backend_->NewCall(), std::move(operation));
+      next.emplace_back(backend_->NewCall(),
+                        ToOperation(std::move(*page), deadline_ - steady_clock::now()));
       calls_.insert(next.back().first);
     }
     // Two threads may have brought the last pages: one of them answers.

@@ -9,8 +9,6 @@ import json
 import os
 import sys
 
-import yaml
-
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SOURCE = os.path.join(ROOT, "server", "openapi.yaml")
 TARGET = os.path.join(ROOT, "server", "net", "openapi.cc")
@@ -26,8 +24,19 @@ const std::string_view kOpenApi =
 
 
 def load():
+    import yaml  # here: who only resolves references needs none
     with open(SOURCE, encoding="utf-8") as file:
         return yaml.safe_load(file)
+
+
+def resolve(document, value):
+    """What a reference stands for; anything else as it is."""
+    while "$ref" in value:
+        node = document
+        for part in value["$ref"].removeprefix("#/").split("/"):
+            node = node[part]
+        value = node
+    return value
 
 
 def literals(text):

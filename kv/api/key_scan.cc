@@ -128,6 +128,16 @@ ScanResult KeyScan::TakeResult() {
   return {std::move(rows_), !cut_short_};
 }
 
+Operation ToOperation(KeyScan::Page page, Duration left) {
+  Operation operation;
+  operation.kind = OperationKind::kScan;
+  operation.shard = page.shard;
+  operation.consistency = page.request.consistency;
+  operation.scan = std::move(page.request);
+  operation.timeout = std::max<Duration>(left, 1ms);
+  return operation;
+}
+
 // Among keys of up to kMaxKeyBytes bytes there is a next lower one.
 std::string KeyBelow(std::string start) {
   if (start.empty()) return start;

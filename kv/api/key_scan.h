@@ -21,7 +21,7 @@
 #include <vector>
 
 #include "decree/result.h"
-#include "kv/api/command.h"
+#include "kv/api/caller.h"
 #include "kv/base/ids.h"
 
 namespace decree {
@@ -81,6 +81,9 @@ class KeyScan {
   std::vector<ScanRow> rows_;       // a heap, the greatest key first; all that are below the cut
   std::size_t bytes_ = 0;
 };
+
+// The operation that brings a page, within what is left of the scan's time.
+Operation ToOperation(KeyScan::Page page, Duration left);
 
 // The greatest key below `start`; empty if there is none: all keys are at or above it.
 std::string KeyBelow(std::string start);

@@ -1,6 +1,5 @@
 #include "server/net/http_scan.h"
 
-#include <algorithm>
 #include <boost/json.hpp>
 #include <charconv>
 #include <utility>
@@ -122,14 +121,9 @@ void HttpScan::Run() {
 
 void HttpScan::AskForPages() {
   while (auto page = scan_->Next()) {
-    Operation operation;
-    operation.kind = OperationKind::kScan;
-    operation.shard = page->shard;
-    operation.consistency = page->request.consistency;
-    operation.scan = std::move(page->request);
-    operation.timeout = std::max<Duration>(deadline_ - executor_.Now(), 1ms);
-    door_.Operate(worker_, std::move(operation),
-                  [self = shared_from_this(), shard = page->shard](OperationResult result) {
+    const ShardId shard = page->shard;
+    door_.Operate(worker_, ToOperation(std::move(*page), deadline_ - executor_.Now()),
+                  [self = shared_from_this(), shard](OperationResult result) {
                     self->OnPage(shard, std::move(result));
                   });
   }

@@ -1,5 +1,11 @@
 """What /openapi.json says of answers is true of those of a real cluster."""
+import os
+import sys
+
 from harness import expect, wait_until
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "scripts"))
+import openapi  # noqa: E402  (it lives beside the other scripts)
 
 TYPES = {"object": dict, "array": list, "string": str, "boolean": bool, "integer": int,
          "number": (int, float), "null": type(None)}
@@ -9,16 +15,8 @@ class Judge:
     def __init__(self, document):
         self.document = document
 
-    def resolve(self, schema):
-        while "$ref" in schema:
-            node = self.document
-            for part in schema["$ref"].removeprefix("#/").split("/"):
-                node = node[part]
-            schema = node
-        return schema
-
     def check(self, value, schema, where):
-        schema = self.resolve(schema)
+        schema = openapi.resolve(self.document, schema)
         kinds = schema.get("type", [])
         kinds = kinds if isinstance(kinds, list) else [kinds]
         fits = any(isinstance(value, TYPES[kind]) and
@@ -38,7 +36,7 @@ class Judge:
         answer = node.call(method.upper(), target or path, body)
         expect(str(answer.status) == status, f"{method} {path}: {answer}")
         described = self.document["paths"][path][method]["responses"]
-        response = self.resolve(described.get(status, described.get("default")))
+        response = openapi.resolve(self.document, described.get(status, described.get("default")))
         kind, content = next(iter(response["content"].items()))
         expect(answer.headers["Content-Type"] == kind, f"{path}: {answer.headers}")
         self.check(answer.json(), content["schema"], path)

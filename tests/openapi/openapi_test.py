@@ -97,7 +97,8 @@ class OpenApiTest(unittest.TestCase):
         for path, method, operation, shared in operations(self.document):
             with self.subTest(path=path, method=method):
                 wanted = set(re.findall(r"\{(\w+)\}", path))
-                resolved = [self.resolve(p) for p in shared + operation.get("parameters", [])]
+                parameters = shared + operation.get("parameters", [])
+                resolved = [openapi.resolve(self.document, p) for p in parameters]
                 given = {p["name"] for p in resolved if p["in"] == "path"}
                 self.assertEqual(given, wanted)
                 places = [(p["in"], p["name"]) for p in resolved]
@@ -105,14 +106,6 @@ class OpenApiTest(unittest.TestCase):
                 for parameter in resolved:
                     self.assertIn("schema", parameter)
                     self.assertEqual(parameter.get("required", False), parameter["in"] == "path")
-
-    def resolve(self, value):
-        while "$ref" in value:
-            node = self.document
-            for part in value["$ref"].removeprefix("#/").split("/"):
-                node = node[part]
-            value = node
-        return value
 
 
 if __name__ == "__main__":

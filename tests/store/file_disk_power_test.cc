@@ -58,6 +58,14 @@ enum class Ending { kKill, kPowerLoss };
 
 class FileDiskPowerTest : public testing::TestWithParam<Ending> {
  protected:
+  // All files of a snapshot, in the staging place of the replica.
+  std::unique_ptr<Staging> StagedFrom(Disk& disk, const SnapshotSource& source) {
+    auto staging = *disk.Stage(key_);
+    for (const SnapshotFile& file : source.files()) {
+      EXPECT_TRUE(staging->Append(file.name, 0, *source.Read(file.name, 0, file.bytes)));
+    }
+    return staging;
+  }
   void End(MortalDisk& disk, std::unique_ptr<Disk> open) {
     GetParam() == Ending::kKill ? disk.Kill(std::move(open)) : disk.LosePower(std::move(open));
   }
@@ -113,10 +121,7 @@ TEST_P(FileDiskPowerTest, Scenario15_ACommitThatWasCutOffLeavesOldOrNewRows) {
     ASSERT_TRUE(engine->Write({{"row", "old"}, {"extra", "old"}}));
     ASSERT_TRUE(FlushAndWait(*engine));
     engine.reset();
-    auto staging = *disk->Stage(key_);
-    for (const SnapshotFile& file : source->files()) {
-      ASSERT_TRUE(staging->Append(file.name, 0, *source->Read(file.name, 0, file.bytes)));
-    }
+    auto staging = StagedFrom(*disk, *source);
     mortal.EndAfter(calls);
     const bool committed = staging->Commit().has_value();
     mortal.EndAfter(0);
@@ -194,10 +199,7 @@ TEST_P(FileDiskPowerTest, Scenario15_AReplicaOpenedAfterTheCutIsTheOldOrTheNewOn
     ASSERT_TRUE(AppendAndWait(disk->log(), key_, record));
     RowsAt(*disk, key_, 2);
     const auto source = *CheckpointAndWait(*RowsAt(*disk, Key(5, 1), 6));
-    auto staging = *disk->Stage(key_);
-    for (const SnapshotFile& file : source->files()) {
-      ASSERT_TRUE(staging->Append(file.name, 0, *source->Read(file.name, 0, file.bytes)));
-    }
+    auto staging = StagedFrom(*disk, *source);
     mortal.EndAfter(calls);
     const bool committed = staging->Commit().has_value();
     mortal.EndAfter(0);

@@ -72,7 +72,8 @@ struct ScanOptions {
   std::string start;   // only keys from it on; empty: from the first
   std::string end;     // only keys below it; empty: to the last
   std::string after;   // only keys above it; empty: from the first
-  // Rows, 1..10,000. A page ends earlier, but never empty, where its keys and values reach 4 MiB.
+  // Rows, 1..10,000. A page ends earlier where its keys and values reach 4 MiB, but not before its
+  // first row.
   std::uint32_t limit = 1000;
   bool keys_only = false;  // the values are left empty
   ReadOptions read;
