@@ -36,7 +36,9 @@ std::vector<ReplicaPlace> Witnesses(const rebalance::PlacementState& state,
   return places;
 }
 
+// Once its Seal is chosen the target has a vote, and may not know it yet.
 FetchPace PaceOf(const rebalance::MoveRecord& move) {
+  if (move.stage > rebalance::Stage::kSeal) return FetchPace::kUrgent;
   if (move.paused) return FetchPace::kHeld;
   const bool urgent =
       move.cause == rebalance::MoveCause::kRepair || move.cause == rebalance::MoveCause::kFill;

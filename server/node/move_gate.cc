@@ -23,23 +23,29 @@ void MoveGate::SetShare(std::uint64_t rate, double share) {
   SetRates(of_rate(share), of_rate(std::max(share, 0.5)));
 }
 
-std::optional<Duration> MoveGate::Take(Instant now, std::uint64_t bytes, bool urgent,
+std::uint64_t MoveGate::Rate(Lane lane) const {
+  if (lane == Lane::kUsual || urgent_ == 0) return usual_;
+  return lane == Lane::kUrgent ? urgent_.load() : std::max<std::uint64_t>(urgent_, kFirstRate);
+}
+
+std::optional<Duration> MoveGate::Take(Instant now, std::uint64_t bytes, Lane lane,
                                        Duration patience) {
-  const std::uint64_t rate = Rate(urgent);
+  const std::uint64_t rate = Rate(lane);
   const double seconds = rate == 0 ? 0 : static_cast<double>(bytes) / static_cast<double>(rate);
   const auto cost = static_cast<std::int64_t>(seconds * 1e9);
-  std::int64_t free_at = free_at_;
+  std::atomic<std::int64_t>& next = lane == Lane::kVoter ? voters_free_at_ : moves_free_at_;
+  std::int64_t free_at = next;
   std::int64_t turn = 0;
   do {
     turn = std::max(now.ns, free_at);
     if (turn - now.ns > patience.count()) return std::nullopt;
-  } while (!free_at_.compare_exchange_weak(free_at, turn + cost));
+  } while (!next.compare_exchange_weak(free_at, turn + cost));
   taken_ += bytes;
   return Duration(turn - now.ns);
 }
 
-std::uint32_t MoveGate::ChunkBytes(bool urgent) const {
-  const std::uint64_t rate = Rate(urgent);
+std::uint32_t MoveGate::ChunkBytes(Lane lane) const {
+  const std::uint64_t rate = Rate(lane);
   if (rate == 0) return static_cast<std::uint32_t>(kLargestChunk);
   return static_cast<std::uint32_t>(std::clamp(rate / 4, kSmallestChunk, kLargestChunk));
 }

@@ -14,6 +14,7 @@
 #include "kv/store/engine.h"
 #include "rebalance/move.h"
 #include "rebalance/placement.h"
+#include "server/node/move_gate.h"
 
 namespace decree::node {
 
@@ -132,7 +133,8 @@ struct SnapshotInfo {
   std::uint64_t id = 0;
   Slot at_least;  // the rows cover at least this slot; the exact one is read from the rows
   std::vector<std::pair<std::string, std::uint64_t>> files;  // name, bytes
-  DECREE_FIELDS(id, at_least, files)
+  bool reader_votes = false;  // as its source knows, which is ahead of it
+  DECREE_FIELDS(id, at_least, files, reader_votes)
 };
 // kSnapshotRead -> raw bytes (their XXH3-64 first, 8 bytes little endian).
 struct SnapshotRead {
@@ -140,8 +142,8 @@ struct SnapshotRead {
   std::string file;
   std::uint64_t offset = 0;
   std::uint32_t size = 0;
-  bool urgent = false;
-  DECREE_FIELDS(id, file, offset, size, urgent)
+  Lane lane = Lane::kUsual;
+  DECREE_FIELDS(id, file, offset, size, lane)
 };
 // kRelay -> what the call is answered: carried on to a node that the caller does not reach itself
 // (relay.h). Refused (kInvalidArgument) for a call that is to be carried on again.

@@ -61,7 +61,8 @@ struct SnapshotFetch::Pull : std::enable_shared_from_this<SnapshotFetch::Pull> {
 
   void Open();
   void OnOpened(const RpcResponse& response);
-  bool urgent() const { return pace == FetchPace::kUrgent; }
+  Lane lane() const;
+  bool held() const { return pace == FetchPace::kHeld; }
   void Pump();
   void Ask(Chunk& chunk);
   void AskLater(Duration wait, Chunk& chunk);
@@ -99,7 +100,7 @@ SnapshotFetch::~SnapshotFetch() {
 
 void SnapshotFetch::SetPace(FetchPace pace) {
   pull_->pace = pace;
-  if (pace == FetchPace::kHeld || !pull_->resting) return;
+  if (pull_->held() || !pull_->resting) return;
   pull_->resting = false;
   pull_->Pump();
 }
@@ -159,9 +160,14 @@ void SnapshotFetch::Pull::InBackground(std::function<Status(store::Staging&)> wo
   });
 }
 
+Lane SnapshotFetch::Pull::lane() const {
+  if (info.reader_votes) return Lane::kVoter;
+  return pace == FetchPace::kUrgent ? Lane::kUrgent : Lane::kUsual;
+}
+
 // As many chunks as the window holds and the gate lets pass; then what has come is written.
 void SnapshotFetch::Pull::Pump() {
-  if (pace == FetchPace::kHeld) {
+  if (held()) {
     Rest();
     return Write();
   }
@@ -169,7 +175,7 @@ void SnapshotFetch::Pull::Pump() {
     if (chunk.state == State::kWanted && window.HasRoom()) Ask(chunk);
   }
   while (window.HasRoom() && !window.Any(State::kWaiting)) {
-    Chunk* chunk = window.Extend(env->move_gate(*disk).ChunkBytes(urgent()));
+    Chunk* chunk = window.Extend(env->move_gate(*disk).ChunkBytes(lane()));
     if (chunk == nullptr) break;
     if (chunk->state == State::kWanted) Ask(*chunk);
   }
@@ -178,7 +184,7 @@ void SnapshotFetch::Pull::Pump() {
 
 void SnapshotFetch::Pull::Ask(Chunk& chunk) {
   const Instant now = env->executor().Now();
-  const auto wait = env->move_gate(*disk).Take(now, chunk.size, urgent(), Duration::max());
+  const auto wait = env->move_gate(*disk).Take(now, chunk.size, lane(), Duration::max());
   if (*wait == Duration::zero()) return SendAsk(chunk);
   SOMETIMES(snapshot_fetch_waits_for_its_turn);
   AskLater(*wait, chunk);
@@ -191,7 +197,7 @@ void SnapshotFetch::Pull::AskLater(Duration wait, Chunk& chunk) {
     if (!pull->done) return;
     Chunk& waited = *pull->window.Find(number);
     waited.state = State::kWanted;
-    if (pull->pace != FetchPace::kHeld) pull->SendAsk(waited);
+    if (!pull->held()) pull->SendAsk(waited);
     pull->Pump();
   });
 }
@@ -219,8 +225,7 @@ void SnapshotFetch::Pull::SendAsk(Chunk& chunk) {
   chunk.state = State::kAsked;
   chunk.asked = env->executor().Now();
   if (!asked_at) asked_at = chunk.asked;
-  const SnapshotRead read{info.id, info.files[chunk.file].first, chunk.offset, chunk.size,
-                          urgent()};
+  const SnapshotRead read{info.id, info.files[chunk.file].first, chunk.offset, chunk.size, lane()};
   RpcRequest request{Method::kSnapshotRead, key.shard, kCallTimeoutMs, Encode(read)};
   env->Call(from.node, Channel::kBulk, std::move(request),
             [pull = shared_from_this(), number = chunk.number](RpcResponse response) {

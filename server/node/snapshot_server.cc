@@ -38,22 +38,23 @@ RpcResponse ReadChunk(const store::SnapshotSource& source, const SnapshotRead& r
 }  // namespace
 
 void SnapshotServer::Open(ShardHost& host, ReplicaId reader, Executor& executor, RpcReply reply) {
-  const Slot at_least = host.facts().applied;
-  host.OpenSnapshot(reader, [this, &executor, key = host.key(), disk = &host.disk(), at_least,
+  SnapshotInfo info;
+  info.at_least = host.facts().applied;
+  info.reader_votes = host.replica().config().IsVoter(reader);
+  host.OpenSnapshot(reader, [this, &executor, key = host.key(), disk = &host.disk(), info,
                              reply = std::move(reply)](Result<ShardHost::SnapshotFiles> files) {
     if (!files) return reply(Refuse(files.error()));
-    OnFrozen({key, disk, *files, executor.Now()}, at_least, executor, reply);
+    OnFrozen({key, disk, *files, executor.Now()}, info, executor, reply);
   });
 }
 
-void SnapshotServer::OnFrozen(const OpenSnapshot& snapshot, Slot at_least, Executor& executor,
+void SnapshotServer::OnFrozen(const OpenSnapshot& snapshot, SnapshotInfo info, Executor& executor,
                               RpcReply reply) {
-  const std::uint64_t id = ++last_id_;
-  SnapshotInfo info{id, at_least, {}};
+  info.id = ++last_id_;
   for (const store::SnapshotFile& file : snapshot.source->files()) {
     info.files.emplace_back(file.name, file.bytes);
   }
-  open_[id] = snapshot;
+  open_[info.id] = snapshot;
   WatchIdle(executor);
   RpcResponse response;
   response.body = Encode(info);
@@ -79,7 +80,7 @@ void SnapshotServer::Read(const SnapshotRead& read, HostEnv& env, RpcReply reply
   Executor& executor = env.executor();
   open->second.last_used = executor.Now();
   const auto wait =
-      env.move_gate(*open->second.disk).Take(executor.Now(), read.size, read.urgent, kLongestWait);
+      env.move_gate(*open->second.disk).Take(executor.Now(), read.size, read.lane, kLongestWait);
   if (!wait) {
     SOMETIMES(snapshot_source_is_busy);
     return reply(Refuse(Error(Errc::kBusy, "the disk of the source carries enough moves")));

@@ -30,7 +30,8 @@ class SnapshotServer {
     std::shared_ptr<store::SnapshotSource> source;
     Instant last_used;
   };
-  void OnFrozen(const OpenSnapshot& snapshot, Slot at_least, Executor& executor, RpcReply reply);
+  void OnFrozen(const OpenSnapshot& snapshot, SnapshotInfo info, Executor& executor,
+                RpcReply reply);
   void WatchIdle(Executor& executor);
   void ReadNow(const SnapshotRead& read, Executor& executor, RpcReply reply);
 

@@ -84,6 +84,25 @@ TEST_F(MoveDriverTest, ALeadingSourceHandsOverBeforeTheSeal) {
   EXPECT_EQ(world_.shard(kShard).config.voters.size(), 3u);
 }
 
+// Its target has a vote now: without its rows the shard may lack a quorum until somebody resumes.
+TEST_F(MoveDriverTest, AMoveThatIsPausedHoldsItsTargetUntilTheSealIsChosen) {
+  Grow();
+  const MoveId id = world_.Start(kShard, ReplicaId{2}, NodeId{4});
+  const ReplicaId target = world_.Move(id).target.replica;
+  driver_.Start();
+  world_.clock().RunUntil([&] { return world_.Move(id).stage == Stage::kCatchUp; });
+  EXPECT_EQ(world_.paces[target], FetchPace::kUsual);
+  world_.Apply(rebalance::PauseMove{id, true, "a test"});
+  world_.clock().RunFor(1s);
+  EXPECT_EQ(world_.paces[target], FetchPace::kHeld);
+  world_.Apply(rebalance::PauseMove{id, false, "a test"});
+  world_.clock().RunUntil([&] { return world_.shard(kShard).config.epoch == Epoch{3}; });
+  world_.Apply(rebalance::PauseMove{id, true, "a test"});
+  Run(id);
+  EXPECT_EQ(world_.Move(id).stage, Stage::kDone);
+  EXPECT_EQ(world_.paces[target], FetchPace::kUrgent);
+}
+
 TEST_F(MoveDriverTest, Scenario21_DifferentDigestsRollTheMoveBack) {
   Grow();
   const MoveId id = world_.Start(kShard, ReplicaId{2}, NodeId{4});

@@ -131,8 +131,9 @@ class PlacementWorld : public PlacementPort {
   }
 
   // ---- faults ----
-  std::set<NodeId> down;           // do not answer
-  std::set<ReplicaId> corrupted;   // digest something else
+  std::set<NodeId> down;                 // do not answer
+  std::set<ReplicaId> corrupted;         // digest something else
+  std::map<ReplicaId, FetchPace> paces;  // what targets were told last
   double loss = 0;                 // this share of the calls is lost, half of them after they ran
   std::set<Method> ignored;        // answered kOk, and nothing happens
   std::set<ChangeKind> refused;    // changes of members that the shard's leader cannot begin
@@ -235,8 +236,11 @@ class PlacementWorld : public PlacementPort {
     ModelShard& shard = shards_.at(request.shard);
     if (ignored.contains(request.method)) return Say(Errc::kOk);
     switch (request.method) {
-      case Method::kReplicaStatus:
-        return Status(node, shard, Decode<StatusRequest>(request.body)->key);
+      case Method::kReplicaStatus: {
+        const auto asked = Decode<StatusRequest>(request.body);
+        if (asked->pace) paces[asked->key.replica] = *asked->pace;
+        return Status(node, shard, asked->key);
+      }
       case Method::kCreateReplica:
         return Create(node, shard, *Decode<CreateReplica>(request.body));
       case Method::kDestroyReplica:

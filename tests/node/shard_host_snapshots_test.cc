@@ -207,13 +207,34 @@ TEST_F(ShardHostSnapshotsTest, RowsTravelAtTheRateOfTheGates) {
   ASSERT_TRUE(cluster_.executor().RunUntil([&] { return cluster_.CaughtUp(4); }, 60s));
 }
 
+// Else a shard that lacks a quorum would wait as long as moves are slow.
+TEST_F(ShardHostSnapshotsTest, TheRowsOfAVoterWaitForNoMove) {
+  Open(0);
+  for (auto& [id, node] : cluster_.nodes()) {
+    node->gate.SetRates(1, 1);
+    node->gate.Take(cluster_.executor().Now(), 1000, Lane::kUsual, Duration::max());
+  }
+  HostNode& lagging = VoterTakesASnapshot();
+  ASSERT_TRUE(
+      cluster_.executor().RunUntil([&] { return cluster_.CaughtUp(lagging.node().value); }, 5s));
+}
+
+TEST_F(ShardHostSnapshotsTest, AVoterThatTakesRowsIsNotHeld) {
+  Open(0);
+  HostNode& lagging = VoterTakesASnapshot();
+  lagging.host->SetFetchPace(FetchPace::kHeld);
+  ASSERT_TRUE(
+      cluster_.executor().RunUntil([&] { return cluster_.CaughtUp(lagging.node().value); }, 5s));
+}
+
 TEST_F(ShardHostSnapshotsTest, ASourceWhoseDiskCarriesEnoughIsAskedAgain) {
   Open(0);
   Put(600);
   HostNode& source = Source();
   const std::uint64_t bytes = source.host->facts().data_bytes;
   source.gate.SetRates(bytes / 5, bytes / 5);
-  source.gate.Take(cluster_.executor().Now(), bytes, false, Duration::max());  // five seconds
+  source.gate.Take(cluster_.executor().Now(), bytes, Lane::kUsual,
+                   Duration::max());  // five seconds
   cluster_.AddLearner(4);
   cluster_.executor().RunFor(3s);
   EXPECT_FALSE(cluster_.node(4).host->Describe().has_snapshot);
