@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "kv/api/caller_impl.h"
+#include "kv/base/bug.h"
 #include "kv/base/mark.h"
 
 namespace decree {
@@ -83,7 +84,7 @@ void Caller::Impl::OnSessionLost(CallerOp& op) {
   SOMETIMES(caller_session_lost);
   op.session->lost = true;
   if (op.opens_session) return Pause(op);  // no answer a correct node gives
-  if (op.unanswered > 0) {
+  if (op.unanswered > 0 && !DECREE_BUG_RETRIED_IN_A_NEW_SESSION) {
     SOMETIMES(caller_outcome_lost_with_its_session);
     return Fail(op, Error(Errc::kOutcomeUnknown, "the session expired before it was answered"));
   }

@@ -92,6 +92,8 @@
       "a key that was deleted begins again at its first version")                                 \
   BUG(UNKNOWN_SAID_AS_REFUSED, "session", "server/node/shard_host.cc",                            \
       "a write that may be chosen later is answered as not done")                                 \
+  BUG(RETRIED_IN_A_NEW_SESSION, "session", "kv/api/caller_sessions.cc",                           \
+      "a write that may have run goes again under another session when its own is lost")          \
   BUG(SESSIONS_LEFT_OUT, "snapshot", "server/node/shard_host_snapshots.cc",                       \
       "the session table is left out of a snapshot")                                              \
   BUG(IMPORT_KEEPS_OLD_ROWS, "snapshot", "kv/store/mem_disk.cc kv/store/file_disk_rows.cc",       \

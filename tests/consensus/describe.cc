@@ -1,5 +1,7 @@
-// Messages as short text, for traces.
-#include "tests/consensus/manual_cluster.h"
+#include "tests/consensus/describe.h"
+
+#include <variant>
+#include <vector>
 
 namespace decree::consensus::testing {
 namespace {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "tests/consensus/bare_host.h"
+#include "tests/consensus/describe.h"
 
 namespace decree::consensus::testing {
 
@@ -68,10 +69,6 @@ class ManualCluster {
   std::set<std::pair<std::uint64_t, std::uint64_t>> cut_;
   Instant now_{0};
 };
-
-std::string Describe(const Message& message);
-std::string Describe(const Decree& decree);
-std::string Describe(const Persist& record);
 
 template <class M>
 const M* As(const Packet& packet) {

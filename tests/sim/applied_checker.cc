@@ -23,6 +23,11 @@ void AppliedChecker::Fail(ReplicaKey key, Slot slot, const std::string& what) {
   world_.Fail("replica " + ToString(key) + " at slot " + ToString(slot) + ": " + what);
 }
 
+void AppliedChecker::Called(const Operation& operation) {
+  if (operation.kind != OperationKind::kPut) return;
+  ++puts_[HashOfWrite(true, operation.key, operation.value)].called;
+}
+
 void AppliedChecker::Applied(ReplicaKey key, const node::AppliedRun& run) {
   for (std::size_t i = 0; i < run.decrees.size(); ++i) {
     CompareSlot(key, run.decrees[i], run.results[i]);
@@ -103,10 +108,18 @@ void AppliedChecker::NoteVersion(ShardId shard, Slot slot, const Command& comman
                     {command.session.client, command.session.sequence}};
   const auto [known, fresh] = writes_.emplace(std::pair(shard, result.version), write);
   const bool repeat = known->second.session == write.session && write.session.first != 0;
+  if (fresh && put) NotePut(shard, write, command.key);
   if (fresh || repeat) return;
   world_.Fail("shard " + ToString(shard) + " at slot " + ToString(slot) + ": version " +
               std::to_string(result.version) + " was given out at slot " +
               ToString(known->second.slot) + " already");
+}
+
+void AppliedChecker::NotePut(ShardId shard, const Write& write, const std::string& key) {
+  const auto puts = puts_.find(write.command);
+  if (puts == puts_.end() || ++puts->second.executed <= puts->second.called) return;
+  world_.Fail("shard " + ToString(shard) + " at slot " + ToString(write.slot) + ": a put of " +
+              key + " was executed more often than it was called");
 }
 
 void AppliedChecker::Answered(const Operation& operation, const OperationResult& result,

@@ -3,7 +3,8 @@
 //     machine a slot, whichever replica applies it, in whichever life; at every kRowsEvery-th slot
 //     and at marks also one digest of all rows;
 //   - exactly once: a command of a session has one result, however often it was applied, and a
-//     version is given out once;
+//     version is given out once; a put is executed no more often than clients called it, in
+//     whichever sessions;
 //   - no acknowledged write is lost: what a client was told is the result of a command that was
 //     applied at a chosen slot.
 #pragma once
@@ -25,6 +26,8 @@ class AppliedChecker {
  public:
   explicit AppliedChecker(World& world) : world_(world) {}
 
+  // Of every put of one key and value all are told of here, before they begin, or none.
+  void Called(const Operation& operation);
   void Applied(ReplicaKey key, const node::AppliedRun& run);
   void Answered(const Operation& operation, const OperationResult& result,
                 const std::function<bool(Slot)>& chosen);
@@ -46,6 +49,10 @@ class AppliedChecker {
     std::uint64_t command = 0;  // hash of kind, key and value
     std::pair<std::uint64_t, std::uint64_t> session;
   };
+  struct Puts {
+    std::uint64_t called = 0;
+    std::uint64_t executed = 0;
+  };
   // client, the version that its opening answered, sequence
   using SessionCommand = std::tuple<ShardId, std::uint64_t, std::uint64_t, std::uint64_t>;
 
@@ -57,6 +64,7 @@ class AppliedChecker {
                     const store::AppliedSlot& applied);
   void NoteSession(ShardId shard, Slot slot, const Command& command, const CommandResult& result);
   void NoteVersion(ShardId shard, Slot slot, const Command& command, const CommandResult& result);
+  void NotePut(ShardId shard, const Write& write, const std::string& key);
   void Fail(ReplicaKey key, Slot slot, const std::string& what);
 
   World& world_;
@@ -65,6 +73,7 @@ class AppliedChecker {
   std::map<std::pair<ShardId, Slot>, SlotFacts> slots_;
   std::map<std::pair<ShardId, std::uint64_t>, Write> writes_;  // by version
   std::map<SessionCommand, std::uint64_t> session_results_;    // hash
+  std::map<std::uint64_t, Puts> puts_;                         // by hash of kind, key and value
 };
 
 }  // namespace decree::sim

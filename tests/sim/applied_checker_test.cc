@@ -147,6 +147,29 @@ TEST_F(AppliedCheckerTest, RejectsAVersionGivenOutTwice) {
   EXPECT_TRUE(Broken("was given out"));
 }
 
+TEST_F(AppliedCheckerTest, RejectsAPutThatIsExecutedTwiceInTwoSessions) {
+  const auto put_in = [&](std::uint64_t client, std::uint64_t slot, const std::string& value) {
+    Command open;
+    open.kind = CommandKind::kOpenSession;
+    open.session.client = client;
+    Command put = Put("k", value);
+    const std::uint64_t opened = Apply(one_, At(slot, {open})).back().results.back().version;
+    put.session = {client, 1, 0, opened};
+    Apply(one_, At(slot + 1, {put}));
+  };
+  checker_.Called(PutOf("k", "a"));
+  checker_.Called(PutOf("k", "b"));
+  checker_.Called(PutOf("k", "b"));
+  put_in(7, 1, "a");
+  put_in(8, 3, "b");
+  put_in(9, 5, "b");
+  put_in(10, 7, "nobody said how often");
+  put_in(11, 9, "nobody said how often");
+  EXPECT_TRUE(world_.failures().empty());
+  put_in(12, 11, "a");
+  EXPECT_TRUE(Broken("executed more often than it was called"));
+}
+
 TEST_F(AppliedCheckerTest, AnAcknowledgedWriteWasAppliedAtAChosenSlot) {
   const auto chosen = [](Slot slot) { return slot == Slot{1}; };
   Apply(one_, At(1, {Put("k", "a")}));

@@ -65,7 +65,7 @@ void Campaign::Run(const std::function<std::optional<std::uint64_t>()>& next) {
 }
 
 void Campaign::Start(std::uint64_t seed) {
-  const SeedJob job{seed, options_.faults};
+  const SeedJob job{seed, options_.run.faults};
   if (!options_.twice && seed % kTwiceEvery != 0) {
     return processes_.Start(job, [this](SeedReport report) { Finish(std::move(report)); });
   }
@@ -91,7 +91,7 @@ void Campaign::Finish(SeedReport report) {
   if (!report.ok()) {
     // One process cannot show it, nor can a shorter schedule that one process runs.
     const bool apart = report.failures.front().starts_with(kApart);
-    Print("     replay: " + ReplayOf(report.seed, options_.faults) +
+    Print("     replay: " + ReplayOf(report.seed, options_.run.faults) +
           (apart ? " --twice\n" : " --trace\n"));
     if (!apart && failed_.size() < options_.shorten_seeds) failed_.push_back(std::move(report));
   }
@@ -103,20 +103,29 @@ void Campaign::Finish(SeedReport report) {
 void Campaign::ShortenFailures() {
   if (options_.shorten_runs == 0) return;
   for (const SeedReport& report : failed_) {
-    if (!report.plan.empty()) ShortenFailure(report);
+    const FaultPlan plan = PlanOfFailure(report);
+    if (!plan.empty()) ShortenFailure(report, plan);
   }
 }
 
-void Campaign::ShortenFailure(const SeedReport& report) {
+// A process that died told none.
+FaultPlan Campaign::PlanOfFailure(const SeedReport& report) const {
+  if (!report.plan.empty()) return report.plan;
+  RunOptions run = options_.run;
+  run.seed = report.seed;
+  return PlanOf(run);
+}
+
+void Campaign::ShortenFailure(const SeedReport& report, const FaultPlan& plan) {
   const auto fails = [&](const FaultNumbers& some) {
     return SameFailure(report, processes_.Run({report.seed, some}));
   };
-  const Shortened found = Shorten(NumbersOf(report.plan), fails, options_.shorten_runs);
+  const Shortened found = Shorten(NumbersOf(plan), fails, options_.shorten_runs);
   std::string text = "seed " + std::to_string(report.seed) + " fails with " +
-                     std::to_string(found.kept.size()) + " of its " +
-                     std::to_string(report.plan.size()) + " faults (" + std::to_string(found.runs) +
-                     " runs" + (found.minimal ? "" : ", not yet the fewest") + "):\n";
-  for (const PlannedFault& fault : Subset(report.plan, found.kept)) {
+                     std::to_string(found.kept.size()) + " of its " + std::to_string(plan.size()) +
+                     " faults (" + std::to_string(found.runs) + " runs" +
+                     (found.minimal ? "" : ", not yet the fewest") + "):\n";
+  for (const PlannedFault& fault : Subset(plan, found.kept)) {
     text += "     " + Describe(fault) + "\n";
   }
   Print(text + "     replay: " + ReplayOf(report.seed, found.kept) + " --trace\n");

@@ -19,8 +19,8 @@ struct CampaignOptions {
   bool twice = false;             // every seed, not one of fifty
   std::size_t shorten_runs = 48;  // at most so many to shorten one failure; 0: do not
   std::size_t shorten_seeds = 3;  // of the failures, at most so many are shortened
-  std::optional<FaultNumbers> faults;
-  std::vector<std::string> common;  // arguments for every child
+  RunOptions run;                 // of every seed: its seed is left out, faults given hold for all
+  std::vector<std::string> common;  // the same and more, as arguments for every child
 };
 
 class Campaign {
@@ -36,7 +36,8 @@ class Campaign {
   void Start(std::uint64_t seed);
   void Finish(SeedReport report);
   void ShortenFailures();
-  void ShortenFailure(const SeedReport& report);
+  void ShortenFailure(const SeedReport& report, const FaultPlan& plan);
+  FaultPlan PlanOfFailure(const SeedReport& report) const;
   std::string ReplayOf(std::uint64_t seed, const std::optional<FaultNumbers>& faults) const;
 
   const CampaignOptions options_;

@@ -12,7 +12,6 @@ Cluster::Cluster(World& world, ClusterOptions options)
     : world_(world), options_(std::move(options)), network_(world, options_.network) {
   // The files of RocksDB name themselves by real randomness (session ids).
   network_.options().opaque_bulk = options_.storage == Storage::kFiles;
-  if (options_.storage == Storage::kFiles) world_.LiftLibcBan();
 }
 
 Machine& Cluster::Add() {

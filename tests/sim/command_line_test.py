@@ -64,6 +64,17 @@ class CommandLineTest(unittest.TestCase):
         code, out, _ = run("--seed", seed, "--pretend", "crash", "--faults", "none")
         self.assertEqual(code, 0, out)
 
+    def test_a_seed_whose_process_dies_is_shortened_too(self):
+        code, out, _ = run("--seeds", "101-140", "--pretend", "crash", "--pretend-death",
+                           "--no-shorten")
+        self.assertEqual(code, 1, out)
+        seed = re.search(r"FAIL seed (\d+)", out).group(1)
+        code, out, _ = run("--seed", seed, "--pretend", "crash", "--pretend-death")
+        self.assertEqual(code, 1, out)
+        self.assertIn("ended by signal", out)
+        self.assertIn("fails with 1 of its", out)
+        self.assertIn("crash of node", out)
+
     def test_a_mark_that_is_never_reached_fails(self):
         code, out, _ = run("--seed", "101", "--faults", "none", "--require-marks")
         self.assertEqual(code, 1, out)

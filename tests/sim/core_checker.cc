@@ -2,6 +2,7 @@
 
 #include "kv/base/frame.h"
 #include "server/node/placement_machine.h"
+#include "tests/consensus/describe.h"
 
 namespace decree::sim {
 
@@ -79,6 +80,11 @@ void CoreChecker::Durable(ReplicaKey key, const consensus::Persist& record) {
 }
 
 void CoreChecker::OnSend(const consensus::Envelope& envelope) {
+  if (world_.tracing()) {
+    world_.Say(0, "shard " + ToString(envelope.shard) + ", replica " + ToString(envelope.from.id) +
+                      " to " + ToString(envelope.to.id) + ": " +
+                      consensus::testing::Describe(envelope.message));
+  }
   Of(envelope.shard).Sent(envelope.from.id, envelope.message);
   Report(envelope.shard);
 }

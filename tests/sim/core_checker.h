@@ -35,6 +35,7 @@ class CoreChecker {
   void Lease(ReplicaKey key, const consensus::Replica& replica, std::optional<Nanos> until);
   void Durable(ReplicaKey key, const consensus::Persist& record);
   void OnSend(const consensus::Envelope& envelope);
+  void Called(const Operation& operation) { applied_.Called(operation); }
   void Answered(const Operation& operation, const OperationResult& result);
 
   // ---- what is true of a shard, whoever knows it ----

@@ -20,6 +20,7 @@ void Faults::Start(const FaultPlan& plan) {
 void Faults::Stop() {
   on_ = false;
   traps_.clear();
+  cluster_.network().options() = calm_network_;  // a slow network that was to last longer
 }
 
 void Faults::FinishWhatBegan() {

@@ -3,16 +3,19 @@
 
 #include <gtest/gtest.h>
 
+#include <tuple>
+
 #include "tests/sim/final_checks.h"
 #include "tests/sim/load.h"
 
 namespace decree::sim {
 namespace {
 
-class FaultsTest : public testing::TestWithParam<Fault> {
+class FaultsTest : public testing::TestWithParam<std::tuple<Fault, Storage>> {
  protected:
   static ClusterOptions Options() {
     ClusterOptions options;
+    options.storage = std::get<Storage>(GetParam());
     options.disks = 2;
     options.shards = 2;
     options.max_drift_ppm = 4'000;
@@ -51,13 +54,14 @@ class FaultsTest : public testing::TestWithParam<Fault> {
 TEST_P(FaultsTest, HappensAndIsGotOver) {
   Form();
   load_.Start();
-  faults_.Start(ThreeOf(GetParam()));
+  const Fault kind = std::get<Fault>(GetParam());
+  faults_.Start(ThreeOf(kind));
   world_.RunFor(16 * kSeconds);
   faults_.Stop();
   faults_.HealAll();
   load_.Stop();
   ASSERT_TRUE(world_.RunUntil([this] { return load_.Idle(); }, 30 * kSeconds));
-  EXPECT_GT(faults_.counts().count(FaultName(GetParam())), 0u);
+  EXPECT_GT(faults_.counts().count(FaultName(kind)), 0u);
   CheckAtRest(cluster_, history_, load_.Keys());
   for (const std::string& failure : world_.failures()) ADD_FAILURE() << failure;
 }
@@ -68,8 +72,15 @@ std::vector<Fault> AllKinds() {
   return kinds;
 }
 
-INSTANTIATE_TEST_SUITE_P(Every, FaultsTest, testing::ValuesIn(AllKinds()),
-                         [](const auto& kind) { return FaultName(kind.param); });
+std::string NameOf(const testing::TestParamInfo<std::tuple<Fault, Storage>>& test) {
+  const bool files = std::get<Storage>(test.param) == Storage::kFiles;
+  return FaultName(std::get<Fault>(test.param)) + (files ? "_on_files" : "_in_memory");
+}
+
+INSTANTIATE_TEST_SUITE_P(Every, FaultsTest,
+                         testing::Combine(testing::ValuesIn(AllKinds()),
+                                          testing::Values(Storage::kMemory, Storage::kFiles)),
+                         NameOf);
 
 }  // namespace
 }  // namespace decree::sim

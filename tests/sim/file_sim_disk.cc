@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "consensus/output.h"
+#include "tests/sim/libc_ban.h"
 #include "tests/sim/rocks_disk.h"
 #include "tests/sim/sim_disk.h"
 
@@ -77,23 +78,31 @@ class WatchedLog : public store::Log {
   const Watch watch_;
 };
 
-// Says that it is stalled, when the disk does, and takes its time to flush.
+// What a WatchedEngine is told by its disk.
+struct EngineWatch {
+  std::shared_ptr<const bool> stalled;
+  std::function<void(Task)> flush_end;
+};
+
+// Says that it is stalled, when the disk does, and takes its time to flush. RocksDB reads clocks,
+// none of which changes an answer, where it opens, closes and reports: the ban is lifted there.
 class WatchedEngine : public store::Engine {
  public:
-  WatchedEngine(std::unique_ptr<store::Engine> engine, std::shared_ptr<const bool> stalled,
-                std::function<void(Task)> flush_end)
-      : engine_(std::move(engine)),
-        stalled_(std::move(stalled)),
-        flush_end_(std::move(flush_end)) {}
+  WatchedEngine(std::unique_ptr<store::Engine> engine, EngineWatch watch)
+      : engine_(std::move(engine)), watch_(std::move(watch)) {}
+  ~WatchedEngine() override {
+    const LibcBanLifted lifted;
+    engine_.reset();
+  }
 
   Status Write(const store::RowBatch& batch) override { return engine_->Write(batch); }
-  bool Stalled() const override { return *stalled_ || engine_->Stalled(); }
+  bool Stalled() const override { return *watch_.stalled || engine_->Stalled(); }
   Result<std::optional<std::string>> Get(std::string_view key) const override {
     return engine_->Get(key);
   }
   std::unique_ptr<store::RowView> View() const override { return engine_->View(); }
   void Flush(Done done) override {
-    engine_->Flush([flush_end = flush_end_, done = std::move(done)](const Status& status) {
+    engine_->Flush([flush_end = watch_.flush_end, done = std::move(done)](const Status& status) {
       flush_end([done, status] {
         if (done) done(status);
       });
@@ -107,9 +116,34 @@ class WatchedEngine : public store::Engine {
   std::uint64_t UnflushedBytes() const override { return engine_->UnflushedBytes(); }
 
  private:
-  const std::unique_ptr<store::Engine> engine_;
-  const std::shared_ptr<const bool> stalled_;
-  const std::function<void(Task)> flush_end_;
+  std::unique_ptr<store::Engine> engine_;
+  const EngineWatch watch_;
+};
+
+// Commit opens what was staged.
+class WatchedStaging : public store::Staging {
+ public:
+  WatchedStaging(std::unique_ptr<store::Staging> staging, EngineWatch watch)
+      : staging_(std::move(staging)), watch_(std::move(watch)) {}
+
+  Status Append(const std::string& file, std::uint64_t offset, std::string_view bytes) override {
+    return staging_->Append(file, offset, bytes);
+  }
+  Status Prepare() override {
+    const LibcBanLifted lifted;
+    return staging_->Prepare();
+  }
+  Result<std::unique_ptr<store::Engine>> Commit() override {
+    const LibcBanLifted lifted;
+    auto engine = staging_->Commit();
+    if (!engine) return engine.error();
+    return std::unique_ptr<store::Engine>(
+        std::make_unique<WatchedEngine>(*std::move(engine), watch_));
+  }
+
+ private:
+  const std::unique_ptr<store::Staging> staging_;
+  const EngineWatch watch_;
 };
 
 class WatchedDisk : public store::Disk {
@@ -117,7 +151,7 @@ class WatchedDisk : public store::Disk {
   WatchedDisk(std::unique_ptr<store::Disk> disk, std::shared_ptr<Doubts> doubts, DiskLife life)
       : disk_(std::move(disk)),
         log_(disk_->log(), std::move(doubts), std::move(life.on_durable)),
-        flush_end_(std::move(life.flush_end)),
+        watch_{stalled_, std::move(life.flush_end)},
         opens_(std::move(life.opens)) {}
 
   void SetBusy(bool busy) { busy_ = busy; }
@@ -142,14 +176,18 @@ class WatchedDisk : public store::Disk {
   Result<std::unique_ptr<store::Engine>> OpenRows(ReplicaKey key) override {
     if (opens_) opens_();
     if (busy_) return Busy();
+    const LibcBanLifted lifted;
     auto engine = disk_->OpenRows(key);
     if (!engine) return engine.error();
     return std::unique_ptr<store::Engine>(
-        std::make_unique<WatchedEngine>(*std::move(engine), stalled_, flush_end_));
+        std::make_unique<WatchedEngine>(*std::move(engine), watch_));
   }
   Result<std::unique_ptr<store::Staging>> Stage(ReplicaKey key) override {
     if (busy_) return Busy();
-    return disk_->Stage(key);
+    auto staging = disk_->Stage(key);
+    if (!staging) return staging.error();
+    return std::unique_ptr<store::Staging>(
+        std::make_unique<WatchedStaging>(*std::move(staging), watch_));
   }
   Status RemoveRows(ReplicaKey key) override {
     if (busy_) return Busy();
@@ -163,10 +201,10 @@ class WatchedDisk : public store::Disk {
 
   const std::unique_ptr<store::Disk> disk_;
   WatchedLog log_;
-  const std::function<void(Task)> flush_end_;
+  const std::shared_ptr<bool> stalled_ = std::make_shared<bool>(false);
+  const EngineWatch watch_;
   const std::function<void()> opens_;
   bool busy_ = false;
-  const std::shared_ptr<bool> stalled_ = std::make_shared<bool>(false);
 };
 
 class FileBackup : public DiskBackup {

@@ -4,7 +4,9 @@
 #include <execinfo.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sys/epoll.h>
 #include <sys/random.h>
+#include <sys/select.h>
 #include <sys/time.h>
 #include <unistd.h>
 
@@ -80,6 +82,16 @@ DECREE_BANNED(int, clock_nanosleep,
               (clockid_t clock, int flags, const timespec* time, timespec* left),
               (clock, flags, time, left))
 DECREE_BANNED(unsigned, sleep, (unsigned seconds), (seconds))
+DECREE_BANNED(int, usleep, (useconds_t micros), (micros))
+DECREE_BANNED(int, select,
+              (int count, fd_set* __restrict in, fd_set* __restrict out, fd_set* __restrict bad,
+               timeval* __restrict timeout),
+              (count, in, out, bad, timeout))
+DECREE_BANNED(int, epoll_wait, (int files, epoll_event* events, int most, int timeout),
+              (files, events, most, timeout))
+DECREE_BANNED(int, ppoll,
+              (pollfd * files, nfds_t count, const timespec* timeout, const sigset_t* mask),
+              (files, count, timeout, mask))
 DECREE_BANNED(int, poll, (pollfd * files, nfds_t count, int timeout), (files, count, timeout))
 DECREE_BANNED(int, rand, () noexcept, ())
 DECREE_BANNED(long, random, () noexcept, ())
@@ -92,7 +104,11 @@ DECREE_BANNED(ssize_t, getrandom, (void* buffer, size_t size, unsigned flags),
               (buffer, size, flags))
 DECREE_BANNED(int, getentropy, (void* buffer, size_t size), (buffer, size))
 
-#ifndef DECREE_SANITIZED  // their runtimes must see every thread begin
+#ifndef DECREE_SANITIZED  // their runtimes must see every thread begin and wait
+DECREE_BANNED(int, pthread_cond_clockwait,
+              (pthread_cond_t* __restrict condition, pthread_mutex_t* __restrict mutex,
+               clockid_t clock, const timespec* __restrict until),
+              (condition, mutex, clock, until))
 DECREE_BANNED(int, pthread_create,
               (pthread_t* __restrict thread, const pthread_attr_t* __restrict attributes,
                void* (*run)(void*), void* __restrict argument) noexcept,

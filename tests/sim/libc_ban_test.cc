@@ -2,8 +2,11 @@
 
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <sys/epoll.h>
 #include <sys/random.h>
+#include <sys/select.h>
 #include <sys/time.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <cstdlib>
@@ -42,6 +45,19 @@ void Sleep() {
   answer = static_cast<std::uint64_t>(nanosleep(&time, nullptr));
 }
 void WaitForFiles() { answer = static_cast<std::uint64_t>(poll(nullptr, 0, 1)); }
+void SleepMicros() { answer = static_cast<std::uint64_t>(usleep(1)); }
+void WaitForAnyFile() {
+  timeval time{0, 1};
+  answer = static_cast<std::uint64_t>(select(0, nullptr, nullptr, nullptr, &time));
+}
+void WaitForEvents() {
+  epoll_event event;
+  answer = static_cast<std::uint64_t>(epoll_wait(-1, &event, 1, 0));
+}
+void WaitPrecisely() {
+  const timespec time{0, 1};
+  answer = static_cast<std::uint64_t>(ppoll(nullptr, 0, &time, nullptr));
+}
 void AskForTimeAsC() {
   timespec time;
   answer = static_cast<std::uint64_t>(std::timespec_get(&time, TIME_UTC));
@@ -83,16 +99,16 @@ TEST_P(LibcBanDeathTest, LeavesItAloneOutsideOfARun) {
 
 INSTANTIATE_TEST_SUITE_P(
     Calls, LibcBanDeathTest,
-    testing::Values(Banned{"clock_gettime", ReadMonotonicClock},
-                    Banned{"clock_gettime", ReadWallClock}, Banned{"time", AskForTime},
-                    Banned{"gettimeofday", AskForTimeOfDay}, Banned{"clock", AskForProcessorTime},
-                    Banned{"timespec_get", AskForTimeAsC}, Banned{"nanosleep", Sleep},
-                    Banned{"poll", WaitForFiles}, Banned{"rand", DrawRand},
-                    Banned{"drand48", DrawDrand48}, Banned{"lrand48", DrawLrand48},
-                    Banned{"mrand48", DrawMrand48}, Banned{"arc4random", DrawArc4random},
-                    Banned{"arc4random_buf", DrawArc4randomBytes},
-                    Banned{"getrandom", DrawFromTheSystem},
-                    Banned{"random_device", DrawFromTheDevice}));
+    testing::Values(
+        Banned{"clock_gettime", ReadMonotonicClock}, Banned{"clock_gettime", ReadWallClock},
+        Banned{"time", AskForTime}, Banned{"gettimeofday", AskForTimeOfDay},
+        Banned{"clock", AskForProcessorTime}, Banned{"timespec_get", AskForTimeAsC},
+        Banned{"nanosleep", Sleep}, Banned{"usleep", SleepMicros}, Banned{"select", WaitForAnyFile},
+        Banned{"epoll_wait", WaitForEvents}, Banned{"ppoll", WaitPrecisely},
+        Banned{"poll", WaitForFiles}, Banned{"rand", DrawRand}, Banned{"drand48", DrawDrand48},
+        Banned{"lrand48", DrawLrand48}, Banned{"mrand48", DrawMrand48},
+        Banned{"arc4random", DrawArc4random}, Banned{"arc4random_buf", DrawArc4randomBytes},
+        Banned{"getrandom", DrawFromTheSystem}, Banned{"random_device", DrawFromTheDevice}));
 
 TEST(LibcBanTest, AnExceptionIsMadeInSoManyWords) {
   bool ran = false;

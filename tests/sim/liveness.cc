@@ -223,8 +223,28 @@ void Liveness::CheckDecisions() {
                   [&](const auto& shard) { return checker.Decided(shard.first) > shard.second; });
   }
   for (const auto& [shard, before] : waiting) {
+    SayWhereItStands(shard);
     world_.Fail("liveness: " + Describe(shard) + " decides nothing for 20 election timeouts," +
                 how_);
+  }
+}
+
+void Liveness::SayWhereItStands(ShardId shard) {
+  for (MachineId id = 1; id <= cluster_.size(); ++id) {
+    const auto status = cluster_.Status(id, shard);
+    if (!status) {
+      world_.Say(id, "does not answer");
+      continue;
+    }
+    std::string voters;
+    for (const auto& voter : status->config.voters) {
+      voters += " " + ToString(voter.id) + "@" + ToString(voter.node);
+    }
+    world_.Say(id, "exists " + std::to_string(status->exists) + " leads " +
+                       std::to_string(status->leader) + " epoch " + ToString(status->config.epoch) +
+                       " voters" + voters + " chosen " + ToString(status->chosen) + " applied " +
+                       ToString(status->applied) + " tombstone " + ToString(status->tombstone) +
+                       " problem " + status->problem);
   }
 }
 

@@ -45,6 +45,7 @@ class Liveness {
   void CheckDecisions();
   void GiveUpMovesSoon();
   void CheckMoves();
+  void SayWhereItStands(ShardId shard);  // with --trace
   std::string Describe(ShardId shard);
   MachineId AnyHealed();
 

@@ -248,6 +248,7 @@ void Load::Send(Client& client, const Operation& operation) {
                                           : history_.Called(operation, who, PageOf(operation));
   const ShardId shard = ShardOf(operation.key, cluster_.options().shards);
   if (client.ttl) ttl_judge_.Called(operation, shard);
+  cluster_.network().core_checker().Called(operation);
   client.busy = true;
   const auto done = [=, this, &client, turn = client.turn](const OperationResult& result) {
     if (!life->alive) return;  // a process that died tells nobody

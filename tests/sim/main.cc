@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <random>
 #include <string>
 #include <thread>
@@ -26,6 +27,7 @@ struct Arguments {
   std::size_t jobs = 0;
   std::string faults;
   std::string pretend;
+  bool pretend_death = false;
   bool trace = false;
   std::string storage;
   bool twice = false;
@@ -69,6 +71,8 @@ void AddOptions(CLI::App& app, Arguments& arguments) {
   app.add_option("--pretend", arguments.pretend,
                  "count a run as failed if such a fault happens in it (crash, move...): tries out "
                  "what is printed then");
+  app.add_flag("--pretend-death", arguments.pretend_death,
+               "with --pretend: such a run takes its process with it");
   app.add_option("--report-to", arguments.report_to, "")->group("");  // our own children
 }
 
@@ -76,6 +80,7 @@ void AddOptions(CLI::App& app, Arguments& arguments) {
 std::vector<std::string> CommonArguments(const Arguments& arguments) {
   std::vector<std::string> common;
   if (!arguments.pretend.empty()) common = {"--pretend", arguments.pretend};
+  if (arguments.pretend_death) common.push_back("--pretend-death");
   if (arguments.small) common.push_back("--small");
   if (!arguments.storage.empty()) {
     common.insert(common.end(), {"--storage", arguments.storage});
@@ -84,15 +89,21 @@ std::vector<std::string> CommonArguments(const Arguments& arguments) {
   return common;
 }
 
+RunOptions OptionsOf(const Arguments& arguments, const std::optional<FaultNumbers>& faults) {
+  return {.trace = arguments.trace,
+          .small = arguments.small,
+          .storage = arguments.tier(),
+          .faults = faults};
+}
+
 SeedReport RunHere(const Arguments& arguments, std::uint64_t seed,
                    const std::optional<FaultNumbers>& faults) {
-  SeedReport report = RunSeed({.seed = seed,
-                               .trace = arguments.trace,
-                               .small = arguments.small,
-                               .storage = arguments.tier(),
-                               .faults = faults});
+  RunOptions options = OptionsOf(arguments, faults);
+  options.seed = seed;
+  SeedReport report = RunSeed(options);
   report.marks = MarksReached();
   if (report.faults.contains(arguments.pretend)) {
+    if (arguments.pretend_death) std::abort();
     report.failures.push_back("pretended: " + arguments.pretend + " happened");
   }
   return report;
@@ -166,7 +177,7 @@ int RunCampaign(const Arguments& arguments, const std::optional<FaultNumbers>& f
   options.until_failed = arguments.until_failed;
   options.twice = arguments.twice;
   if (arguments.no_shorten || arguments.until_failed) options.shorten_runs = 0;
-  options.faults = faults;
+  options.run = OptionsOf(arguments, faults);
   options.common = CommonArguments(arguments);
   Campaign campaign(std::move(options));
   campaign.Run(next);

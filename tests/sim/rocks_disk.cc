@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "tests/sim/libc_ban.h"
 #include "tests/sim/rocks_env.h"
 #include "tests/sim/sim_files.h"
 
@@ -20,6 +21,7 @@ Result<std::unique_ptr<store::Disk>> OpenRocksDisk(RocksDiskOptions options) {
       std::move(options.fs), std::move(options.now_ns), std::move(options.rocks_later)});
   disk.run_rocks_flushes = [env] { env->RunFlushes(); };
   disk.rocks_env = env;
+  const LibcBanLifted lifted;  // RocksDB reads clocks where it opens
   return store::OpenFileDisk(std::move(disk));
 }
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "kv/base/check.h"
+#include "tests/sim/libc_ban.h"
 #include "tests/sim/rocks_fs.h"
 
 namespace decree::sim {
@@ -56,6 +57,7 @@ void RocksEnv::RunFirst(const std::function<bool(const Job&)>& which) {
   if (found == jobs_.end()) return;
   const Job job = *found;
   jobs_.erase(found);
+  const LibcBanLifted lifted;
   job.function(job.argument);
 }
 

@@ -217,6 +217,8 @@ class Run {
     faults_.surge = [this](MachineId at, ShardId shard) { load_.Surge(at, shard, kSurge); };
   }
 
+  const FaultPlan& plan() const { return plan_; }
+
   SeedReport Go() {
     if (Form()) {
       if (draw_.Chance(0.8)) MakeThePlacementHasty();
@@ -355,5 +357,7 @@ std::string SeedReport::Shortfall() const {
 }
 
 SeedReport RunSeed(const RunOptions& options) { return Run(options).Go(); }
+
+FaultPlan PlanOf(const RunOptions& options) { return Run(options).plan(); }
 
 }  // namespace decree::sim

@@ -53,14 +53,16 @@ struct SeedReport {
   std::vector<std::string> failures;
   std::vector<std::uint64_t> checkpoints;  // of the digest (world.h)
   std::map<std::string, bool> marks;       // of the whole process; for its parent
-  DECREE_FIELDS(seed, digest, events, simulated, loaded, moves_ended, machines, shards, compared,
-                operations, loaded_operations, plan, faults, moves, broken, failures, checkpoints,
-                marks)
+  DECREE_FIELDS(seed, digest, events, simulated, loaded, moves_ended, machines, shards, storage,
+                compared, operations, loaded_operations, plan, faults, moves, broken, failures,
+                checkpoints, marks)
   bool ok() const { return failures.empty(); }
   bool counts() const { return Shortfall().empty(); }
   std::string Shortfall() const;  // why the seed does not count; empty: it does
 };
 
 SeedReport RunSeed(const RunOptions& options);
+// The plan of that run, which does not take place.
+FaultPlan PlanOf(const RunOptions& options);
 
 }  // namespace decree::sim

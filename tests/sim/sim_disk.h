@@ -14,7 +14,7 @@
 
 namespace decree::sim {
 
-enum class Storage : std::uint8_t { kMemory, kFiles };
+enum class Storage : std::uint8_t { kMemory, kFiles, kMax = kFiles };
 
 struct SimDiskOptions {
   Storage storage = Storage::kMemory;

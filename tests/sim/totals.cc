@@ -64,6 +64,7 @@ void Totals::Add(const SeedReport& report) {
   operations_.condition_failed += report.operations.condition_failed;
   operations_.refused += report.operations.refused;
   operations_.unknown += report.operations.unknown;
+  ++tiers_[report.storage == Storage::kFiles ? "files" : "memory"];
   AddTo(faults_, report.faults);
   AddTo(moves_, report.moves);
   AddTo(compared_, report.compared);
@@ -98,9 +99,9 @@ std::string Totals::Table() const {
     ++marks[reached ? "reached" : elsewhere ? "shown by random_test" : "never"];
     if (!reached && !elsewhere) never += "  NEVER " + name + "\n";
   }
-  return Rows("faults", faults_) + Rows("moves, by last stage", moves_) +
-         Rows("operations", operations) + Rows("compared", compared_) + Rows("marks", marks) +
-         never +
+  return Rows("seeds, by storage", tiers_) + Rows("faults", faults_) +
+         Rows("moves, by last stage", moves_) + Rows("operations", operations) +
+         Rows("compared", compared_) + Rows("marks", marks) + never +
          Format("ended with a broken minority: %llu, of %llu machines\nevents: %llu\n",
                 Wide(broken_seeds_), Wide(broken_machines_), Wide(events_));
 }

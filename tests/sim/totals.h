@@ -31,6 +31,7 @@ class Totals {
   std::uint64_t broken_machines_ = 0;
   Nanos simulated_ = 0;
   HistoryCounts operations_;
+  std::map<std::string, std::uint64_t> tiers_;  // of storage
   std::map<std::string, std::uint64_t> faults_;
   std::map<std::string, std::uint64_t> moves_;
   std::map<std::string, std::uint64_t> compared_;

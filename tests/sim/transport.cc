@@ -101,6 +101,7 @@ void SimTransport::SendCall(Executor& on, MachineId to, NodeId to_node, bool bul
   if (!life_->alive) return;
   const std::uint64_t call = ++last_call_;
   pending_[call] = {to, &on, std::move(reply)};
+  SayCall(call, request);
   if (to == 0) return AnswerAfter(1 * kMicros, call, Errc::kUnavailable, "no address");
   // Nobody listens: refused, if word of it gets back.
   if (!network_.Attached(to) && network_.Reachable(life_->machine, to) &&
@@ -117,6 +118,20 @@ void SimTransport::SendCall(Executor& on, MachineId to, NodeId to_node, bool bul
                 {FrameKind::kRequest, life_->machine, self_, to_node, call, bulk, Encode(request)});
 }
 
+void SimTransport::SayCall(std::uint64_t call, const RpcRequest& request) const {
+  if (!world_.tracing()) return;
+  world_.Say(life_->machine, "call " + std::to_string(call) + " to n" +
+                                 std::to_string(pending_.at(call).to) + ": method " +
+                                 std::to_string(static_cast<int>(request.method)) + " of shard " +
+                                 ToString(request.shard));
+}
+
+void SimTransport::SayAnswer(std::uint64_t call, const RpcResponse& response) const {
+  if (!world_.tracing()) return;
+  world_.Say(life_->machine, "call " + std::to_string(call) + " is answered: " +
+                                 Error(response.code, response.detail).ToString());
+}
+
 void SimTransport::AnswerAfter(Nanos delay, std::uint64_t call, Errc code, const char* detail) {
   RpcResponse response;
   response.code = code;
@@ -130,6 +145,7 @@ void SimTransport::Answer(std::uint64_t call, RpcResponse response) {
   if (found == pending_.end()) return;
   Pending pending = std::move(found->second);
   pending_.erase(found);
+  SayAnswer(call, response);
   pending.on->Post(
       [reply = std::move(pending.reply), response = std::move(response)] { reply(response); });
 }

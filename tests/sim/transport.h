@@ -53,6 +53,9 @@ class SimTransport : public node::Transport, public Endpoint {
   void SendCall(Executor& on, MachineId to, NodeId to_node, bool bulk, RpcRequest request,
                 RpcReply reply);
   void Answer(std::uint64_t call, RpcResponse response);
+  // With --trace.
+  void SayCall(std::uint64_t call, const RpcRequest& request) const;
+  void SayAnswer(std::uint64_t call, const RpcResponse& response) const;
   void AnswerAfter(Nanos delay, std::uint64_t call, Errc code, const char* detail);
   void OnStrayFrame(const Frame& frame);
   void OnRequestFrame(const Frame& frame);

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <exception>
-#include <optional>
 #include <utility>
 
 #include "tests/sim/libc_ban.h"
@@ -107,8 +106,7 @@ void World::Run(Event& event) {
   Trace("event", event.life ? event.life->machine : 0, static_cast<std::uint64_t>(event.kind),
         event.actor);
   actor_ = event.actor;
-  std::optional<LibcBan> no_time_or_chance_but_ours;
-  if (libc_banned_) no_time_or_chance_but_ours.emplace();
+  const LibcBan no_time_or_chance_but_ours;
   try {
     event.task();
   } catch (const std::exception& error) {
@@ -155,8 +153,11 @@ void World::Trace(const char* what, MachineId machine, std::uint64_t a, std::uin
 
 void World::Say(MachineId machine, std::string_view words) const {
   if (!trace_) return;
-  std::printf("%12.6f n%u says %.*s\n", static_cast<double>(now_) / kSeconds, machine,
-              static_cast<int>(words.size()), words.data());
+  constexpr std::size_t kMost = 400;  // values can be long, and of any bytes
+  std::string line(words.substr(0, kMost));
+  std::replace_if(
+      line.begin(), line.end(), [](char c) { return c < ' ' || c > '~'; }, '.');
+  std::printf("%12.6f n%u says %s\n", static_cast<double>(now_) / kSeconds, machine, line.c_str());
 }
 
 void World::Fail(const std::string& what) {

@@ -76,10 +76,6 @@ class World {
   // The life's own clock has jumped ahead: its timers are due so much earlier.
   void Hurry(const Life& life, Nanos by);
 
-  // For a world with RocksDB in it, which reads clocks, draws its own names and has a timer thread:
-  // none of them changes an answer. What Decree's own code calls is found in all other worlds.
-  void LiftLibcBan() { libc_banned_ = false; }
-
   bool Step();  // runs the next event; false: none is left
   void RunFor(Nanos duration);
   // Runs until the predicate holds, looking after each event; false: the time is over.
@@ -89,6 +85,7 @@ class World {
   void Trace(const char* what, MachineId machine, std::uint64_t a, std::uint64_t b = 0);
   // Onto the screen with --trace, and nowhere else: words that say what the numbers mean.
   void Say(MachineId machine, std::string_view words) const;
+  bool tracing() const { return trace_; }
   std::uint64_t digest() const { return digest_; }
   // The digest after each kCheckpointEvents events: where the traces of two runs part.
   static constexpr std::uint64_t kCheckpointEvents = 256;
@@ -117,7 +114,6 @@ class World {
   void Fold(std::uint64_t word);
 
   const bool trace_;
-  bool libc_banned_ = true;
   Random random_;
   Nanos now_ = 0;
   std::uint64_t order_ = 0;
