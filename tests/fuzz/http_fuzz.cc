@@ -3,7 +3,11 @@
 // one that a client's parser takes.
 #include <boost/beast/http.hpp>
 #include <boost/json/parse.hpp>
+#include <deque>
+#include <functional>
+#include <stdexcept>
 
+#include "kv/api/key_scan.h"
 #include "server/net/http_kv.h"
 #include "server/net/http_parser.h"
 #include "server/net/http_routes.h"
@@ -84,14 +88,29 @@ void CheckAnswer(const HttpResponse& response, const Framing& framing) {
   DECREE_CHECK(parser.get().body() == (bodyless ? "" : response.body));
 }
 
-// A store of one key behind the routes, on loops that are never started: what is posted is dropped.
+// Two keys in each shard, one of which is no text.
+ScanResult PageOf(const Operation& scan) {
+  ScanResult page;
+  for (const std::string& key : {"a" + ToString(scan.shard), "\xfe" + ToString(scan.shard)}) {
+    const bool wanted = key > scan.scan.after && key.starts_with(scan.scan.prefix);
+    if (wanted && page.rows.size() < scan.scan.limit) page.rows.push_back({key, key, 3});
+  }
+  page.complete = page.rows.size() < scan.scan.limit;
+  return page;
+}
+
+// A store of few keys behind the routes, on loops that are never started: what is posted is
+// dropped.
 class Routes {
  public:
   Routes() {
-    door_.on_operate = [](std::size_t, const Operation& operation, const OperationCallback& done) {
+    door_.on_operate = [this](std::size_t, const Operation& operation,
+                              const OperationCallback& done) {
       OperationResult result;
       result.shard = ShardId{11};
-      if (operation.kind == OperationKind::kGet && operation.key == "a") {
+      if (operation.kind == OperationKind::kScan) {
+        result.scan = PageOf(operation);
+      } else if (operation.kind == OperationKind::kGet && operation.key == "a") {
         result.read = {"value", 3, 4};
       } else if (operation.kind == OperationKind::kGet) {
         result.code = Errc::kNotFound;
@@ -100,24 +119,29 @@ class Routes {
       } else {
         result.command.version = 4;
       }
-      done(result);
+      later_.push_back([done, result] { done(result); });  // never inside the call
     };
   }
-  void Handle(const HttpRequest& request) {
+  // The status of the answer; 0: it comes later.
+  int Handle(const HttpRequest& request) {
     const bool head = request.verb == Verb::kHead;
     const Framing framing{head, request.keep_alive, request.http10,
                           "Sun, 06 Nov 1994 08:49:37 GMT"};
-    auto answers = std::make_shared<int>(0);
-    routes_.Handle(0, request, [answers, framing](const HttpResponse& response) {
-      DECREE_CHECK(++*answers == 1);
+    auto status = std::make_shared<int>(0);
+    routes_.Handle(0, request, [status, framing](const HttpResponse& response) {
+      DECREE_CHECK(*status == 0);
+      *status = response.status;
       CheckAnswer(response, framing);
     });
+    for (; !later_.empty(); later_.pop_front()) later_.front()();
+    return *status;
   }
 
  private:
   Runtime runtime_{{.workers = 1}};
   FakeDoor door_;
   HttpRoutes routes_{runtime_, door_};
+  std::deque<std::function<void()>> later_;
 };
 
 // A target's parts are those that are said again.
@@ -147,6 +171,13 @@ void Run(std::string_view input) {
   }
 }
 
+// A seed that asks for pages gets pages.
+void CheckSeed(std::string_view seed) {
+  if (seed.find("/v1/kv?") == std::string_view::npos) return;
+  const int status = Routes().Handle(Parse(seed, seed.size()).request);
+  if (status != 200) throw std::runtime_error("answered with " + std::to_string(status));
+}
+
 std::vector<std::string> Seeds() {
   const std::string host = " HTTP/1.1\r\nHost: t\r\n";
   return {
@@ -158,10 +189,17 @@ std::vector<std::string> Seeds() {
       "PATCH /v1/admin/settings" + host + "Content-Length: 16\r\n\r\n{\"repair\":\"off\"}",
       "POST http://h/v1/admin/moves?timeout=1s&x=y" + host + "Content-Length: 2\r\n\r\n{}",
       "GET /metrics" + host + "\r\nGET /version" + host + "\r\nGET /readyz" + host + "\r\n",
+      "GET /v1/kv?limit=3&keys_only=true&timeout=1s" + host + "\r\n",
+      "GET /v1/kv?prefix=a&start=a1&end=b&limit=2&consistency=stale" + host + "\r\n",
+      "GET /v1/kv?prefix=%FE&cursor=" +
+          ToCursor("\xfe"
+                   "1") +
+          host + "\r\n",
+      "GET /openapi.json" + host + "\r\n",
       "PUT /v1/kv/c" + host + "Expect: 100-continue\r\nContent-Length: 400\r\n\r\n"};
 }
 
-const Registration kHttp{{"http", Run, Seeds}};
+const Registration kHttp{{"http", Run, Seeds, CheckSeed}};
 
 }  // namespace
 }  // namespace decree::fuzz

@@ -172,7 +172,7 @@ const auto kBodies = std::to_array<Body>({
      }},
     {Decodes<node::SnapshotRead>,
      [] {
-       return Encode(node::SnapshotRead{7, "1.sst", 0, 4096, true});
+       return Encode(node::SnapshotRead{7, "1.sst", 0, 4096, node::Lane::kVoter});
      }},
     {Decodes<node::SnapshotClose>, Plain<node::SnapshotClose>},
     {Decodes<node::RelayedCall>, Plain<node::RelayedCall>},
