@@ -82,8 +82,11 @@ class Daemon:
                 self.__exit__()
                 raise SystemExit(f"decreed did not start: {open(self.log.name).read()}")
             time.sleep(0.02)
-        with open(self.ports_file, encoding="utf-8") as ports:
-            return f"decree://127.0.0.1:{json.load(ports)['rpc']}"
+        with open(self.ports_file, encoding="utf-8") as file:
+            ports = json.load(file)
+        self.uri = f"decree://127.0.0.1:{ports['rpc']}"
+        self.http = f"http://127.0.0.1:{ports['http']}"
+        return self
 
     def __exit__(self, *_):
         if self.process.poll() is None:
@@ -111,12 +114,15 @@ def main():
         tree.install("decree_node")
         tree.install("decree_programs")
         examples = tree.build_examples("all")
-        clients.append(os.path.join(examples, "use_client"))
+        clients += [os.path.join(examples, name)
+                    for name in ("use_client", "async_client", "leader_lock")]
+        run(os.path.join(examples, "three_nodes"), os.path.join(work, "three"))
         for _ in range(2):  # a new store, and the same one again
             run(os.path.join(examples, "embed_node"), os.path.join(work, "embedded"))
-        with Daemon(tree.prefix, work) as uri:
+        with Daemon(tree.prefix, work) as daemon:
             for client in clients:
-                run(client, uri)
+                run(client, daemon.uri)
+            run(os.path.join(args.source, "client/examples/http.sh"), daemon.http)
         if subprocess.run([clients[0], "http://wrong"], stderr=subprocess.DEVNULL,
                           check=False).returncode != 2:
             sys.exit("a bad URI should have been refused")
