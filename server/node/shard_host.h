@@ -24,6 +24,7 @@
 #include "server/node/replicated_clock.h"
 #include "server/node/snapshot_fetch.h"
 #include "server/node/snapshot_pins.h"
+#include "server/node/stall_refusals.h"
 #include "server/node/write_queue.h"
 
 namespace decree::node {
@@ -94,6 +95,8 @@ class ShardHost : public std::enable_shared_from_this<ShardHost> {
   WallMs ReadClock(WallMs floor);
   consensus::Member Self() const { return {key_.replica, env_->node()}; }
   RpcResponse AnswerFrame() const;
+  RpcResponse Busy(const char* why) const;
+  void NoteStall();
 
   Status CheckRows(Slot trimmed, Slot watermark) const;
 
@@ -149,6 +152,7 @@ class ShardHost : public std::enable_shared_from_this<ShardHost> {
   std::unique_ptr<consensus::Replica> replica_;
 
   WriteQueue writes_;
+  StallRefusals stall_refusals_;
   ReplicatedClock clock_;
   WallMs proposed_time_ms_ = 0;
   bool proposals_scheduled_ = false;

@@ -14,6 +14,8 @@ namespace {
 constexpr Duration kExpiryPause = 50ms;
 // Clocks are read again after this, whatever was computed from them before.
 constexpr Duration kLongestSleep = 60s;
+// Election timeouts for which a leader refuses writes before it lets another lead.
+constexpr int kStallPatience = 4;
 
 }  // namespace
 
@@ -61,13 +63,31 @@ void ShardHost::Write(Command&& command, RpcReply&& reply) {
     const auto now = kv_->Read({command.key, Consistency::kStale});
     if (now && now->version == command.condition.version) command.condition = {};
   }
-  if (engine_->Stalled() || !writes_.Push(std::move(command), std::move(reply))) {
-    RpcResponse busy = AnswerFrame();
-    busy.code = Errc::kBusy;
-    busy.detail = "too many writes are waiting for this shard";
-    return reply(std::move(busy));
+  if (engine_->Stalled()) {
+    reply(Busy("the disk of this shard's leader cannot keep up"));
+    return NoteStall();
+  }
+  stall_refusals_.End();
+  if (!writes_.Push(std::move(command), std::move(reply))) {
+    return reply(Busy("too many writes are waiting for this shard"));
   }
   ScheduleProposals();
+}
+
+RpcResponse ShardHost::Busy(const char* why) const {
+  RpcResponse busy = AnswerFrame();
+  busy.code = Errc::kBusy;
+  busy.detail = why;
+  return busy;
+}
+
+// Most stalls pass. One that stays would keep the shard from every write, although others could
+// take them.
+void ShardHost::NoteStall() {
+  const Duration patience = kStallPatience * env_->config().consensus.election_max;
+  if (!stall_refusals_.Note(Now(), patience)) return;
+  SOMETIMES(leadership_given_up_in_a_stall);
+  GiveUpLeadership();
 }
 
 void ShardHost::ScheduleProposals() {

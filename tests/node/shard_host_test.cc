@@ -336,6 +336,24 @@ TEST(ShardHostTest, Scenario27_AFastWallClockExpiresNothingAtALeaderChange) {
   EXPECT_EQ(cluster.Get("k").code, Errc::kNotFound) << "but time goes on";
 }
 
+// It hears the others well, so that no election would relieve it (4731026336444).
+TEST(ShardHostTest, ALeaderThatIsStalledForLongLetsAnotherLead) {
+  HostCluster cluster(3);
+  cluster.OpenVoters(3);
+  const ShardHost* old = cluster.AwaitLeader();
+  HostNode& stalled = cluster.NodeOf(*old);
+  stalled.disk->SetStalled(true);
+  EXPECT_EQ(cluster.Put("k", "1").code, Errc::kBusy);
+  cluster.executor().RunFor(10s);
+  EXPECT_EQ(cluster.Leader(), old) << "nobody asked meanwhile, and it may have been well";
+  const auto written = [&] { return cluster.Put("k", "2").code == Errc::kOk; };
+  const Instant begun = cluster.executor().Now();
+  while (!written() && cluster.executor().Now() - begun < 10s) cluster.executor().RunFor(100ms);
+  EXPECT_GE(cluster.executor().Now() - begun, 2s) << "most stalls pass";
+  EXPECT_LT(cluster.executor().Now() - begun, 4s);
+  EXPECT_NE(cluster.Leader(), old);
+}
+
 TEST(ShardHostTest, AStalledEngineTurnsWritesAwayAndServesReads) {
   HostCluster cluster(3);
   cluster.OpenVoters(3);
