@@ -32,7 +32,8 @@ void Liveness::Run() {
   }
   world_.Trace("liveness", 0, broken_.size());
   HealOthers();
-  world_.RunUntil([this] { return OthersStarted(); }, 5 * kSeconds);
+  // One that was paused while it was stopping ends only now.
+  world_.RunUntil([this] { return cluster_.BootAll(), OthersStarted(); }, 5 * kSeconds);
   world_.RunFor(kUnderWay);
   CheckDecisions();
   CheckMoves();
@@ -50,7 +51,7 @@ void Liveness::HealOthers() {
 bool Liveness::OthersStarted() {
   const std::vector<MachineId> members = cluster_.Members();
   return std::all_of(members.begin(), members.end(), [this](MachineId id) {
-    return broken_.contains(id) || cluster_.node(id).started();
+    return broken_.contains(id) || (cluster_.node(id).started() && !cluster_.node(id).stopping());
   });
 }
 
@@ -196,8 +197,10 @@ void Liveness::Probe(ShardId shard) {
   const MachineId at = AnyHealed();
   if (!cluster_.node(at).started()) return;
   if (shard == kPlacementShard) {
-    return cluster_.StartAdmin(at, {"PATCH", "/v1/admin/settings", kSettings},
-                               [](AdminResponse) {});
+    return cluster_.StartAdmin(
+        at, {"PATCH", "/v1/admin/settings", kSettings}, [this, at](const AdminResponse& answer) {
+          world_.Say(at, "probe answered: " + std::to_string(answer.status) + " " + answer.body);
+        });
   }
   Operation put;
   put.kind = OperationKind::kPut;
