@@ -198,8 +198,9 @@ void Liveness::Probe(ShardId shard) {
   if (!cluster_.node(at).started()) return;
   if (shard == kPlacementShard) {
     return cluster_.StartAdmin(
-        at, {"PATCH", "/v1/admin/settings", kSettings}, [this, at](const AdminResponse& answer) {
-          world_.Say(at, "probe answered: " + std::to_string(answer.status) + " " + answer.body);
+        at, {"PATCH", "/v1/admin/settings", kSettings},
+        [&world = world_, at](const AdminResponse& answer) {
+          world.Say(at, "probe answered: " + std::to_string(answer.status) + " " + answer.body);
         });
   }
   Operation put;
