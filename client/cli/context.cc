@@ -116,9 +116,10 @@ int RunCli(const std::vector<std::string>& arguments, Context& context) {
       ->capture_default_str();
   app.add_option("-o,--output", context.format_text, "table, json or plain")
       ->check(CLI::IsMember({"table", "json", "plain"}));
-  for (const auto add : {AddDataCommands, AddTransferCommands, AddClusterCommands, AddShardCommands,
-                         AddMoveCommands, AddPlanCommands, AddLogCommand, AddCheckCommand,
-                         AddDevCommand, AddDemoCommand, AddBenchCommand}) {
+  for (const auto add :
+       {AddDataCommands, AddTransferCommands, AddClusterCommands, AddShardCommands, AddMoveCommands,
+        AddPlanCommands, AddLogCommand, AddCheckCommand, AddDevCommand, AddDemoCommand,
+        AddBenchCommand, AddCompletionCommand, AddManualCommand}) {
     add(app, context);
   }
   try {

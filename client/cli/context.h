@@ -73,6 +73,8 @@ void AddCheckCommand(CLI::App& app, Context& context);
 void AddDevCommand(CLI::App& app, Context& context);
 void AddDemoCommand(CLI::App& app, Context& context);
 void AddBenchCommand(CLI::App& app, Context& context);
+void AddCompletionCommand(CLI::App& app, Context& context);
+void AddManualCommand(CLI::App& app, Context& context);
 
 // The whole program: arguments without the program's name; returns the exit status.
 int RunCli(const std::vector<std::string>& arguments, Context& context);

@@ -39,6 +39,26 @@ configure_file(${CMAKE_CURRENT_LIST_DIR}/decree-client.pc.in
 install(FILES ${PROJECT_BINARY_DIR}/decree-client.pc
   DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT decree_client)
 
+# What man and the shells know of decree, told by decree itself.
+if(TARGET decree)
+  set(words ${PROJECT_BINARY_DIR}/words)
+  add_custom_command(OUTPUT ${words}/decree.1 ${words}/decree ${words}/_decree
+    COMMAND ${CMAKE_COMMAND} -E make_directory ${words}
+    COMMAND decree man > ${words}/decree.1
+    COMMAND decree completion bash > ${words}/decree
+    COMMAND decree completion zsh > ${words}/_decree
+    DEPENDS decree VERBATIM)
+  add_custom_target(decree_words ALL DEPENDS ${words}/decree.1)
+  install(FILES ${words}/decree.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1
+    COMPONENT decree_programs)
+  install(FILES ${PROJECT_SOURCE_DIR}/server/packaging/decreed.8
+    DESTINATION ${CMAKE_INSTALL_MANDIR}/man8 COMPONENT decree_programs)
+  install(FILES ${words}/decree DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions
+    COMPONENT decree_programs)
+  install(FILES ${words}/_decree DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/vendor-completions
+    COMPONENT decree_programs)
+endif()
+
 foreach(program decreed decree)
   if(TARGET ${program})
     install(TARGETS ${program} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR}

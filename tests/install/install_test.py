@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -42,6 +43,20 @@ class Install:
         yield f"-DCMAKE_CXX_COMPILER={values['CMAKE_CXX_COMPILER']}"
         if values.get("DECREE_SANITIZE"):
             yield f"-DCMAKE_CXX_FLAGS=-fsanitize={values['DECREE_SANITIZE']},undefined"
+
+    def check_manual(self):
+        """decreed(8), written by hand, has exactly the options that decreed has."""
+        for name in ("man/man1/decree.1", "bash-completion/completions/decree",
+                     "zsh/vendor-completions/_decree"):
+            if os.path.getsize(os.path.join(self.prefix, "share", name)) == 0:
+                sys.exit(f"{name} is empty")
+        with open(os.path.join(self.prefix, "share/man/man8/decreed.8"), encoding="utf-8") as page:
+            told = set(re.findall(r"--[a-z-]+[a-z]", page.read().replace("\\-", "-")))
+        says = subprocess.run([os.path.join(self.prefix, "bin/decreed"), "--help"], check=True,
+                              stdout=subprocess.PIPE, text=True)
+        there = set(re.findall(r"--[a-z-]+[a-z]", says.stdout))
+        if told != there:
+            sys.exit(f"decreed.8 and --help differ in {sorted(told ^ there)}")
 
     def pkg_config(self):
         """A client built by hand from what pkg-config says."""
@@ -113,6 +128,7 @@ def main():
                    tree.pkg_config()]
         tree.install("decree_node")
         tree.install("decree_programs")
+        tree.check_manual()
         examples = tree.build_examples("all")
         clients += [os.path.join(examples, name)
                     for name in ("use_client", "async_client", "leader_lock")]
