@@ -7,12 +7,14 @@
 #include <cstdlib>
 #include <fstream>
 #include <memory>
+#include <optional>
 
 #include "kv/store/file_limit.h"
 #include "server/config.h"
 #include "server/daemon_log.h"
 #include "server/net/names.h"
 #include "server/net/server.h"
+#include "server/service_notify.h"
 
 namespace decree {
 namespace {
@@ -39,6 +41,7 @@ class Daemon {
   int Serve();
   int AwaitSignal();
   bool OnReady();
+  int NextSignal();
   bool WritePortsFile() const;
   void RereadLogLevel();
   int Fail(const std::string& what, const Error& error);
@@ -47,7 +50,9 @@ class Daemon {
   const std::vector<std::string> arguments_;
   DaemonConfig config_;
   const LogSink log_;
+  ServiceNotify notify_{::getenv};
   std::unique_ptr<net::Server> server_;
+  std::optional<WorkersPulse> pulse_;
   std::shared_ptr<Readiness> readiness_ = std::make_shared<Readiness>();
 };
 
@@ -91,12 +96,14 @@ int Daemon::Run() {
 }
 
 int Daemon::Serve() {
+  pulse_.emplace(*server_);
   server_->Start([readiness = readiness_](Status status) {
     readiness->status = std::move(status);
     readiness->known = true;
     ::kill(::getpid(), kReadySignal);
   });
   const int code = AwaitSignal();
+  notify_.Stopping();
   ::signal(kReadySignal, SIG_IGN);  // a start that is cut off here is over, too
   // From here on a second signal ends the process at once.
   for (const int signal : {SIGTERM, SIGINT}) ::signal(signal, [](int) { ::_exit(1); });
@@ -108,12 +115,29 @@ int Daemon::Serve() {
   return code;
 }
 
-// Until the first SIGTERM or SIGINT, or until the node cannot start.
-int Daemon::AwaitSignal() {
+// Meanwhile a service manager that watches this process hears of it, as long as all workers get to
+// their work: one that hangs is a reason to be started again.
+int Daemon::NextSignal() {
   const sigset_t set = OurSignals();
   for (;;) {
-    int signal = 0;
-    if (::sigwait(&set, &signal) != 0) continue;
+    int signal = -1;
+    if (!notify_.watchdog()) {
+      if (::sigwait(&set, &signal) == 0) return signal;
+      continue;
+    }
+    const auto wait =
+        std::chrono::duration_cast<std::chrono::microseconds>(*notify_.watchdog() / 3);
+    const timespec time{wait.count() / 1'000'000, wait.count() % 1'000'000 * 1'000};
+    signal = ::sigtimedwait(&set, nullptr, &time);
+    if (signal > 0) return signal;
+    if (pulse_->Beat()) notify_.Alive();
+  }
+}
+
+// Until the first SIGTERM or SIGINT, or until the node cannot start.
+int Daemon::AwaitSignal() {
+  for (;;) {
+    const int signal = NextSignal();
     if (signal == kReadySignal && readiness_->known) {
       if (!OnReady()) return 1;
     } else if (signal == SIGHUP) {
@@ -130,9 +154,12 @@ bool Daemon::OnReady() {
     Fail("cannot serve", readiness_->status.error());
     return false;
   }
-  Log(LogLevel::kInfo, "node " + ToString(server_->core().id()) + " of cluster " +
-                           net::ClusterName(server_->core().cluster()) + " serves");
-  return WritePortsFile();
+  const std::string who = "node " + ToString(server_->core().id()) + " of cluster " +
+                          net::ClusterName(server_->core().cluster());
+  Log(LogLevel::kInfo, who + " serves");
+  if (!WritePortsFile()) return false;
+  notify_.Ready(who);
+  return true;
 }
 
 // A reader sees the whole file or none: it is renamed into place.

@@ -81,6 +81,7 @@ class Node:
         self.id = None
         self.serving = False  # its ports are known and open
         self.preexec = die_with_parent
+        self.environment = {}  # beside our own
 
     def command(self):
         return [self.cluster.program("decreed"), "--data", self.folder,
@@ -93,7 +94,7 @@ class Node:
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                preexec_fn=self.preexec)
+                preexec_fn=self.preexec, env={**os.environ, **self.environment})
 
     def start(self, seconds=20):
         """Starts the process and waits for its ports file."""
@@ -129,7 +130,7 @@ class Node:
         os.kill(self.process.pid, signal.SIGTERM)
         return self.process.wait(seconds)
 
-    def ended(self, seconds=15):
+    def ended(self, seconds=60):
         """Waits for an end of its own accord; returns the exit status (negative: a signal)."""
         try:
             return self.process.wait(seconds)

@@ -153,3 +153,24 @@ def test_a_node_that_waits_to_join_ends_cleanly(cluster):
     node.spawn()
     wait_until("it waits", lambda: "waiting to join" in node.log(), 15)
     expect(node.terminate() == 0, f"SIGTERM ends with 0: {node.log()}")
+
+
+def _hear(manager, line):
+    """Waits for a datagram that begins so."""
+    wait_until(f"the manager hears {line}", lambda: manager.recv(1000).startswith(line), 20,
+               every=0)
+
+
+def test_a_service_manager_hears_of_a_node(cluster):
+    """As under systemd with Type=notify and WatchdogSec."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.settimeout(20)
+        manager.bind(cluster.path("notify"))
+        node = cluster.new_node("--shards", "4")
+        node.environment = {"NOTIFY_SOCKET": cluster.path("notify"), "WATCHDOG_USEC": "300000"}
+        node.start()
+        _hear(manager, b"READY=1\nSTATUS=node 1 of cluster")
+        for _ in range(3):
+            _hear(manager, b"WATCHDOG=1")
+        expect(node.terminate() == 0, "the node ended well")
+        _hear(manager, b"STOPPING=1")
