@@ -5,7 +5,7 @@
 set -euo pipefail
 
 packages=(
-  g++ cmake ninja-build pkg-config ccache mold python3 curl
+  g++ cmake ninja-build pkg-config ccache mold python3 curl dpkg-dev file
   libboost1.81-dev libboost-json1.81-dev libboost-url1.81-dev
   librocksdb-dev libxxhash-dev
   libspdlog-dev libfmt-dev libcli11-dev libtomlplusplus-dev

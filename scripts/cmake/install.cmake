@@ -1,5 +1,5 @@
-# Installation, in three components: decree_client (the client library and its headers),
-# decree_node (the embeddable node, on top of the client) and decree_programs.
+# Installation, in four components: decree_client (the client library and its headers), decree_node
+# (the embeddable node, on top of the client), decree_server (decreed) and decree_tools (decree).
 #   cmake --install build --prefix /opt/decree [--component decree_client]
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
@@ -39,6 +39,16 @@ configure_file(${CMAKE_CURRENT_LIST_DIR}/decree-client.pc.in
 install(FILES ${PROJECT_BINARY_DIR}/decree-client.pc
   DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT decree_client)
 
+if(TARGET decreed)
+  install(TARGETS decreed RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT decree_server)
+  install(FILES ${PROJECT_SOURCE_DIR}/server/packaging/decreed.8
+    DESTINATION ${CMAKE_INSTALL_MANDIR}/man8 COMPONENT decree_server)
+  install(FILES ${PROJECT_SOURCE_DIR}/server/packaging/decreed.service
+    DESTINATION lib/systemd/system COMPONENT decree_server)
+  install(FILES ${PROJECT_SOURCE_DIR}/server/packaging/decreed.env
+    DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/decree-server/examples COMPONENT decree_server)
+endif()
+
 # What man and the shells know of decree, told by decree itself.
 if(TARGET decree)
   set(words ${PROJECT_BINARY_DIR}/words)
@@ -49,19 +59,11 @@ if(TARGET decree)
     COMMAND decree completion zsh > ${words}/_decree
     DEPENDS decree VERBATIM)
   add_custom_target(decree_words ALL DEPENDS ${words}/decree.1)
+  install(TARGETS decree RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT decree_tools)
   install(FILES ${words}/decree.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1
-    COMPONENT decree_programs)
-  install(FILES ${PROJECT_SOURCE_DIR}/server/packaging/decreed.8
-    DESTINATION ${CMAKE_INSTALL_MANDIR}/man8 COMPONENT decree_programs)
+    COMPONENT decree_tools)
   install(FILES ${words}/decree DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions
-    COMPONENT decree_programs)
+    COMPONENT decree_tools)
   install(FILES ${words}/_decree DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/vendor-completions
-    COMPONENT decree_programs)
+    COMPONENT decree_tools)
 endif()
-
-foreach(program decreed decree)
-  if(TARGET ${program})
-    install(TARGETS ${program} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR}
-      COMPONENT decree_programs)
-  endif()
-endforeach()

@@ -127,7 +127,8 @@ def main():
                                 "use_client"),
                    tree.pkg_config()]
         tree.install("decree_node")
-        tree.install("decree_programs")
+        tree.install("decree_server")
+        tree.install("decree_tools")
         tree.check_manual()
         examples = tree.build_examples("all")
         clients += [os.path.join(examples, name)

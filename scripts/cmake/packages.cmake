@@ -1,0 +1,31 @@
+# Debian packages: decree-server, decree-tools and libdecree-dev.
+#   cd build && cpack
+set(CPACK_GENERATOR DEB)
+set(CPACK_PACKAGE_NAME decree)
+set(CPACK_PACKAGE_CONTACT "The Decree authors <decree@localhost>")
+set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "${PROJECT_DESCRIPTION}")
+set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
+set(CPACK_STRIP_FILES ON)
+set(CPACK_DEB_COMPONENT_INSTALL ON)
+set(CPACK_COMPONENTS_GROUPING ONE_PER_GROUP)
+set(CPACK_COMPONENTS_ALL decree_server decree_tools decree_client decree_node)
+set(CPACK_COMPONENT_DECREE_CLIENT_GROUP dev)
+set(CPACK_COMPONENT_DECREE_NODE_GROUP dev)
+
+set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+set(CPACK_DEBIAN_PACKAGE_SECTION database)
+set(CPACK_DEBIAN_DECREE_SERVER_PACKAGE_NAME decree-server)
+set(CPACK_DEBIAN_DECREE_SERVER_DESCRIPTION "one node of a Decree store, as a service")
+set(CPACK_DEBIAN_DECREE_SERVER_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_DECREE_SERVER_PACKAGE_SUGGESTS decree-tools)
+set(CPACK_DEBIAN_DECREE_SERVER_PACKAGE_CONTROL_EXTRA
+  ${PROJECT_SOURCE_DIR}/server/packaging/postinst ${PROJECT_SOURCE_DIR}/server/packaging/prerm)
+set(CPACK_DEBIAN_DECREE_TOOLS_PACKAGE_NAME decree-tools)
+set(CPACK_DEBIAN_DECREE_TOOLS_DESCRIPTION "command line of the Decree store")
+set(CPACK_DEBIAN_DECREE_TOOLS_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_DEV_PACKAGE_NAME libdecree-dev)
+set(CPACK_DEBIAN_DEV_DESCRIPTION "client library and embeddable node of the Decree store")
+set(CPACK_DEBIAN_DEV_PACKAGE_SECTION libdevel)
+set(CPACK_DEBIAN_DEV_PACKAGE_DEPENDS
+  "libboost1.81-dev, libboost-json1.81-dev, libboost-url1.81-dev, librocksdb-dev, libxxhash-dev")
+include(CPack)
