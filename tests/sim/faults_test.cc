@@ -5,6 +5,7 @@
 
 #include <tuple>
 
+#include "tests/base/scale.h"
 #include "tests/sim/final_checks.h"
 #include "tests/sim/load.h"
 
@@ -77,9 +78,15 @@ std::string NameOf(const testing::TestParamInfo<std::tuple<Fault, Storage>>& tes
   return FaultName(std::get<Fault>(test.param)) + (files ? "_on_files" : "_in_memory");
 }
 
+// The real log and RocksDB alone where all is slower.
+std::vector<Storage> Tiers() {
+  if (test::Scaled(2) < 2) return {Storage::kFiles};
+  return {Storage::kMemory, Storage::kFiles};
+}
+
 INSTANTIATE_TEST_SUITE_P(Every, FaultsTest,
                          testing::Combine(testing::ValuesIn(AllKinds()),
-                                          testing::Values(Storage::kMemory, Storage::kFiles)),
+                                          testing::ValuesIn(Tiers())),
                          NameOf);
 
 }  // namespace

@@ -261,13 +261,26 @@ void Liveness::GiveUpMovesSoon() {
   world_.Fail("liveness: the placement group takes no setting," + how_);
 }
 
+// An operator's pause that was given up may have been heard after it was taken back.
+void Liveness::Resume(MoveId move) {
+  const MachineId at = AnyHealed();
+  if (!cluster_.node(at).started()) return;
+  cluster_.StartAdmin(at, {"POST", "/v1/admin/moves/" + ToString(move) + ":resume", ""},
+                      [](const AdminResponse&) {});
+}
+
 void Liveness::CheckMoves() {
   const PlacementChecker& placement = cluster_.network().core_checker().placement();
   GiveUpMovesSoon();
   std::set<MoveId> waiting;
   for (const auto& [id, move] : placement.active()) waiting.insert(id);
   const Nanos end = world_.now() + kMovesEnd;
+  Nanos resume_at = world_.now();
   while (!waiting.empty() && world_.now() < end) {
+    if (world_.now() >= resume_at) {
+      for (const MoveId id : placement.Paused()) Resume(id);
+      resume_at = world_.now() + kProbeAgain;
+    }
     world_.RunFor(kLook);
     std::erase_if(waiting, [&](MoveId id) { return !placement.active().contains(id); });
   }

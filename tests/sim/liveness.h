@@ -44,6 +44,7 @@ class Liveness {
   void Probe(ShardId shard);
   void CheckDecisions();
   void GiveUpMovesSoon();
+  void Resume(MoveId move);
   void CheckMoves();
   void SayWhereItStands(ShardId shard);  // with --trace
   std::string Describe(ShardId shard);

@@ -313,6 +313,10 @@ void Operator::SettleDown(Nanos at_most) {
   if (!world_.RunUntil([this] { return resting_.empty(); }, at_most)) {
     world_.Fail("a paused move cannot be resumed");
   }
+  // A pause that was given up may have been heard after it was taken back.
+  for (const MoveId move : cluster_.network().core_checker().placement().Paused()) {
+    Insist("POST", "/v1/admin/moves/" + ToString(move) + ":resume", "", deadline);
+  }
   // A shard rests for up to 64 s after moves that were rolled back, and only then is repaired.
   if (!world_.RunUntil([this] { return to_bury_.empty(); }, at_most + 64 * kSeconds)) {
     world_.Fail("node " + ToString(*to_bury_.begin()) + " is lost and cannot be removed");

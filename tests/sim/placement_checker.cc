@@ -79,4 +79,12 @@ void PlacementChecker::CheckShard(Seen& seen, ShardId shard, const ShardEntry& e
               ToString(entry.epoch) + " than the shard's log");
 }
 
+std::vector<MoveId> PlacementChecker::Paused() const {
+  std::vector<MoveId> paused;
+  for (const auto& [id, move] : active_) {
+    if (move.paused) paused.push_back(id);
+  }
+  return paused;
+}
+
 }  // namespace decree::sim

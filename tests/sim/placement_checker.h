@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "rebalance/placement.h"
 #include "tests/sim/world.h"
@@ -30,6 +31,7 @@ class PlacementChecker {
   void Opened(ReplicaKey key) { seen_.erase(key); }
   // Moves that have not ended, as the replica has it that applied most.
   const std::map<MoveId, rebalance::MoveRecord>& active() const { return active_; }
+  std::vector<MoveId> Paused() const;                   // of them
   std::uint32_t replicas() const { return replicas_; }  // the setting, by the same replica
 
  private:
