@@ -96,5 +96,8 @@ def test_quick_start_by_hand(cluster):
 
 
 def _wait_for_three_copies(shell):
-    wait_until("three copies of every shard", lambda: http_call(
-        shell.ports["4780"], "GET", "/v1/admin/cluster").json()["shards_under_replicated"] == 0, 60)
+    def complete():
+        answer = http_call(shell.ports["4780"], "GET", "/v1/admin/cluster")
+        return answer.status == 200 and answer.json()["shards_under_replicated"] == 0
+
+    wait_until("three copies of every shard", complete, 60)
