@@ -1,4 +1,5 @@
 """The files of the project, read once."""
+import glob
 import os
 import re
 from fnmatch import fnmatch
@@ -14,7 +15,7 @@ TEXT = CXX + (".py", ".sh", ".cmake", ".md", ".txt", ".json", ".toml", ".yaml", 
 class Tree:
     def __init__(self, files, build_graph=""):
         self.files = files  # path -> text
-        self.build_graph = build_graph  # text of build.ninja; empty: unknown
+        self.build_graph = build_graph  # text of build.ninja and its bundles; empty: unknown
 
     def paths(self, *suffixes, under=""):
         return [p for p in sorted(self.files) if p.endswith(suffixes) and p.startswith(under)]
@@ -41,8 +42,12 @@ def _build_graph(build):
     graph = os.path.join(build, "build.ninja") if build else ""
     if not os.path.exists(graph):
         return ""
-    with open(graph, encoding="utf-8") as f:
-        return f.read()
+    bundles = os.path.join(build, "**", "Unity", "*.cxx")  # of sources that are compiled together
+    texts = []
+    for path in [graph, *glob.glob(bundles, recursive=True)]:
+        with open(path, encoding="utf-8") as f:
+            texts.append(f.read())
+    return "\n".join(texts)
 
 
 def layer_of(path):
