@@ -47,7 +47,7 @@ class CommandLineTest(unittest.TestCase):
         self.assertGreater(traced.count("\n"), 1000)
 
     def test_a_failure_is_shortened_to_what_matters(self):
-        code, out, _ = run("--seeds", "101-140", "--pretend", "crash", "--no-shorten")
+        code, out, _ = run("--seeds", "101-140", "--pretend", "crash", "--until-failed")
         self.assertEqual(code, 1, out)
         seed = re.search(r"FAIL seed (\d+)", out).group(1)
         self.assertIn(f"replay: decree-sim --seed {seed} --pretend crash --small --trace", out)
@@ -66,7 +66,7 @@ class CommandLineTest(unittest.TestCase):
 
     def test_a_seed_whose_process_dies_is_shortened_too(self):
         code, out, _ = run("--seeds", "101-140", "--pretend", "crash", "--pretend-death",
-                           "--no-shorten")
+                           "--until-failed")
         self.assertEqual(code, 1, out)
         seed = re.search(r"FAIL seed (\d+)", out).group(1)
         code, out, _ = run("--seed", seed, "--pretend", "crash", "--pretend-death")
