@@ -40,18 +40,19 @@ ServiceNotify::~ServiceNotify() {
   if (socket_ >= 0) ::close(socket_);
 }
 
-void ServiceNotify::Ready(const std::string& status) { Send("READY=1\nSTATUS=" + status); }
-void ServiceNotify::Stopping() { Send("STOPPING=1"); }
-void ServiceNotify::Alive() { Send("WATCHDOG=1"); }
+// What is said once waits until the manager has room for it; what is said again does not.
+void ServiceNotify::Ready(const std::string& status) { Send("READY=1\nSTATUS=" + status, 0); }
+void ServiceNotify::Stopping() { Send("STOPPING=1", 0); }
+void ServiceNotify::Alive() { Send("WATCHDOG=1", MSG_DONTWAIT); }
 
 // A manager that does not take it is no reason to stop.
-void ServiceNotify::Send(const std::string& lines) const {
+void ServiceNotify::Send(const std::string& lines, int flags) const {
   if (socket_ < 0) return;
   sockaddr_un to{};
   to.sun_family = AF_UNIX;
   std::copy(address_.begin(), address_.end(), to.sun_path);
   const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + address_.size());
-  (void)::sendto(socket_, lines.data(), lines.size(), MSG_NOSIGNAL | MSG_DONTWAIT,
+  (void)::sendto(socket_, lines.data(), lines.size(), MSG_NOSIGNAL | flags,
                  reinterpret_cast<const sockaddr*>(&to), length);
 }
 

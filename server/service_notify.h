@@ -29,7 +29,7 @@ class ServiceNotify {
   std::optional<Duration> watchdog() const { return watchdog_; }
 
  private:
-  void Send(const std::string& lines) const;
+  void Send(const std::string& lines, int flags) const;
 
   int socket_ = -1;
   std::string address_;  // as in sockaddr_un::sun_path

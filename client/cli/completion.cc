@@ -25,12 +25,12 @@ std::string Quoted(const std::string& text) {
   return quoted + "'";
 }
 
-// Which command the words so far lead to: `path` goes down the tree, other words change nothing.
+// Which command the words so far lead to: `at` goes down the tree, other words change nothing.
 std::string PathCases(const CommandWords& program) {
   std::string cases;
   ForEach(program, [&](const CommandWords& command) {
     for (const CommandWords& below : command.commands) {
-      cases += "      " + Quoted(below.path) + ") path=" + Quoted(below.path) + " ;;\n";
+      cases += "      " + Quoted(below.path) + ") at=" + Quoted(below.path) + " ;;\n";
     }
   });
   return cases;
@@ -101,18 +101,18 @@ std::string BashCompletion(const CommandWords& program) {
   });
   return "# Completion of decree for bash, made by: decree completion bash\n"
          "_decree() {\n"
-         "  local path=" +
+         "  local at=" +
          Quoted(program.path) +
          " choices='' i\n"
          "  for ((i = 1; i < COMP_CWORD; ++i)); do\n"
-         "    case \"$path ${COMP_WORDS[i]}\" in\n" +
+         "    case \"$at ${COMP_WORDS[i]}\" in\n" +
          PathCases(program) +
          "    esac\n"
          "  done\n"
-         "  case \"$path ${COMP_WORDS[COMP_CWORD - 1]}\" in\n" +
+         "  case \"$at ${COMP_WORDS[COMP_CWORD - 1]}\" in\n" +
          ChoiceCases(program) +
          "  esac\n"
-         "  [[ -n $choices ]] || case \"$path\" in\n" +
+         "  [[ -n $choices ]] || case \"$at\" in\n" +
          cases +
          "  esac\n"
          "  mapfile -t COMPREPLY < <(compgen -W \"$choices\" -- \"${COMP_WORDS[COMP_CWORD]}\")\n"
@@ -129,28 +129,30 @@ std::string ZshCompletion(const CommandWords& program) {
   return "#compdef decree\n"
          "# Completion of decree for zsh, made by: decree completion zsh\n"
          "_decree() {\n"
-         "  local path=" +
+         "  local at=" +
          Quoted(program.path) +
          " choices='' word\n"
          "  local -a candidates\n"
          "  for word in \"${words[@]:1:$((CURRENT - 2))}\"; do\n"
-         "    case \"$path $word\" in\n" +
+         "    case \"$at $word\" in\n" +
          PathCases(program) +
          "    esac\n"
          "  done\n"
-         "  case \"$path ${words[CURRENT - 1]}\" in\n" +
+         "  case \"$at ${words[CURRENT - 1]}\" in\n" +
          ChoiceCases(program) +
          "  esac\n"
          "  if [[ -n $choices ]]; then\n"
          "    candidates=(${=choices})\n"
          "  else\n"
-         "    case \"$path\" in\n" +
+         "    case \"$at\" in\n" +
          cases +
          "    esac\n"
          "  fi\n"
          "  _describe -t commands decree candidates || _files\n"
          "}\n"
-         "compdef _decree decree\n";
+         "# Autoloaded it is called at once; sourced it is made known.\n"
+         "if [[ $funcstack[1] == _decree ]]; then _decree \"$@\"; else compdef _decree decree; "
+         "fi\n";
 }
 
 void AddCompletionCommand(CLI::App& app, Context& context) {
