@@ -51,6 +51,12 @@ CommandWords WordsUnder(const CLI::App& app, const std::string& parent) {
 
 }  // namespace
 
+std::string Joined(const std::vector<std::string>& words, const char* between) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : between) + word;
+  return text;
+}
+
 CommandWords WordsOf(const CLI::App& app) { return WordsUnder(app, ""); }
 
 }  // namespace decree::cli

@@ -27,6 +27,8 @@ struct CommandWords {
   std::vector<CommandWords> commands;
 };
 
+std::string Joined(const std::vector<std::string>& words, const char* between);
+
 // Without what is hidden, in the order of --help.
 CommandWords WordsOf(const CLI::App& app);
 

@@ -12,12 +12,6 @@ void ForEach(const CommandWords& command, const std::function<void(const Command
   for (const CommandWords& below : command.commands) ForEach(below, visit);
 }
 
-std::string Joined(const std::vector<std::string>& words, const char* between) {
-  std::string text;
-  for (const std::string& word : words) text += (text.empty() ? "" : between) + word;
-  return text;
-}
-
 // Everything between single quotes is itself, but a single quote.
 std::string Quoted(const std::string& text) {
   std::string quoted = "'";

@@ -35,12 +35,7 @@ std::string TagOf(const OptionWords& option) {
   std::string tag;
   for (const std::string& name : option.names) tag += (tag.empty() ? "" : ", ") + Bold(name);
   if (option.value.empty()) return tag;
-  std::string value = option.value;
-  if (!option.choices.empty()) {
-    value.clear();
-    for (const std::string& choice : option.choices) value += (value.empty() ? "" : "|") + choice;
-  }
-  return tag + " " + Italic(value);
+  return tag + " " + Italic(option.choices.empty() ? option.value : Joined(option.choices, "|"));
 }
 
 std::string TextOf(const OptionWords& option) {

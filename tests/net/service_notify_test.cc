@@ -7,6 +7,8 @@
 
 #include <cstddef>
 #include <cstdio>
+#include <filesystem>
+#include <future>
 #include <map>
 
 namespace decree {
@@ -91,6 +93,44 @@ TEST_F(ServiceNotifyTest, TheWatchdogIsMeantForOneProcess) {
     environment["WATCHDOG_USEC"] = wrong;
     EXPECT_FALSE(ServiceNotify(Given()).watchdog()) << wrong;
   }
+}
+
+TEST(WorkersPulseTest, StopsWhileAWorkerDoesNotGetToItsWork) {
+  std::string dir = testing::TempDir() + "decree-pulse-XXXXXX";
+  ASSERT_NE(mkdtemp(dir.data()), nullptr);
+  net::ServerOptions options;
+  options.dirs = {dir};
+  options.shards = 1;
+  options.workers = 2;
+  auto server = net::Server::Open(std::move(options));
+  ASSERT_TRUE(server) << server.error().ToString();
+  WorkersPulse pulse(**server);
+  // Whether all have answered by the time that this worker gets to a task of ours.
+  const auto all_beat = [&] {
+    for (std::size_t i = 0; i < (*server)->workers(); ++i) {
+      std::promise<void> reached;
+      (*server)->executor(i).Post([&] { reached.set_value(); });
+      reached.get_future().wait();
+    }
+    return pulse.Beat();
+  };
+  EXPECT_TRUE(pulse.Beat());
+  EXPECT_TRUE(all_beat());
+  EXPECT_TRUE(all_beat());
+  std::promise<void> freed;
+  std::promise<void> stuck;
+  (*server)->executor(1).Post([&] {
+    stuck.set_value();
+    freed.get_future().wait();
+  });
+  stuck.get_future().wait();
+  pulse.Beat();  // asked before it was stuck, or now
+  EXPECT_FALSE(pulse.Beat());
+  EXPECT_FALSE(pulse.Beat());
+  freed.set_value();
+  EXPECT_TRUE(all_beat());
+  server->reset();
+  std::filesystem::remove_all(dir);
 }
 
 }  // namespace
