@@ -15,7 +15,7 @@ namespace decree {
 
 enum class Method : std::uint8_t {
   // Anyone may call these.
-  kGetMap = 0,  // body: empty -> ShardMap
+  kGetMap = 0,  // body: empty, or the map of a node, taken if it is newer -> ShardMap
   kWrite = 1,   // body: Command -> CommandResult
   kRead = 2,    // body: ReadRequest -> ReadResult
   kScan = 3,    // body: ScanRequest -> ScanResult

@@ -16,7 +16,6 @@ constexpr std::uint64_t kAnswerMs = 1000;
 }  // namespace
 
 void ClusterSearch::Start() {
-  if (node_->config.join.empty()) return;
   started_ = node_->workers[0]->executor().Now();
   Tick(++generation_);
 }
@@ -32,10 +31,11 @@ void ClusterSearch::Tick(std::uint64_t generation) {
   const bool lost = Lost();
   if (lost && !lost_) {
     SOMETIMES(cluster_searched_at_join_addresses);
-    node_->Log(LogLevel::kInfo, "the placement group is not found: asking the addresses to join");
+    node_->Log(LogLevel::kInfo, "the placement group is not found: asking everybody else");
   }
   lost_ = lost;
   for (std::size_t i = 0; lost && i < node_->config.join.size(); ++i) Ask(node_->config.join[i]);
+  if (lost) AskNextNode();
   Executor& executor = node_->workers[0]->executor();
   executor.RunAt(executor.Now() + kEvery, [this, generation] { Tick(generation); });
 }
@@ -48,12 +48,25 @@ void ClusterSearch::Ask(const std::string& address) {
                                 });
 }
 
+void ClusterSearch::AskNextNode() {
+  const auto& map = node_->control->map();
+  if (!map || map->nodes.empty()) return;
+  const NodeId to = map->nodes[next_node_++ % map->nodes.size()].node;
+  if (to == node_->node()) return;
+  RpcRequest request{Method::kGetMap, kPlacementShard, kAnswerMs, Encode(*map)};
+  node_->transport->Call(node_->workers[0]->executor(), to, Channel::kControl, std::move(request),
+                         [this, generation = generation_](const RpcResponse& response) {
+                           if (generation == generation_) OnAnswer({}, response);
+                         });
+}
+
+// `address`: where the answer came from, if it is not known from the map.
 void ClusterSearch::OnAnswer(const std::string& address, const RpcResponse& response) {
   if (node_->stopping || response.code != Errc::kOk) return;
   Result<ShardMap> map = Decode<ShardMap>(response.body);
   if (!map || map->cluster != node_->cluster()) return;
   const NodeId who = response.served_by;
-  if (who && who != node_->node()) {
+  if (who && who != node_->node() && !address.empty()) {
     const auto& known = node_->control->map() ? *node_->control->map() : *map;
     const NodeAddress* said = known.Address(who);
     found_[who] = {address, said ? said->rpc : std::string()};

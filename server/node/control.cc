@@ -217,7 +217,7 @@ void Control::Handle(NodeId from, RpcRequest&& request, RpcReply&& reply) {
   }
   switch (request.method) {
     case Method::kGetMap:
-      return HandleMap(std::move(reply));
+      return HandleMap(from, request, reply);
     case Method::kAdmin:
       return HandleAdmin(from, std::move(request), std::move(reply));
     case Method::kJoin:
@@ -246,7 +246,13 @@ void Control::Handle(NodeId from, RpcRequest&& request, RpcReply&& reply) {
   }
 }
 
-void Control::HandleMap(RpcReply&& reply) {
+// A node that finds nobody tells those it knows who else there is (cluster_search.h).
+void Control::HandleMap(NodeId from, const RpcRequest& request, const RpcReply& reply) {
+  if (from && !request.body.empty()) {
+    Result<ShardMap> told = Decode<ShardMap>(request.body);
+    if (!told) return reply(Refuse(Errc::kInvalidArgument, "malformed request body"));
+    OfferMap(*std::move(told));
+  }
   if (!map_) return reply(Refuse(Errc::kBusy, "this node is starting"));
   RpcResponse response;
   response.served_by = node_->node();

@@ -61,7 +61,7 @@ class Control {
   void ServeIfReady();
   void FinishStart(Status status);
   void ProposeBootstrap();
-  void HandleMap(RpcReply&& reply);
+  void HandleMap(NodeId from, const RpcRequest& request, const RpcReply& reply);
   void HandleAdmin(NodeId from, RpcRequest&& request, RpcReply&& reply);
   void HandleJoin(NodeId from, RpcRequest&& request, RpcReply&& reply);
   void RegisterJoiner(const JoinRequest& join, RpcReply&& reply);

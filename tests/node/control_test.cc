@@ -363,6 +363,25 @@ TEST_F(ControlTest, ThePlacementGroupMovesBetweenTheDisksOfItsLeader) {
 
 // ---- the end ----
 
+// By one that found nobody (cluster_search.h); no stranger may.
+TEST_F(ControlTest, APeerTellsWhoElseThereIs) {
+  WorldNode& node = Founder(1);
+  const auto ask = [&](std::string body, NodeId from) {
+    return world_.Ask(node, Method::kGetMap, kPlacementShard, std::move(body), from);
+  };
+  ShardMap map = *Decode<ShardMap>(ask("", NodeId{}).body);
+  const std::uint64_t before = map.version;
+  map.version += 1000;
+  map.nodes.push_back({NodeId{7}, "b:1", ""});
+  EXPECT_EQ(ask(Encode(map), NodeId{}).map_version, before);
+  EXPECT_EQ(ask("?", NodeId{7}).code, Errc::kInvalidArgument);
+  const auto answer = Decode<ShardMap>(ask(Encode(map), NodeId{7}).body);
+  ASSERT_TRUE(answer);
+  EXPECT_NE(answer->Address(NodeId{7}), nullptr);
+  map.version = before;
+  EXPECT_EQ(ask(Encode(map), NodeId{7}).map_version, before + 1000) << "an older one";
+}
+
 TEST_F(ControlTest, ANodeThatStoppedDoesNothingAnyMore) {
   WorldNode& node = Founder(1);
   WorldNode& other = world_.Add("b:1");

@@ -62,6 +62,9 @@ constexpr FormerFailure kFormerFailures[] = {
     {3'210'174'543'847, "the placement leader did not reach a shard's, over a broken link"},
     {3'210'174'544'018, "the same, and the node behind it was taken for dead"},
     {4'731'026'336'444, "a leader kept its shard although its rows took no writes"},
+    {4'907'231'083'947,
+     "a voter that had never heard of the other one did not know where to "
+     "ask it, and the node that knew was lost"},
     // Faults of the simulator and its checkers:
     {1'196'368'109'555, "the liveness mode broke a machine, and left another to a wipe"},
     {1'196'368'109'672, "the same"},
