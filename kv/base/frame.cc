@@ -96,6 +96,11 @@ FrameState ParseFrame(std::string_view buffer, Frame* frame, std::size_t* consum
   return FrameState::kComplete;
 }
 
+std::size_t FrameBytes(std::string_view buffer) {
+  if (buffer.size() < kHashAt) return 0;
+  return kFrameHeaderBytes + LoadLittle(buffer.data() + kLengthAt, 4);
+}
+
 std::uint64_t Hash64(std::string_view bytes) { return XXH3_64bits(bytes.data(), bytes.size()); }
 
 }  // namespace decree

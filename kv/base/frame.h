@@ -38,6 +38,10 @@ enum class FrameState { kComplete, kIncomplete, kBad };
 // close the link.
 FrameState ParseFrame(std::string_view buffer, Frame* frame, std::size_t* consumed);
 
+// Header and payload of the frame at the front of `buffer`, as far as they are there or not; 0: its
+// length is not there yet.
+std::size_t FrameBytes(std::string_view buffer);
+
 std::uint64_t Hash64(std::string_view bytes);  // XXH3-64, seed 0
 
 }  // namespace decree

@@ -28,7 +28,11 @@ void TuneSocket(tcp::socket& socket, Duration user_timeout) {
 }
 
 FrameLink::FrameLink(tcp::socket socket, std::shared_ptr<Owner> owner, Outbox& outbox)
-    : socket_(std::move(socket)), owner_(std::move(owner)), outbox_(outbox), buffer_(kFirstBuffer) {
+    : socket_(std::move(socket)),
+      owner_(std::move(owner)),
+      outbox_(outbox),
+      buffer_(std::make_unique_for_overwrite<char[]>(kFirstBuffer)),
+      size_(kFirstBuffer) {
   boost::system::error_code error;
   const auto remote = socket_.remote_endpoint(error);
   if (!error) remote_ = remote.address().to_string() + ":" + std::to_string(remote.port());
@@ -70,7 +74,7 @@ void FrameLink::Read() {
   MakeRoom();
   read_busy_ = true;
   socket_.async_read_some(
-      asio::buffer(buffer_.data() + end_, buffer_.size() - end_),
+      asio::buffer(buffer_.get() + end_, size_ - end_),
       [self = shared_from_this()](boost::system::error_code error, std::size_t size) {
         self->read_busy_ = false;
         if (error == asio::error::eof) return self->Fail("the other side closed it");
@@ -79,22 +83,24 @@ void FrameLink::Read() {
       });
 }
 
-// Moves what is unparsed to the front; grows while reads fill the buffer or a frame is larger.
+// Moves what is unparsed to the front; grows while reads fill the buffer, and at once to the size
+// of a frame that is larger.
 void FrameLink::MakeRoom() {
   const std::size_t held = end_ - begin_;
-  const bool full = end_ == buffer_.size();
-  std::size_t size = buffer_.size();
-  if (held == 0 && size > kUsualBuffer) {
-    size = kUsualBuffer;
-  } else if (held == size || (full && size < kUsualBuffer)) {
-    size = std::min(size * 2, kLargestBuffer);
-  }
-  if (size != buffer_.size()) {
-    std::vector<char> next(size);
-    std::memcpy(next.data(), buffer_.data() + begin_, held);
+  const std::size_t frame = FrameBytes({buffer_.get() + begin_, held});
+  const bool full = end_ == size_ && size_ < kUsualBuffer;
+  std::size_t size = size_;
+  if (full || held == size_) size = 2 * size_;
+  if (held == 0 && size > kUsualBuffer) size = kUsualBuffer;
+  if (frame > size) size = frame + kUsualBuffer;
+  size = std::min(size, kLargestBuffer);
+  if (size != size_) {
+    auto next = std::make_unique_for_overwrite<char[]>(size);
+    std::memcpy(next.get(), buffer_.get() + begin_, held);
     buffer_.swap(next);
+    size_ = size;
   } else if (begin_ != 0 && held != 0) {
-    std::memmove(buffer_.data(), buffer_.data() + begin_, held);
+    std::memmove(buffer_.get(), buffer_.get() + begin_, held);
   }
   begin_ = 0;
   end_ = held;
@@ -113,8 +119,7 @@ void FrameLink::ParseAll() {
   while (!closed_ && owner->MayRead()) {
     Frame frame;
     std::size_t consumed = 0;
-    const FrameState state =
-        ParseFrame({buffer_.data() + begin_, end_ - begin_}, &frame, &consumed);
+    const FrameState state = ParseFrame({buffer_.get() + begin_, end_ - begin_}, &frame, &consumed);
     if (state == FrameState::kIncomplete) break;
     if (state == FrameState::kBad) {
       Fail("what came is no frame of Decree's protocol");

@@ -4,7 +4,6 @@
 
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "kv/base/frame.h"
 #include "server/net/asio.h"
@@ -48,7 +47,8 @@ class FrameLink : public std::enable_shared_from_this<FrameLink> {
   std::shared_ptr<Owner> owner_;
   Outbox& outbox_;  // the owner's
   std::string remote_;
-  std::vector<char> buffer_;
+  std::unique_ptr<char[]> buffer_;
+  std::size_t size_ = 0;   // of the buffer
   std::size_t begin_ = 0;  // [begin_, end_) is read and not yet parsed
   std::size_t end_ = 0;
   std::string writing_;

@@ -143,7 +143,7 @@ void NativeSession::Reply(std::uint64_t id, const RpcResponse& response) {
     too_large.detail = "the answer exceeds a frame";
     AppendCallFrame(frame, FrameType::kResponse, id, too_large);
   }
-  const Outbox::Appended appended = outbox_.Append(frame);
+  const Outbox::Appended appended = outbox_.Append(std::move(frame));
   --unanswered_;
   // The flag is raised before MayRead looks at the count again, so that no wake-up is lost.
   const bool resume = paused_.load() && unanswered_.load() <= kMaxUnanswered / 2;

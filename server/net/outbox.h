@@ -7,6 +7,7 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace decree::net {
 
@@ -21,10 +22,21 @@ class Outbox {
   };
   Appended Append(std::string_view bytes) {
     std::lock_guard lock(mutex_);
-    if (buffer_.size() + bytes.size() > bound_) return {true, false, 0};
-    const Appended result{false, !awake_, taken_ + buffer_.size()};
-    buffer_.append(bytes);
-    awake_ = true;
+    const Appended result = Place(bytes.size());
+    if (!result.refused) buffer_.append(bytes);
+    return result;
+  }
+  Appended Append(std::string&& bytes) {
+    constexpr std::size_t kLarge = std::size_t{64} << 10;  // better moved than copied
+    if (bytes.size() < kLarge) return Append(std::string_view(bytes));
+    std::lock_guard lock(mutex_);
+    const Appended result = Place(bytes.size());
+    if (result.refused) return result;
+    if (buffer_.empty()) {
+      buffer_ = std::move(bytes);
+    } else {
+      buffer_.append(bytes);
+    }
     return result;
   }
 
@@ -76,6 +88,11 @@ class Outbox {
   }
 
  private:
+  Appended Place(std::size_t size) {
+    if (buffer_.size() + size > bound_) return {true, false, 0};
+    return {false, !std::exchange(awake_, true), taken_ + buffer_.size()};
+  }
+
   const std::size_t bound_;
   mutable std::mutex mutex_;
   std::string buffer_;

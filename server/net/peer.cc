@@ -57,7 +57,9 @@ void Peer::Call(Executor& on, const RpcRequest& request, RpcReply reply) {
   }
   std::string frame;
   const bool fits = AppendCallFrame(frame, FrameType::kRequest, id, request);
-  const Outbox::Appended appended = fits ? outbox_.Append(frame) : Outbox::Appended{true, false, 0};
+  const std::size_t size = frame.size();
+  const Outbox::Appended appended =
+      fits ? outbox_.Append(std::move(frame)) : Outbox::Appended{true, false, 0};
   if (appended.refused) {
     return Refuse(id, fits ? Error(Errc::kUnavailable, "the link to " + Name() + " is full")
                            : Error(Errc::kTooLarge, "the request exceeds a frame"));
@@ -68,7 +70,7 @@ void Peer::Call(Executor& on, const RpcRequest& request, RpcReply reply) {
     if (found != calls_.end()) {
       found->second.placed = true;
       found->second.offset = appended.offset;
-      found->second.size = frame.size();
+      found->second.size = size;
     }
   }
   if (appended.wake) Wake();

@@ -107,6 +107,8 @@ class Peer final : public FrameLink::Owner, public std::enable_shared_from_this<
 // A frame with a call in it: varint id, then the encoded body (RpcRequest or RpcResponse).
 template <class Body>
 bool AppendCallFrame(std::string& out, FrameType type, std::uint64_t id, const Body& body) {
+  constexpr std::size_t kAround = 128;  // the body's, roughly: a large one is copied once
+  out.reserve(out.size() + kAround + body.body.size());
   const std::size_t begin = BeginFrame(out);
   Writer(out).Varint(id);
   AppendEncoded(out, body);

@@ -106,5 +106,12 @@ TEST(Hash64Test, IsXxh3WithSeedZero) {
   EXPECT_EQ(Hash64(""), 0x2D06800538D394C2ull);  // published test vector
 }
 
+TEST(FrameTest, ItsSizeIsKnownBeforeItIsHere) {
+  const std::string frame = Framed(std::string(1000, 'x'));
+  EXPECT_EQ(FrameBytes(frame.substr(0, 11)), 0u);
+  EXPECT_EQ(FrameBytes(frame.substr(0, 12)), frame.size());
+  EXPECT_EQ(FrameBytes(frame + "more"), frame.size());
+}
+
 }  // namespace
 }  // namespace decree
