@@ -11,8 +11,9 @@ namespace decree::node {
 namespace {
 
 constexpr Duration kScanEvery = 100ms;
-constexpr Duration kFirstPause = 10ms;
+constexpr Duration kShortestPause = 10ms;
 constexpr Duration kLongestPause = 500ms;
+constexpr int kPausePart = 8;  // of the time that the stage has taken so far
 constexpr Duration kMarkPatience =
     5s;  // digests that do not come (a replica restarted): mark again
 constexpr std::uint64_t kStatusTimeoutMs = 500;
@@ -48,13 +49,13 @@ FetchPace PaceOf(const rebalance::MoveRecord& move) {
 }  // namespace
 
 struct MoveDriver::Task {
-  explicit Task(Instant now) : stall(now) {}
+  explicit Task(Instant now) : stage_began(now), stall(now) {}
   MoveId id;
   std::uint64_t generation = 0;
   rebalance::MoveView view;
   std::size_t missing = 0;
-  Duration pause = kFirstPause;
   rebalance::Stage stage = rebalance::Stage::kIntent;
+  Instant stage_began;
   Instant marked_at;
   std::string why;      // of the last decision
   std::string refusal;  // what the last action was answered, if that was no success
@@ -239,7 +240,7 @@ void MoveDriver::Decide(const TaskPtr& task) {
   const rebalance::MoveRecord* move = Record(task);
   if (!move) return;
   if (move->stage != task->stage) {
-    task->pause = kFirstPause;
+    task->stage_began = port_->executor().Now();
     task->done = rebalance::ActionKind::kWait;
     task->refusal.clear();
   }
@@ -307,16 +308,17 @@ void MoveDriver::OnDone(const TaskPtr& task, const RpcResponse& response) {
   PollSoon(task, ok);
 }
 
-// Asks again at once after the first success of an action, else after a pause that grows: what
-// succeeds again and again and changes nothing must not become a loop without a pause.
+// Asks again at once after the first success of an action; what succeeds again and again and
+// changes nothing must not become a loop without a pause. A pause is a part of what the stage has
+// taken so far: a stage is not prolonged by much more than that, and a long one is not asked about
+// all the time.
 void MoveDriver::PollSoon(const TaskPtr& task, bool succeeded) {
-  if (succeeded && !task->repeats) {
-    task->pause = kFirstPause;
-    return Poll(task);
-  }
+  if (succeeded && !task->repeats) return Poll(task);
   Executor& executor = port_->executor();
-  executor.RunAt(executor.Now() + task->pause, [this, task] { Poll(task); });
-  task->pause = std::min<Duration>(task->pause * 2, kLongestPause);
+  const Instant now = executor.Now();
+  const Duration pause =
+      std::clamp<Duration>((now - task->stage_began) / kPausePart, kShortestPause, kLongestPause);
+  executor.RunAt(now + pause, [this, task] { Poll(task); });
 }
 
 void MoveDriver::CreateTarget(const TaskPtr& task, const rebalance::MoveRecord& move) {
