@@ -5,7 +5,9 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "kv/base/executor.h"
@@ -22,6 +24,13 @@ class Staging {
  public:
   virtual ~Staging() = default;  // uncommitted: dropped
   virtual Status Append(const std::string& file, std::uint64_t offset, std::string_view bytes) = 0;
+  // Takes a whole file that lies on this machine as it is, without a copy; nobody may change it
+  // from now on. kImpossible if that cannot be: append its bytes instead.
+  virtual Status Link(const std::string& file, const std::string& path) = 0;
+  // Drops all files but these, which go on where they ended: with other files of a later snapshot
+  // they are as good as fetched again.
+  virtual Status KeepOnly(const std::set<std::string>& files) = 0;
+  virtual std::uint64_t Size(const std::string& file) const = 0;  // 0: there is none
   // fsyncs files and directory and checks that they open and that all of them is whole: kCorruption
   // if not. Commit does it if nobody did.
   virtual Status Prepare() = 0;

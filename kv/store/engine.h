@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "decree/result.h"
+#include "kv/base/codec.h"
 #include "kv/base/ids.h"
 
 namespace decree::store {
@@ -46,6 +47,10 @@ class RowView {
 struct SnapshotFile {
   std::string name;
   std::uint64_t bytes = 0;
+  // Of the content, XXH3-64: what one snapshot has under that name is in another one if name, size
+  // and checksum are equal. Empty: nothing is known.
+  std::string checksum;
+  DECREE_FIELDS(name, bytes, checksum)
 };
 
 // A frozen copy of the rows as files (hard links). Any thread. Destroying it removes the links.
@@ -53,6 +58,8 @@ class SnapshotSource {
  public:
   virtual ~SnapshotSource() = default;
   virtual const std::vector<SnapshotFile>& files() const = 0;
+  // Where the files are, for whoever shares this machine's file system. Empty: nowhere.
+  virtual std::string directory() const { return {}; }
   virtual Result<std::string> Read(const std::string& file, std::uint64_t offset,
                                    std::size_t size) const = 0;
 };

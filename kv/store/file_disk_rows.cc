@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "kv/base/bug.h"
+#include "kv/store/rocks_snapshot.h"
 
 namespace decree::store {
 namespace {
@@ -209,8 +210,8 @@ Status FileDiskRows::FinishReplace(const std::string& path) {
   return files_->Rename(decided, path);
 }
 
-Status FileDiskRows::CheckStaged(const std::string& staged) {
-  return CheckRocksFiles(staged, *shared_);
+Status FileDiskRows::CheckStaged(const std::string& staged, const FileChecksums& sums) {
+  return CheckRocksFiles(staged, *shared_, sums);
 }
 
 Result<std::unique_ptr<Engine>> FileDiskRows::Replace(ReplicaKey key, const std::string& staged) {

@@ -13,6 +13,7 @@
 #include "kv/store/disk.h"
 #include "kv/store/file_limit.h"
 #include "kv/store/files.h"
+#include "kv/store/rocks_checksum.h"
 #include "kv/store/rocks_engine.h"
 
 namespace decree::store {
@@ -32,8 +33,9 @@ class FileDiskRows {
   std::string RowPath(ReplicaKey key) const;
   // A fresh directory under staging/.
   Result<std::string> MakeStaging();
-  // Opens the files of a staging directory as a database and closes them again.
-  Status CheckStaged(const std::string& staged);
+  // Opens the files of a staging directory as a database and closes them again. Those whose
+  // checksums are given are not read.
+  Status CheckStaged(const std::string& staged, const FileChecksums& sums);
   Files& files() const { return *files_; }
   // Puts the synced and checked files of a staging directory in the place of the replica's rows,
   // and opens them.

@@ -29,6 +29,8 @@ class File {
   virtual Result<std::uint64_t> Size() const = 0;
   // Reserves the blocks and writes zeros over [from, to), so that later writes change no metadata.
   virtual Status ZeroFill(std::uint64_t from, std::uint64_t to) = 0;
+  // Begins to write out what was written there, so that a later Sync has less to wait for.
+  virtual void WriteOut(std::uint64_t /*offset*/, std::uint64_t /*size*/) {}
   virtual Status Sync() = 0;  // fdatasync
   virtual const std::string& path() const = 0;
 };
@@ -49,6 +51,8 @@ class Files {
   virtual Result<std::unique_ptr<FileLock>> Lock(const std::string& path) = 0;
 
   // Names are durable when the directory they stand in is synced, and not before.
+  // One more name for a file. kImpossible: not between these two places.
+  virtual Status Link(const std::string& from, const std::string& to) = 0;
   virtual Status Rename(const std::string& from, const std::string& to) = 0;
   // One that exists already is fine.
   virtual Status MakeDirectory(const std::string& path) = 0;

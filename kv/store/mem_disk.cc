@@ -83,6 +83,22 @@ class MemStaging : public Staging {
     return {};
   }
 
+  Status Link(const std::string& file, const std::string& /*path*/) override {
+    return Error(Errc::kImpossible, file + ": no links between disks in memory");
+  }
+
+  Status KeepOnly(const std::set<std::string>& files) override {
+    const std::lock_guard lock(core_->mutex);
+    std::erase_if(files_, [&](const auto& file) { return !files.contains(file.first); });
+    return {};
+  }
+
+  std::uint64_t Size(const std::string& file) const override {
+    const std::lock_guard lock(core_->mutex);
+    const auto known = files_.find(file);
+    return known == files_.end() ? 0 : known->second.size();
+  }
+
   Status Prepare() override {
     const Result<MemRows> rows = UnpackRows(files_);
     return rows ? Status() : rows.error();

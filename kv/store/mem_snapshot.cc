@@ -28,7 +28,9 @@ struct MemManifest {
 class MemSnapshot : public SnapshotSource {
  public:
   explicit MemSnapshot(MemFiles files) : content_(std::move(files)) {
-    for (const auto& [name, bytes] : content_) files_.push_back({name, bytes.size()});
+    for (const auto& [name, bytes] : content_) {
+      files_.push_back({name, bytes.size(), std::to_string(Hash64(bytes))});
+    }
   }
   const std::vector<SnapshotFile>& files() const override { return files_; }
   Result<std::string> Read(const std::string& file, std::uint64_t offset,

@@ -91,6 +91,11 @@ class PosixFile : public File {
     return {};
   }
 
+  void WriteOut(std::uint64_t offset, std::uint64_t size) override {
+    ::sync_file_range(fd_, static_cast<off_t>(offset), static_cast<off_t>(size),
+                      SYNC_FILE_RANGE_WRITE);
+  }
+
   Status Sync() override {
     if (::fdatasync(fd_) != 0) return SystemError("fdatasync", path_, errno);
     return {};
@@ -136,6 +141,14 @@ class PosixFiles : public Files {
     if (::flock(fd, LOCK_EX | LOCK_NB) == 0) return std::unique_ptr<FileLock>(std::move(lock));
     if (errno != EWOULDBLOCK) return SystemError("flock", path, errno);
     return Error(Errc::kLocked, DirectoryOf(path) + ": in use by another process");
+  }
+
+  Status Link(const std::string& from, const std::string& to) override {
+    if (::link(from.c_str(), to.c_str()) == 0) return {};
+    const bool impossible = errno == EXDEV || errno == EPERM || errno == EMLINK ||
+                            errno == EOPNOTSUPP || errno == ENOSYS;
+    const Error error = SystemError("link to", to, errno);
+    return impossible ? Error(Errc::kImpossible, error.detail()) : error;
   }
 
   Status Rename(const std::string& from, const std::string& to) override {

@@ -221,19 +221,4 @@ Result<std::shared_ptr<RocksDatabase>> OpenRocksDatabase(const std::string& path
                                          std::make_shared<RowsUse>());
 }
 
-Status CheckRocksFiles(const std::string& path, const RocksShared& shared) {
-  rocksdb::DB* raw = nullptr;
-  rocksdb::Status status = rocksdb::DB::OpenForReadOnly(shared.RowOptions(), path, &raw);
-  const std::unique_ptr<rocksdb::DB> db(raw);
-  // Opening reads no row. What was damaged at its source must not be met for the first time when it
-  // is in use here: then it would be this disk that is damaged.
-  if (status.ok()) status = db->VerifyFileChecksums(rocksdb::ReadOptions());
-  if (status.ok()) return {};
-  const Error error = RocksError(status, path);
-  // Not the checksums themselves: tables of equal rows differ in bytes, what is said of them must
-  // not.
-  const std::string detail = error.detail().substr(0, error.detail().find(", expecting"));
-  return Error(error == Errc::kNoSpace ? Errc::kNoSpace : Errc::kCorruption, detail);
-}
-
 }  // namespace decree::store

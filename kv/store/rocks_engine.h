@@ -74,7 +74,5 @@ class RocksEngine : public Engine {
 Result<std::shared_ptr<RocksDatabase>> OpenRocksDatabase(const std::string& path, bool create,
                                                          int tables,
                                                          std::shared_ptr<RocksShared> shared);
-// Whether the files of a directory open as rows and every block of them is whole. Changes nothing.
-Status CheckRocksFiles(const std::string& path, const RocksShared& shared);
 
 }  // namespace decree::store

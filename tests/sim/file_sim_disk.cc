@@ -129,6 +129,11 @@ class WatchedStaging : public store::Staging {
   Status Append(const std::string& file, std::uint64_t offset, std::string_view bytes) override {
     return staging_->Append(file, offset, bytes);
   }
+  Status Link(const std::string& file, const std::string& path) override {
+    return staging_->Link(file, path);
+  }
+  Status KeepOnly(const std::set<std::string>& files) override { return staging_->KeepOnly(files); }
+  std::uint64_t Size(const std::string& file) const override { return staging_->Size(file); }
   Status Prepare() override {
     const LibcBanLifted lifted;
     return staging_->Prepare();

@@ -81,6 +81,9 @@ class SimFiles : public store::Files {
     return std::unique_ptr<store::FileLock>(std::make_unique<SimLock>(fs_, path));
   }
 
+  Status Link(const std::string& from, const std::string& to) override {
+    return Told("link to", to, fs_->Link(from, to));
+  }
   Status Rename(const std::string& from, const std::string& to) override {
     return Told("rename to", to, fs_->Rename(from, to));
   }

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "tests/store/test_disk.h"
 
 namespace decree::store {
@@ -187,6 +189,64 @@ TEST_P(DiskTest, PrepareFindsADamagedRowOfASnapshot) {
         << prepared.error().ToString();
   }
   EXPECT_GT(rows_files, 0);
+}
+
+// A checksum that was computed as the bytes came is no help if they came twice.
+TEST_P(DiskTest, PrepareFindsADamagedRowThatWasSentAgain) {
+  const auto source = Snapshot(std::string(10'000, 'n'));
+  auto staging = *disk().Stage(key_);
+  ASSERT_TRUE(Fill(*staging, *source));
+  for (const SnapshotFile& file : source->files()) {
+    if (!file.name.ends_with(".sst") && !file.name.starts_with("rows-")) continue;
+    std::string bytes = *source->Read(file.name, 0, file.bytes);
+    bytes[30] = static_cast<char>(bytes[30] ^ 4);
+    ASSERT_TRUE(staging->Append(file.name, 0, bytes));
+  }
+  EXPECT_EQ(staging->Prepare().error(), Errc::kCorruption);
+}
+
+TEST_P(DiskTest, EqualFilesOfTwoSnapshotsAreKnownByTheirChecksums) {
+  auto engine = *disk().OpenRows(Key(99, 1));
+  ASSERT_TRUE(WriteRow(*engine, "row", "first"));
+  const auto first = *CheckpointAndWait(*engine);
+  const auto again = *CheckpointAndWait(*engine);
+  ASSERT_TRUE(WriteRow(*engine, "row", "second"));
+  const auto second = *CheckpointAndWait(*engine);
+  const auto sums = [](const SnapshotSource& source) {
+    std::set<std::string> of;
+    for (const SnapshotFile& file : source.files()) {
+      if (file.name.ends_with(".sst") || file.name.starts_with("rows-")) of.insert(file.checksum);
+    }
+    return of;
+  };
+  EXPECT_EQ(sums(*first), sums(*again));
+  EXPECT_FALSE(sums(*first).contains(""));
+  EXPECT_NE(sums(*first), sums(*second));
+}
+
+// What one source sent before it was lost, and the rest from the next one.
+TEST_P(DiskTest, AStagingPlaceGoesOnWithWhatItKept) {
+  const auto source = Snapshot(std::string(10'000, 'n'));
+  auto staging = *disk().Stage(key_);
+  std::set<std::string> kept;
+  for (const SnapshotFile& file : source->files()) {
+    const bool rows = file.name.ends_with(".sst") || file.name.starts_with("rows-");
+    if (rows) kept.insert(file.name);
+    const std::uint64_t half = file.bytes / 2;
+    ASSERT_TRUE(staging->Append(file.name, 0, *source->Read(file.name, 0, half)));
+  }
+  ASSERT_TRUE(staging->Append("of-old", 0, "x"));
+  ASSERT_TRUE(staging->KeepOnly(kept));
+  EXPECT_EQ(staging->Size("of-old"), 0u);
+  for (const SnapshotFile& file : source->files()) {
+    const std::uint64_t have = staging->Size(file.name);
+    EXPECT_EQ(have, kept.contains(file.name) ? file.bytes / 2 : 0) << file.name;
+    ASSERT_TRUE(
+        staging->Append(file.name, have, *source->Read(file.name, have, file.bytes - have)));
+  }
+  auto engine = staging->Commit();
+  ASSERT_TRUE(engine) << engine.error().ToString();
+  EXPECT_EQ(Dump(*(*engine)->View()), "row=" + std::string(10'000, 'n'));
 }
 
 TEST_P(DiskTest, SpaceIsReported) {

@@ -51,6 +51,9 @@ class HookedFiles : public Files {
     if (!file) return file.error();
     return std::unique_ptr<File>(std::make_unique<FaultyFile>(*std::move(file), hook_));
   }
+  Status Link(const std::string& from, const std::string& to) override {
+    return files_->Link(from, to);
+  }
   Status Rename(const std::string& from, const std::string& to) override {
     if (const int fault = hook_(FileOp::kRename, to)) return SystemError("rename to", to, fault);
     return files_->Rename(from, to);

@@ -223,6 +223,50 @@ TEST_F(FileDiskTest, ADamagedTableIsNeverInstalled) {
   }
 }
 
+// Between two disks of one file system: the same bytes, under one more name.
+TEST_F(FileDiskTest, FilesOfTheSameMachineAreLinkedNotCopied) {
+  auto disk = Open();
+  PutRow(*disk, "x");
+  auto engine = *disk->OpenRows(key_);
+  ASSERT_TRUE(FlushAndWait(*engine));
+  auto source = *CheckpointAndWait(*engine);
+  auto staging = *disk->Stage(Key(5, 3));
+  EXPECT_FALSE(staging->Link("../x", source->directory() + "/CURRENT"));
+  EXPECT_FALSE(staging->Link("none", source->directory() + "/none"));
+  std::string table;
+  for (const SnapshotFile& file : source->files()) {
+    ASSERT_TRUE(staging->Link(file.name, source->directory() + "/" + file.name));
+    EXPECT_EQ(staging->Size(file.name), file.bytes);
+    if (file.name.ends_with(".sst")) table = file.name;
+  }
+  source.reset();
+  auto linked = staging->Commit();
+  ASSERT_TRUE(linked) << linked.error().ToString();
+  EXPECT_EQ(RowOr((*linked)->Get("row")), "x");
+  EXPECT_TRUE(fs::equivalent(Path("rows/5-2/" + table), Path("rows/5-3/" + table)));
+  ASSERT_TRUE(WriteRow(*engine, "row", "y"));
+  ASSERT_TRUE(FlushAndWait(*engine));
+  EXPECT_EQ(RowOr((*linked)->Get("row")), "x") << "from here on each goes its own way";
+}
+
+TEST_F(FileDiskTest, ALinkedTableThatIsDamagedIsFound) {
+  auto disk = Open();
+  PutRow(*disk, std::string(5000, 'x'));
+  auto engine = *disk->OpenRows(key_);
+  ASSERT_TRUE(FlushAndWait(*engine));
+  auto source = *CheckpointAndWait(*engine);
+  auto staging = *disk->Stage(Key(5, 3));
+  for (const SnapshotFile& file : source->files()) {
+    ASSERT_TRUE(staging->Link(file.name, source->directory() + "/" + file.name));
+    if (!file.name.ends_with(".sst")) continue;
+    std::fstream damaged(source->directory() + "/" + file.name,
+                         std::ios::in | std::ios::out | std::ios::binary);
+    damaged.seekp(20);
+    damaged.put('\x55');
+  }
+  EXPECT_EQ(staging->Prepare().error(), Errc::kCorruption);
+}
+
 TEST_F(FileDiskTest, StagingIsEmptiedAtStart) {
   { Open(); }
   fs::create_directories(Path("staging/place-7"));
