@@ -1,8 +1,5 @@
 #include "kv/store/state_machine.h"
 
-#define XXH_STATIC_LINKING_ONLY  // the state on the stack, without an allocation
-#include <xxhash.h>
-
 #include <algorithm>
 #include <utility>
 
@@ -177,32 +174,6 @@ Result<std::optional<MachineFacts>> ReadFacts(const Engine& engine) {
 
 RowWrite FactsRow(const MachineFacts& facts) {
   return {std::string(kFactsKey), kRowFormat + Encode(facts)};
-}
-
-Result<std::string> DigestRows(const RowView& view) {
-  XXH3_state_t state;
-  XXH3_128bits_reset(&state);
-  const auto add = [&state](std::string_view bytes) {
-    std::string size;
-    Writer(size).Varint(bytes.size());
-    XXH3_128bits_update(&state, size.data(), size.size());
-    XXH3_128bits_update(&state, bytes.data(), bytes.size());
-  };
-  const std::unique_ptr<RowCursor> cursor = view.NewCursor();
-  for (cursor->Seek(""); cursor->Valid(); cursor->Next()) {
-    add(cursor->key());
-    add(cursor->value());
-  }
-  if (!cursor->status()) return cursor->status().error();
-  XXH128_canonical_t canonical;
-  XXH128_canonicalFromHash(&canonical, XXH3_128bits_digest(&state));
-  static constexpr char kHex[] = "0123456789abcdef";
-  std::string hex;
-  for (const unsigned char byte : canonical.digest) {
-    hex.push_back(kHex[byte >> 4]);
-    hex.push_back(kHex[byte & 15]);
-  }
-  return hex;
 }
 
 }  // namespace decree::store

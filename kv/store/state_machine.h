@@ -85,8 +85,4 @@ Result<std::optional<MachineFacts>> ReadFacts(const Engine& engine);
 // The facts row itself: machines other than KvMachine write it too.
 RowWrite FactsRow(const MachineFacts& facts);
 
-// Digest of all rows of a view: XXH3-128 in hex over (key, value) in order. Equal logs, equal
-// digests.
-Result<std::string> DigestRows(const RowView& view);
-
 }  // namespace decree::store

@@ -2,11 +2,21 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 namespace decree::node {
 
-void ChunkWindow::Begin(const Files& files) {
-  for (const auto& [name, bytes] : files) sizes_.push_back(bytes);
+void ChunkWindow::Begin(std::vector<File> files) {
+  files_ = std::move(files);
+  SkipWhole();
+}
+
+// To the next file of which something is missing, if only its name.
+void ChunkWindow::SkipWhole() {
+  for (; file_ < files_.size(); ++file_) {
+    offset_ = files_[file_].have;
+    if (offset_ < files_[file_].bytes || offset_ == 0) return;
+  }
 }
 
 bool ChunkWindow::HasRoom() const {
@@ -23,8 +33,8 @@ void ChunkWindow::OnAnswer(const Chunk& chunk, Instant now) {
 }
 
 ChunkWindow::Chunk* ChunkWindow::Extend(std::uint32_t most) {
-  if (chunks_.size() >= kChunks || file_ == sizes_.size()) return nullptr;
-  const std::uint64_t left = sizes_[file_] - offset_;
+  if (chunks_.size() >= kChunks || file_ == files_.size()) return nullptr;
+  const std::uint64_t left = files_[file_].bytes - offset_;
   Chunk chunk;
   chunk.number = ++last_number_;
   chunk.file = file_;
@@ -32,9 +42,9 @@ ChunkWindow::Chunk* ChunkWindow::Extend(std::uint32_t most) {
   chunk.size = static_cast<std::uint32_t>(std::min<std::uint64_t>(left, most));
   if (chunk.size == 0) chunk.state = State::kHere;
   offset_ += chunk.size;
-  if (offset_ == sizes_[file_]) {
+  if (offset_ == files_[file_].bytes) {
     ++file_;
-    offset_ = 0;
+    SkipWhole();
   }
   chunks_.push_back(std::move(chunk));
   return &chunks_.back();

@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <deque>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "kv/base/time.h"
@@ -36,9 +35,12 @@ class ChunkWindow {
     Instant asked;
     std::string answer;  // as it came
   };
-  using Files = std::vector<std::pair<std::string, std::uint64_t>>;  // name, bytes
+  struct File {
+    std::uint64_t bytes = 0;
+    std::uint64_t have = 0;  // of them are here already, from the beginning on
+  };
 
-  void Begin(const Files& files);
+  void Begin(std::vector<File> files);
   // Whether one more may be asked for.
   bool HasRoom() const;
   void OnAnswer(const Chunk& chunk, Instant now);
@@ -53,10 +55,12 @@ class ChunkWindow {
   std::vector<Chunk> TakeReady();
   void PutBack(std::vector<Chunk> chunks);  // that were taken out last
   // Everything was taken out.
-  bool finished() const { return chunks_.empty() && file_ == sizes_.size(); }
+  bool finished() const { return chunks_.empty() && file_ == files_.size(); }
 
  private:
-  std::vector<std::uint64_t> sizes_;
+  void SkipWhole();
+
+  std::vector<File> files_;
   std::size_t file_ = 0;  // where the next piece begins
   std::uint64_t offset_ = 0;
   std::uint64_t last_number_ = 0;

@@ -7,6 +7,12 @@ namespace {
 
 constexpr std::uint64_t kSmallestChunk = std::uint64_t{4} << 10;
 constexpr std::uint64_t kLargestChunk = std::uint64_t{1} << 20;
+constexpr std::uint64_t kSlowestReading = std::uint64_t{48} << 20;
+
+Duration TimeFor(std::uint64_t bytes, std::uint64_t rate) {
+  const double seconds = rate == 0 ? 0 : static_cast<double>(bytes) / static_cast<double>(rate);
+  return Duration(static_cast<std::int64_t>(seconds * 1e9));
+}
 
 }  // namespace
 
@@ -30,9 +36,7 @@ std::uint64_t MoveGate::Rate(Lane lane) const {
 
 std::optional<Duration> MoveGate::Take(Instant now, std::uint64_t bytes, Lane lane,
                                        Duration patience) {
-  const std::uint64_t rate = Rate(lane);
-  const double seconds = rate == 0 ? 0 : static_cast<double>(bytes) / static_cast<double>(rate);
-  const auto cost = static_cast<std::int64_t>(seconds * 1e9);
+  const std::int64_t cost = TimeFor(bytes, Rate(lane)).count();
   std::atomic<std::int64_t>& next = lane == Lane::kVoter ? voters_free_at_ : moves_free_at_;
   std::int64_t free_at = next;
   std::int64_t turn = 0;
@@ -42,6 +46,12 @@ std::optional<Duration> MoveGate::Take(Instant now, std::uint64_t bytes, Lane la
   } while (!next.compare_exchange_weak(free_at, turn + cost));
   taken_ += bytes;
   return Duration(turn - now.ns);
+}
+
+Duration MoveGate::PauseAfterReading(std::uint64_t bytes) {
+  taken_ += bytes;
+  const std::uint64_t rate = usual_;
+  return TimeFor(bytes, rate == 0 ? 0 : std::max(rate, kSlowestReading));
 }
 
 std::uint32_t MoveGate::ChunkBytes(Lane lane) const {

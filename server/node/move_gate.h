@@ -30,6 +30,10 @@ class MoveGate {
   // Takes the turn of a chunk and says how long it is to wait for it; none: its turn would come
   // after `patience`, and nothing was taken.
   std::optional<Duration> Take(Instant now, std::uint64_t bytes, Lane lane, Duration patience);
+  // How long to wait after so many bytes of rows that were read to be compared. As fast as moves
+  // may be, each comparison by itself, and never so slow that it would be given up
+  // (rebalance::DigestTime).
+  Duration PauseAfterReading(std::uint64_t bytes);
   // A quarter of a second's worth, so that a slow rate is slow in small steps: 4 KiB to 1 MiB.
   std::uint32_t ChunkBytes(Lane lane) const;
   std::uint64_t taken() const { return taken_; }  // bytes, in all

@@ -54,6 +54,10 @@ struct NodeConfig {
   // target rests that was told to and hears nothing more; the driver repeats it twice a second.
   std::uint64_t catch_up_gap = 128;
   Duration fetch_hold = 10s;
+  // Rows of at most so many bytes go with the answer that names their files.
+  std::uint64_t inline_snapshot_bytes = std::uint64_t{2} << 20;
+  // A leader has its followers serve snapshots, where one is fit.
+  bool snapshots_from_followers = true;
   LogSink log;
   HostWatch* watch = nullptr;                             // outlives the node
   std::function<void(const std::string&)> on_disks_lost;  // the last disk failed: end with an error

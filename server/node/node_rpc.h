@@ -123,18 +123,26 @@ struct ChangeMembers {
   DECREE_FIELDS(kind, move, epoch, member, next_voters, next_learners, wait_ms)
 };
 
-// kSnapshotOpen -> SnapshotInfo: freezes the rows of a replica and names the files.
+// kSnapshotOpen -> SnapshotInfo: freezes the rows of a replica and names the files. A leader may
+// name a follower that is to be asked instead; until the id it gave is closed, it keeps the log
+// above `at_least`.
 struct SnapshotOpen {
   ReplicaKey key;
-  ReplicaId reader;  // the replica that is to be filled
-  DECREE_FIELDS(key, reader)
+  ReplicaId reader;   // the replica that is to be filled
+  bool here = false;  // do not name another
+  ReplicaId avoid;    // nor ever this one: it was tried
+  Slot at_least;      // refused (kUnavailable) if the rows hold less
+  DECREE_FIELDS(key, reader, here, avoid, at_least)
 };
 struct SnapshotInfo {
-  std::uint64_t id = 0;
-  Slot at_least;  // the rows cover at least this slot; the exact one is read from the rows
-  std::vector<std::pair<std::string, std::uint64_t>> files;  // name, bytes
-  bool reader_votes = false;  // as its source knows, which is ahead of it
-  DECREE_FIELDS(id, at_least, files, reader_votes)
+  std::uint64_t id = 0;  // 0: nothing stays open
+  Slot at_least;         // the rows cover at least this slot; the exact one is read from the rows
+  std::vector<store::SnapshotFile> files;
+  bool reader_votes = false;          // as its source knows, which is ahead of it
+  consensus::Member instead;          // ask this one; id 0: the files are here
+  std::string directory;              // where they are, for a reader on the same node; else empty
+  std::vector<std::string> contents;  // of each file, if all of them are small; else empty
+  DECREE_FIELDS(id, at_least, files, reader_votes, instead, directory, contents)
 };
 // kSnapshotRead -> raw bytes (their XXH3-64 first, 8 bytes little endian).
 struct SnapshotRead {

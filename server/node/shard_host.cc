@@ -221,6 +221,8 @@ void ShardHost::Close() {
   if (closed_) return;
   closed_ = true;
   fetch_.reset();
+  partial_ = {};
+  DropDigests();
   NoteKept(0);
   RefuseSnapshots(Error(Errc::kUnavailable, "the replica is closing"));
   RpcResponse answer;
@@ -243,8 +245,8 @@ void ShardHost::Close() {
 template std::function<void(Status)> ShardHost::OnWorker(std::function<void(ShardHost&, Status)>);
 template std::function<void(Result<ShardHost::SnapshotFiles>)> ShardHost::OnWorker(
     std::function<void(ShardHost&, Result<ShardHost::SnapshotFiles>)>);
-template std::function<void(std::string)> ShardHost::OnWorker(
-    std::function<void(ShardHost&, std::string)>);
+template std::function<void(Result<bool>)> ShardHost::OnWorker(
+    std::function<void(ShardHost&, Result<bool>)>);
 template std::function<void(int)> ShardHost::OnWorker(std::function<void(ShardHost&, int)>);
 
 }  // namespace decree::node

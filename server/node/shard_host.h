@@ -33,6 +33,12 @@ namespace decree::node {
 using MachineFactory = std::function<Result<std::unique_ptr<store::StateMachine>>(
     store::Engine&, const consensus::Config& genesis)>;
 
+// Who is to serve a snapshot in the place of a leader, and from which slot on the log is needed.
+struct FitSource {
+  consensus::Member member;
+  Slot slot;
+};
+
 class ShardHost : public std::enable_shared_from_this<ShardHost> {
  public:
   // Opens rows and log of a replica. `genesis` is the configuration before slot 1, empty for a
@@ -55,6 +61,13 @@ class ShardHost : public std::enable_shared_from_this<ShardHost> {
   using SnapshotFiles = std::shared_ptr<store::SnapshotSource>;
   using SnapshotDone = std::function<void(Result<SnapshotFiles>)>;
   void OpenSnapshot(ReplicaId reader, SnapshotDone done);
+  // A follower whose rows will do for a member that lags, if this replica leads: it was heard a
+  // moment ago and is as good as level. None for a reader on this node, for which the files are
+  // already where it needs them.
+  std::optional<FitSource> FindSource(ReplicaId reader, ReplicaId avoid) const;
+  // Keeps the log above the slot for a member that takes rows from another one, as long as what is
+  // returned lives.
+  SnapshotFiles PinLog(ReplicaId reader, Slot slot);
   // How fast this replica takes rows of a snapshot; its log goes on in any case. A hold ends by
   // itself unless it is repeated.
   void SetFetchPace(FetchPace pace);
@@ -121,7 +134,11 @@ class ShardHost : public std::enable_shared_from_this<ShardHost> {
   void FinishReads(const std::vector<consensus::ReadReady>& ready);
 
   bool StepChange();
+  struct Digesting;
   void DigestMark(Slot slot);
+  void DigestOn(const std::shared_ptr<Digesting>& digest);
+  void DropDigests();
+  void OnDigested(const std::shared_ptr<Digesting>& digest, const Result<bool>& more);
 
   void MaybeFlush();
   void OnFlushed(Slot applied);
@@ -136,6 +153,7 @@ class ShardHost : public std::enable_shared_from_this<ShardHost> {
   void StartFetch(const consensus::SnapshotNeed& need);
   void EndOldHold();
   bool FetchIsStuck(const consensus::SnapshotNeed& need) const;
+  void DropFetch();
   void OnFetched(Result<std::unique_ptr<store::Staging>> staged);
   void OnInstalled();
   void NoteProblem(const Error& error);
@@ -173,6 +191,7 @@ class ShardHost : public std::enable_shared_from_this<ShardHost> {
   SwitchPause pause_;
   std::map<ReplicaId, int> asked_to_lead_;  // how often each was
   std::vector<rebalance::ReplicaDigest> digests_;
+  std::vector<std::shared_ptr<Digesting>> digesting_;  // marks whose rows are being read
 
   // Counts the databases that engine_ has been: what one reports after a snapshot took its place
   // says nothing of its successor.
@@ -189,6 +208,9 @@ class ShardHost : public std::enable_shared_from_this<ShardHost> {
   std::map<std::uint64_t, SnapshotDone> opening_;  // snapshots that are being frozen
 
   std::unique_ptr<SnapshotFetch> fetch_;
+  PartialSnapshot partial_;     // what a fetch that failed had got
+  std::uint64_t partials_ = 0;  // so far
+  ReplicaId avoid_;             // the source of the last one
   Instant next_fetch_;
   FetchPace fetch_pace_ = FetchPace::kUsual;
   Instant hold_ends_;

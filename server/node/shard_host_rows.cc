@@ -5,12 +5,14 @@
 #include "kv/base/bug.h"
 #include "kv/base/check.h"
 #include "kv/base/mark.h"
+#include "kv/store/row_digest.h"
 #include "server/node/shard_host.h"
 
 namespace decree::node {
 namespace {
 
 constexpr std::size_t kKeptDigests = 8;
+constexpr std::uint64_t kDigestPiece = std::uint64_t{1} << 20;
 constexpr std::size_t kMaxRun = 256;  // slots in one row batch
 // The tail of the log below the flushed rows that is kept in any case, so that a member that was
 // away briefly catches up without a snapshot.
@@ -57,20 +59,56 @@ bool ShardHost::ApplyRun(const std::vector<consensus::ChosenDecree>& run) {
   return true;
 }
 
+struct ShardHost::Digesting {
+  Digesting(Slot of, std::shared_ptr<const store::RowView> view, Instant now)
+      : slot(of), rows(std::move(view)), next(now) {}
+  Slot slot;
+  store::RowDigest rows;
+  Instant next;  // when its next piece may be read
+};
+
 // The rows as of a mark's slot are frozen here, before anything later is applied, and digested
-// aside.
+// aside, a piece at a time, so that reads and writes get by.
 void ShardHost::DigestMark(Slot slot) {
-  std::shared_ptr<store::RowView> view = engine_->View();
-  auto finish =
-      OnWorker<std::string>([slot, life = engine_life_](ShardHost& host, std::string digest) {
-        if (life != host.engine_life_) return;
-        if (host.digests_.size() == kKeptDigests) host.digests_.erase(host.digests_.begin());
-        host.digests_.push_back({slot, std::move(digest)});
+  digesting_.push_back(std::make_shared<Digesting>(slot, engine_->View(), Now()));
+  DigestOn(digesting_.back());
+}
+
+// Between the pieces only digesting_ holds the view: it goes when the rows do.
+void ShardHost::DigestOn(const std::shared_ptr<Digesting>& digest) {
+  auto then = OnWorker<Result<bool>>(
+      [weak = std::weak_ptr(digest)](ShardHost& host, const Result<bool>& more) {
+        if (const auto alive = weak.lock()) host.OnDigested(alive, more);
       });
-  engine_->RunInBackground([view = std::move(view), finish]() mutable {
-    Result<std::string> digest = store::DigestRows(*view);
-    view.reset();
-    finish(digest ? *digest : "unreadable: " + digest.error().ToString());
+  engine_->RunInBackground([held = digest, then]() mutable {
+    Result<bool> more = held->rows.More(kDigestPiece);
+    held.reset();
+    then(std::move(more));
+  });
+}
+
+// Closing a view waits for the disk.
+void ShardHost::DropDigests() {
+  for (std::shared_ptr<Digesting>& digest : digesting_) {
+    engine_->RunInBackground([held = std::move(digest)]() mutable { held.reset(); });
+  }
+  digesting_.clear();
+}
+
+void ShardHost::OnDigested(const std::shared_ptr<Digesting>& digest, const Result<bool>& more) {
+  if (!more || !*more) {
+    std::string text = more ? digest->rows.Hex() : "unreadable: " + more.error().ToString();
+    if (digests_.size() == kKeptDigests) digests_.erase(digests_.begin());
+    digests_.push_back({digest->slot, std::move(text)});
+    std::erase(digesting_, digest);
+    return;
+  }
+  digest->next = digest->next + env_->move_gate(*disk_).PauseAfterReading(kDigestPiece);
+  if (digest->next <= Now()) return DigestOn(digest);
+  env_->executor().RunAt(digest->next, [weak = weak_from_this(), piece = std::weak_ptr(digest)] {
+    const auto host = weak.lock();
+    const auto alive = piece.lock();
+    if (host && alive && !host->closed_) host->DigestOn(alive);
   });
 }
 

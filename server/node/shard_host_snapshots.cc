@@ -10,6 +10,7 @@ namespace decree::node {
 namespace {
 
 constexpr Duration kFetchRetry = 200ms;
+constexpr Duration kPartialLife = 60s;
 
 // What a planted bug takes out of a snapshot: deletes of the rows of its session table.
 store::RowBatch SessionRows(const store::Engine& engine) {
@@ -57,6 +58,49 @@ void ShardHost::RefuseSnapshots(const Error& why) {
   pins_.Clear();
 }
 
+std::optional<FitSource> ShardHost::FindSource(ReplicaId reader, ReplicaId avoid) const {
+  const consensus::Config& config = replica_->config();
+  const consensus::Member* lagging = config.Find(reader);
+  if (!leading() || lagging == nullptr || lagging->node == env_->node()) return std::nullopt;
+  const Instant oldest = Now() - env_->config().consensus.election_min;
+  std::optional<FitSource> best;
+  for (const consensus::Member& member : config.voters) {
+    if (member.id == key_.replica || member.id == reader || member.id == avoid) continue;
+    const std::optional<Slot> durable = replica_->DurableChosenOf(member.id);
+    const std::optional<Instant> heard = replica_->HeardAt(member.id);
+    if (!durable || !heard || *heard < oldest || *durable < replica_->trimmed()) continue;
+    if (durable->value + env_->config().catch_up_gap < facts().applied.value) continue;
+    const bool nearer = member.node == lagging->node;
+    if (!best || nearer || *durable > best->slot) best = FitSource{member, *durable};
+    if (nearer) break;
+  }
+  return best;
+}
+
+namespace {
+
+// Stands for files that somebody else serves.
+class NoFiles : public store::SnapshotSource {
+ public:
+  const std::vector<store::SnapshotFile>& files() const override { return files_; }
+  Result<std::string> Read(const std::string& file, std::uint64_t /*offset*/,
+                           std::size_t /*size*/) const override {
+    return Error(Errc::kNotFound, "no snapshot file " + file);
+  }
+
+ private:
+  const std::vector<store::SnapshotFile> files_;
+};
+
+}  // namespace
+
+ShardHost::SnapshotFiles ShardHost::PinLog(ReplicaId reader, Slot slot) {
+  pins_.Begin(reader, slot);
+  SnapshotFiles pin = std::make_shared<NoFiles>();
+  pins_.Frozen(reader, pin);
+  return pin;
+}
+
 // ---- in ----
 
 void ShardHost::SetFetchPace(FetchPace pace) {
@@ -86,19 +130,37 @@ void ShardHost::StartFetch(const consensus::SnapshotNeed& need) {
   EndOldHold();
   if (fetch_ && FetchIsStuck(need)) {
     SOMETIMES(snapshot_source_changed);
-    fetch_.reset();
+    DropFetch();
   }
   if (fetch_ || fetch_pace_ == FetchPace::kHeld || Now() < next_fetch_) return;
   next_fetch_ = Now() + kFetchRetry;
   fetch_ = std::make_unique<SnapshotFetch>(
-      *env_, *disk_, key_, need.from,
+      *env_, *disk_, key_, SnapshotFetch::Source{need.from, avoid_}, std::exchange(partial_, {}),
       [this](Result<std::unique_ptr<store::Staging>> staged) { OnFetched(std::move(staged)); });
   fetch_->SetPace(fetch_pace_);
 }
 
+// What has come is kept for the next one, for a while: should none be needed any more, nobody else
+// would drop it.
+void ShardHost::DropFetch() {
+  avoid_ = fetch_->source();
+  partial_ = fetch_->TakePartial();
+  fetch_.reset();
+  if (!partial_.staging) return;
+  env_->executor().RunAt(Now() + kPartialLife, [weak = weak_from_this(), number = ++partials_] {
+    const auto self = weak.lock();
+    if (self && self->partials_ == number) self->partial_ = {};
+  });
+}
+
 void ShardHost::OnFetched(Result<std::unique_ptr<store::Staging>> staged) {
   const Slot at_least = fetch_->at_least();
-  fetch_.reset();
+  if (staged) {
+    avoid_ = {};
+    fetch_.reset();
+  } else {
+    DropFetch();
+  }
   if (closed_) return;
   if (!staged) {
     SOMETIMES(snapshot_not_got);
@@ -131,6 +193,7 @@ Status ShardHost::Install(store::Staging& staging) {
   RefuseSnapshots(Error(Errc::kUnavailable, "the rows are being replaced"));
   ++engine_life_;
   flushing_ = false;
+  DropDigests();
   const Slot before = replica_->applied();
   kv_ = nullptr;
   machine_.reset();

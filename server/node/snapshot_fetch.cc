@@ -1,6 +1,8 @@
 #include "server/node/snapshot_fetch.h"
 
 #include <algorithm>
+#include <set>
+#include <utility>
 
 #include "kv/base/frame.h"
 #include "kv/base/mark.h"
@@ -43,24 +45,42 @@ struct SnapshotFetch::Pull : std::enable_shared_from_this<SnapshotFetch::Pull> {
     std::size_t written = 0;
   };
 
+  // A member that named another one, and keeps its log for us meanwhile.
+  struct Referrer {
+    consensus::Member member;
+    std::uint64_t id = 0;
+  };
+
   HostEnv* env;
   store::Disk* disk;
   ReplicaKey key;
   consensus::Member from;
+  ReplicaId avoid;
+  std::optional<Referrer> referrer;
+  PartialSnapshot partial;
   Done done;
   std::unique_ptr<store::Staging> staging;
   SnapshotInfo info;
   ChunkWindow window;
   std::uint64_t total = 0;
   std::uint64_t received = 0;
-  bool writing = false;             // or preparing what was written
+  bool writing = false;             // the staging place is in use on a thread of the disk
+  std::optional<Error> ending;      // as soon as that is over
   std::optional<Instant> asked_at;  // or since the source last answered one of several questions
   FetchPace pace = FetchPace::kUsual;
   bool resting = false;
-  std::uint64_t rests = 0;
+  bool keeping_alive = false;
 
-  void Open();
+  void Open(bool here, Slot at_least);
   void OnOpened(const RpcResponse& response);
+  void OnRefused(const Error& why);
+  void GoTo(const SnapshotInfo& referral);
+  Status CheckInfo() const;
+  Status CheckSpace(std::uint64_t kept) const;
+  std::set<std::string> Kept() const;
+  void Prepare();
+  void Fill(const std::set<std::string>& kept);
+  void StartChunks();
   Lane lane() const;
   bool held() const { return pace == FetchPace::kHeld; }
   void Pump();
@@ -68,7 +88,8 @@ struct SnapshotFetch::Pull : std::enable_shared_from_this<SnapshotFetch::Pull> {
   void AskLater(Duration wait, Chunk& chunk);
   void SendAsk(Chunk& chunk);
   void Rest();
-  void KeepAlive(std::uint64_t rest);
+  void KeepAlive();
+  void Touch(const consensus::Member& member, std::uint64_t id);
   void OnChunk(std::uint64_t number, RpcResponse response);
   void AskAgain(Chunk& chunk, const Error& why);
   void Write();
@@ -76,26 +97,38 @@ struct SnapshotFetch::Pull : std::enable_shared_from_this<SnapshotFetch::Pull> {
   void OnWritten(Batch& batch, const Status& status);
   void OnPrepared(const Status& status);
   void Close();
+  void CloseAt(const consensus::Member& member, std::uint64_t id);
   void InBackground(std::function<Status(store::Staging&)> work,
                     std::function<void(Pull&, Status)> then);
+  void Fail(const Error& why);
   void Finish(Result<std::unique_ptr<store::Staging>> result);
 };
 
-SnapshotFetch::SnapshotFetch(HostEnv& env, store::Disk& disk, ReplicaKey key,
-                             consensus::Member from, Done done)
+SnapshotFetch::SnapshotFetch(HostEnv& env, store::Disk& disk, ReplicaKey key, const Source& source,
+                             PartialSnapshot partial, Done done)
     : pull_(std::make_shared<Pull>()) {
   pull_->env = &env;
   pull_->disk = &disk;
   pull_->key = key;
-  pull_->from = from;
+  pull_->from = source.member;
+  pull_->avoid = source.avoid;
+  pull_->partial = std::move(partial);
   pull_->done = std::move(done);
-  pull_->Open();
+  pull_->Open(false, Slot{});
 }
 
 SnapshotFetch::~SnapshotFetch() {
+  if (!pull_->writing) pull_->staging.reset();  // before the disk goes
+  pull_->partial = {};
   if (!pull_->done) return;  // it has ended by itself
   pull_->done = nullptr;
   pull_->Close();
+}
+
+PartialSnapshot SnapshotFetch::TakePartial() {
+  if (pull_->writing) return {};
+  if (pull_->partial.staging) return std::move(pull_->partial);  // nothing was done with it yet
+  return {std::move(pull_->staging), pull_->info.files};
 }
 
 void SnapshotFetch::SetPace(FetchPace pace) {
@@ -111,9 +144,11 @@ std::uint64_t SnapshotFetch::bytes_done() const { return pull_->received; }
 ReplicaId SnapshotFetch::source() const { return pull_->from.id; }
 std::optional<Instant> SnapshotFetch::asked_at() const { return pull_->asked_at; }
 
-void SnapshotFetch::Pull::Open() {
+// ---- opening ----
+
+void SnapshotFetch::Pull::Open(bool here, Slot at_least) {
   asked_at = env->executor().Now();
-  const SnapshotOpen open{{key.shard, from.id}, key.replica};
+  const SnapshotOpen open{{key.shard, from.id}, key.replica, here, avoid, at_least};
   RpcRequest request{Method::kSnapshotOpen, key.shard, kCallTimeoutMs, Encode(open)};
   env->Call(from.node, Channel::kBulk, std::move(request),
             [pull = shared_from_this()](RpcResponse response) { pull->OnOpened(response); });
@@ -123,39 +158,140 @@ void SnapshotFetch::Pull::OnOpened(const RpcResponse& response) {
   asked_at.reset();
   Result<SnapshotInfo> decoded = Error(response.code, response.detail);
   if (response.code == Errc::kOk) decoded = Decode<SnapshotInfo>(response.body);
+  if (decoded && done && decoded->instead.id && !referrer) return GoTo(*decoded);
   if (decoded) info = std::move(*decoded);
   if (!done) {  // dropped meanwhile
     SOMETIMES(snapshot_fetch_dropped);
     return Close();
   }
-  if (!decoded) return Finish(decoded.error());
-  const store::DiskSpace space = disk->space();
-  const std::uint64_t free =
-      space.capacity_bytes - std::min(space.used_bytes, space.capacity_bytes);
-  for (const auto& [name, bytes] : info.files) {
-    if (bytes > free - total) {  // the sum of what a peer announces may exceed 64 bits
-      return Finish(Error(Errc::kNoSpace, "a snapshot does not fit on " + disk->path() +
-                                              ", where " + std::to_string(free) +
-                                              " bytes are free"));
-    }
-    total += bytes;
+  if (!decoded) return OnRefused(decoded.error());
+  if (Status sound = CheckInfo(); !sound) return Finish(sound.error());
+  Prepare();
+}
+
+void SnapshotFetch::Pull::GoTo(const SnapshotInfo& referral) {
+  referrer = Referrer{from, referral.id};
+  from = referral.instead;
+  KeepAlive();
+  Open(true, referral.at_least);
+}
+
+// Whoever named a member that will not serve has to serve by itself.
+void SnapshotFetch::Pull::OnRefused(const Error& why) {
+  if (!referrer || from.id == referrer->member.id) return Finish(why);
+  SOMETIMES(snapshot_refused_by_a_follower);
+  CloseAt(referrer->member, referrer->id);
+  referrer->id = 0;
+  from = referrer->member;
+  Open(true, Slot{});
+}
+
+Status SnapshotFetch::Pull::CheckInfo() const {
+  bool sound = !info.instead.id && !info.files.empty() &&
+               (info.contents.empty() || info.contents.size() == info.files.size());
+  for (std::size_t i = 0; sound && i < info.contents.size(); ++i) {
+    sound = info.contents[i].size() == info.files[i].bytes;
   }
-  Result<std::unique_ptr<store::Staging>> stage = disk->Stage(key);
-  if (!stage) return Finish(stage.error());
-  staging = std::move(*stage);
-  window.Begin(info.files);
+  if (sound) return {};
+  return Error(Errc::kCorruption, "a malformed answer to SnapshotOpen");
+}
+
+// What an earlier fetch got and this snapshot has, too.
+std::set<std::string> SnapshotFetch::Pull::Kept() const {
+  std::set<std::string> kept;
+  if (!partial.staging || !info.contents.empty()) return kept;
+  for (const store::SnapshotFile& file : info.files) {
+    const bool same = std::any_of(
+        partial.files.begin(), partial.files.end(), [&file](const store::SnapshotFile& had) {
+          return had.name == file.name && had.bytes == file.bytes && had.checksum == file.checksum;
+        });
+    if (same && !file.checksum.empty()) kept.insert(file.name);
+  }
+  return kept;
+}
+
+// The sum of what a peer announces may exceed 64 bits.
+Status SnapshotFetch::Pull::CheckSpace(std::uint64_t kept) const {
+  const store::DiskSpace space = disk->space();
+  std::uint64_t left = space.capacity_bytes - std::min(space.used_bytes, space.capacity_bytes);
+  const std::uint64_t free = left;
+  left += kept;
+  for (const store::SnapshotFile& file : info.files) {
+    if (file.bytes > left) {
+      return Error(Errc::kNoSpace, "a snapshot does not fit on " + disk->path() + ", where " +
+                                       std::to_string(free) + " bytes are free");
+    }
+    left -= file.bytes;
+  }
+  return {};
+}
+
+void SnapshotFetch::Pull::Prepare() {
+  const std::set<std::string> kept = Kept();
+  std::uint64_t had = 0;
+  for (const std::string& name : kept) had += partial.staging->Size(name);
+  if (Status fits = CheckSpace(had); !fits) return Finish(fits.error());
+  if (had > 0) SOMETIMES(snapshot_goes_on_where_it_was);
+  for (const store::SnapshotFile& file : info.files) total += file.bytes;
+  staging = std::move(partial.staging);
+  if (!staging) {
+    Result<std::unique_ptr<store::Staging>> stage = disk->Stage(key);
+    if (!stage) return Finish(stage.error());
+    staging = std::move(*stage);
+  }
+  KeepAlive();
+  Fill(kept);
+}
+
+// All that needs no chunks. Without a link a file of this machine is copied like any other.
+void SnapshotFetch::Pull::Fill(const std::set<std::string>& kept) {
+  const bool near = !info.directory.empty() && from.node == env->node();
+  const auto fill = [this, kept, near](store::Staging& to) -> Status {
+    if (Status left = to.KeepOnly(kept); !left) return left;
+    for (std::size_t i = 0; i < info.contents.size(); ++i) {
+      Status put = to.Append(info.files[i].name, 0, info.contents[i]);
+      if (!put) return put;
+    }
+    for (const store::SnapshotFile& file : info.files) {
+      if (!near || kept.contains(file.name)) continue;
+      if (!to.Link(file.name, info.directory + "/" + file.name)) return to.KeepOnly(kept);
+    }
+    return {};
+  };
+  InBackground(fill, [](Pull& pull, const Status& status) {
+    if (status) return pull.StartChunks();
+    pull.staging.reset();
+    pull.Finish(status.error());
+  });
+}
+
+void SnapshotFetch::Pull::StartChunks() {
+  info.contents.clear();
+  std::vector<ChunkWindow::File> files;
+  for (const store::SnapshotFile& file : info.files) {
+    const std::uint64_t have = std::min(staging->Size(file.name), file.bytes);
+    received += have;
+    files.push_back({file.bytes, have});
+  }
+  window.Begin(std::move(files));
   Pump();
 }
+
+// ---- chunks ----
 
 // What waits for the disk runs on the disk's threads, never on the worker, whose other shards have
 // heartbeats to send. Nothing else touches the staging place meanwhile.
 void SnapshotFetch::Pull::InBackground(std::function<Status(store::Staging&)> work,
                                        std::function<void(Pull&, Status)> then) {
+  writing = true;
   disk->RunInBackground([pull = shared_from_this(), executor = &env->executor(),
                          work = std::move(work), then = std::move(then)] {
     const Status status = work(*pull->staging);
     executor->Post([pull, status, then] {
-      if (pull->done) then(*pull, status);
+      pull->writing = false;
+      if (!pull->done) return pull->staging.reset();
+      if (pull->ending) return pull->Finish(*pull->ending);
+      then(*pull, status);
     });
   });
 }
@@ -167,6 +303,7 @@ Lane SnapshotFetch::Pull::lane() const {
 
 // As many chunks as the window holds and the gate lets pass; then what has come is written.
 void SnapshotFetch::Pull::Pump() {
+  if (ending) return;
   if (held()) {
     Rest();
     return Write();
@@ -206,30 +343,38 @@ void SnapshotFetch::Pull::Rest() {
   if (resting || window.finished()) return;
   SOMETIMES(snapshot_fetch_held);
   resting = true;
-  KeepAlive(++rests);
 }
 
-// The source drops what nobody reads, and all that has come would have to come again.
-void SnapshotFetch::Pull::KeepAlive(std::uint64_t rest) {
+// A source drops what nobody reads, and all that has come would have to come again; whoever named
+// it would let go of the log.
+void SnapshotFetch::Pull::KeepAlive() {
+  if (std::exchange(keeping_alive, true)) return;
   Executor& executor = env->executor();
-  executor.RunAt(executor.Now() + kKeepAlive, [pull = shared_from_this(), rest] {
-    if (!pull->done || !pull->resting || pull->rests != rest) return;
-    const SnapshotRead nothing{pull->info.id, pull->info.files.front().first, 0, 0};
-    RpcRequest request{Method::kSnapshotRead, pull->key.shard, 1000, Encode(nothing)};
-    pull->env->Call(pull->from.node, Channel::kBulk, std::move(request), [](RpcResponse) {});
-    pull->KeepAlive(rest);
+  executor.RunAt(executor.Now() + kKeepAlive, [weak = weak_from_this()] {
+    const auto pull = weak.lock();
+    if (!pull || !pull->done) return;
+    pull->keeping_alive = false;
+    if (pull->referrer) pull->Touch(pull->referrer->member, pull->referrer->id);
+    if (pull->resting) pull->Touch(pull->from, pull->info.id);
+    pull->KeepAlive();
   });
+}
+
+void SnapshotFetch::Pull::Touch(const consensus::Member& member, std::uint64_t id) {
+  if (id == 0) return;
+  RpcRequest request{Method::kSnapshotRead, key.shard, 1000, Encode(SnapshotRead{id, "", 0, 0})};
+  env->Call(member.node, Channel::kBulk, std::move(request), [](RpcResponse) {});
 }
 
 void SnapshotFetch::Pull::SendAsk(Chunk& chunk) {
   chunk.state = State::kAsked;
   chunk.asked = env->executor().Now();
   if (!asked_at) asked_at = chunk.asked;
-  const SnapshotRead read{info.id, info.files[chunk.file].first, chunk.offset, chunk.size, lane()};
+  const SnapshotRead read{info.id, info.files[chunk.file].name, chunk.offset, chunk.size, lane()};
   RpcRequest request{Method::kSnapshotRead, key.shard, kCallTimeoutMs, Encode(read)};
   env->Call(from.node, Channel::kBulk, std::move(request),
             [pull = shared_from_this(), number = chunk.number](RpcResponse response) {
-              if (pull->done) pull->OnChunk(number, std::move(response));
+              if (pull->done && !pull->ending) pull->OnChunk(number, std::move(response));
             });
 }
 
@@ -253,7 +398,7 @@ void SnapshotFetch::Pull::AskAgain(Chunk& chunk, const Error& why) {
   SOMETIMES(snapshot_chunk_asked_again);
   if (why == Errc::kNotFound) SOMETIMES(snapshot_gone_at_its_source);
   if (why == Errc::kNotFound || ++chunk.tries >= kTriesPerChunk) {
-    return Finish(Error(why.code(), "a snapshot chunk did not arrive: " + why.detail()));
+    return Fail(Error(why.code(), "a snapshot chunk did not arrive: " + why.detail()));
   }
   Pump();
 }
@@ -261,13 +406,11 @@ void SnapshotFetch::Pull::AskAgain(Chunk& chunk, const Error& why) {
 void SnapshotFetch::Pull::Write() {
   if (writing) return;
   if (window.finished()) {
-    writing = true;
     return InBackground([](store::Staging& to) { return to.Prepare(); },
                         [](Pull& pull, const Status& status) { pull.OnPrepared(status); });
   }
   const auto batch = std::make_shared<Batch>(Batch{window.TakeReady(), 0});
   if (batch->chunks.empty()) return;
-  writing = true;
   InBackground([this, batch](store::Staging&) { return WriteBatch(*batch); },
                [batch](Pull& pull, const Status& status) { pull.OnWritten(*batch, status); });
 }
@@ -280,7 +423,7 @@ Status SnapshotFetch::Pull::WriteBatch(Batch& batch) const {
       if (Status whole = CheckChunk(chunk); !whole) return whole;
       bytes = std::string_view(chunk.answer).substr(kChecksumBytes);
     }
-    const std::string& name = info.files[chunk.file].first;
+    const std::string& name = info.files[chunk.file].name;
     if (Status put = staging->Append(name, chunk.offset, bytes); !put) return put;
     ++batch.written;
   }
@@ -288,10 +431,12 @@ Status SnapshotFetch::Pull::WriteBatch(Batch& batch) const {
 }
 
 void SnapshotFetch::Pull::OnWritten(Batch& batch, const Status& status) {
-  writing = false;
   for (std::size_t i = 0; i < batch.written; ++i) received += batch.chunks[i].size;
   if (status) return Pump();
-  if (status.error() != Errc::kCorruption) return Finish(status.error());
+  if (status.error() != Errc::kCorruption) {
+    staging.reset();
+    return Finish(status.error());
+  }
   const auto damaged = batch.chunks.begin() + static_cast<std::ptrdiff_t>(batch.written);
   damaged->state = State::kWanted;
   damaged->answer.clear();
@@ -304,15 +449,27 @@ void SnapshotFetch::Pull::OnWritten(Batch& batch, const Status& status) {
 void SnapshotFetch::Pull::OnPrepared(const Status& status) {
   if (!status) {
     SOMETIMES(snapshot_refused_by_engine);
+    staging.reset();
     return Finish(status.error());
   }
   Finish(std::move(staging));
 }
 
 void SnapshotFetch::Pull::Close() {
-  if (info.id == 0) return;  // nothing was opened
-  RpcRequest request{Method::kSnapshotClose, key.shard, 1000, Encode(SnapshotClose{info.id})};
-  env->Call(from.node, Channel::kBulk, std::move(request), [](RpcResponse) {});
+  CloseAt(from, info.id);
+  if (referrer) CloseAt(referrer->member, referrer->id);
+}
+
+void SnapshotFetch::Pull::CloseAt(const consensus::Member& member, std::uint64_t id) {
+  if (id == 0) return;  // nothing was opened
+  RpcRequest request{Method::kSnapshotClose, key.shard, 1000, Encode(SnapshotClose{id})};
+  env->Call(member.node, Channel::kBulk, std::move(request), [](RpcResponse) {});
+}
+
+// What is just being written is part of what has come.
+void SnapshotFetch::Pull::Fail(const Error& why) {
+  if (!writing) return Finish(why);
+  ending = why;
 }
 
 void SnapshotFetch::Pull::Finish(Result<std::unique_ptr<store::Staging>> result) {

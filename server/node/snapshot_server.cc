@@ -35,33 +35,86 @@ RpcResponse ReadChunk(const store::SnapshotSource& source, const SnapshotRead& r
   return response;
 }
 
+// On one of the disk's threads.
+RpcResponse ReadAll(const store::SnapshotSource& source, SnapshotInfo info) {
+  for (const store::SnapshotFile& file : info.files) {
+    Result<std::string> bytes = source.Read(file.name, 0, file.bytes);
+    if (!bytes) return Refuse(bytes.error());
+    info.contents.push_back(*std::move(bytes));
+  }
+  RpcResponse response;
+  response.body = Encode(info);
+  return response;
+}
+
 }  // namespace
 
-void SnapshotServer::Open(ShardHost& host, ReplicaId reader, Executor& executor, RpcReply reply) {
+void SnapshotServer::Open(ShardHost& host, const SnapshotOpen& open, HostEnv& env, RpcReply reply) {
+  if (host.facts().applied < open.at_least) {
+    return reply(Refuse(Error(Errc::kUnavailable, "the rows of this replica are behind")));
+  }
+  if (!open.here && env.config().snapshots_from_followers) {
+    if (const auto other = host.FindSource(open.reader, open.avoid)) {
+      return Refer(host, *other, open.reader, env, reply);
+    }
+  }
+  const consensus::Config& config = host.replica().config();
+  const consensus::Member* reader = config.Find(open.reader);
   SnapshotInfo info;
   info.at_least = host.facts().applied;
-  info.reader_votes = host.replica().config().IsVoter(reader);
-  host.OpenSnapshot(reader, [this, &executor, key = host.key(), disk = &host.disk(), info,
-                             reply = std::move(reply)](Result<ShardHost::SnapshotFiles> files) {
-    if (!files) return reply(Refuse(files.error()));
-    OnFrozen({key, disk, *files, executor.Now()}, info, executor, reply);
+  info.reader_votes = config.IsVoter(open.reader);
+  const bool same_node = reader != nullptr && reader->node == env.node();
+  host.OpenSnapshot(
+      open.reader, [this, &env, key = host.key(), disk = &host.disk(), info, same_node,
+                    reply = std::move(reply)](Result<ShardHost::SnapshotFiles> files) mutable {
+        if (!files) return reply(Refuse(files.error()));
+        if (same_node) info.directory = (*files)->directory();
+        info.files = (*files)->files();
+        OnFrozen({key, disk, *std::move(files), {}}, std::move(info), env, std::move(reply));
+      });
+}
+
+void SnapshotServer::Refer(ShardHost& host, const FitSource& other, ReplicaId reader, HostEnv& env,
+                           const RpcReply& reply) {
+  SOMETIMES(snapshot_from_a_follower);
+  SnapshotInfo info;
+  info.instead = other.member;
+  info.at_least = other.slot;
+  Keep({host.key(), &host.disk(), host.PinLog(reader, other.slot), {}}, std::move(info), env,
+       reply);
+}
+
+void SnapshotServer::OnFrozen(OpenSnapshot snapshot, SnapshotInfo info, HostEnv& env,
+                              RpcReply reply) {
+  std::uint64_t bytes = 0;
+  for (const store::SnapshotFile& file : info.files) bytes += file.bytes;
+  const Lane lane = info.reader_votes ? Lane::kVoter : Lane::kUsual;
+  MoveGate& gate = env.move_gate(*snapshot.disk);
+  const bool small = bytes <= env.config().inline_snapshot_bytes && info.directory.empty();
+  if (!small || !gate.Take(env.executor().Now(), bytes, lane, Duration::zero())) {
+    return Keep(std::move(snapshot), std::move(info), env, reply);
+  }
+  SOMETIMES(snapshot_went_with_the_answer);
+  store::Disk* disk = snapshot.disk;
+  disk->RunInBackground([source = std::move(snapshot.source), executor = &env.executor(),
+                         info = std::move(info), reply = std::move(reply)]() mutable {
+    auto response = std::make_shared<RpcResponse>(ReadAll(*source, std::move(info)));
+    source.reset();
+    executor->Post([response, reply = std::move(reply)] { reply(std::move(*response)); });
   });
 }
 
-void SnapshotServer::OnFrozen(const OpenSnapshot& snapshot, SnapshotInfo info, Executor& executor,
-                              RpcReply reply) {
+void SnapshotServer::Keep(OpenSnapshot snapshot, SnapshotInfo info, HostEnv& env,
+                          const RpcReply& reply) {
   info.id = ++last_id_;
-  for (const store::SnapshotFile& file : snapshot.source->files()) {
-    info.files.emplace_back(file.name, file.bytes);
-  }
-  open_[info.id] = snapshot;
-  WatchIdle(executor);
+  snapshot.last_used = env.executor().Now();
+  open_[info.id] = std::move(snapshot);
+  WatchIdle(env.executor());
   RpcResponse response;
   response.body = Encode(info);
   reply(std::move(response));
 }
 
-// As long as any is open, whether or not another one is opened.
 void SnapshotServer::WatchIdle(Executor& executor) {
   if (watching_ || open_.empty()) return;
   watching_ = true;

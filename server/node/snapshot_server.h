@@ -1,4 +1,6 @@
 // The serving side of snapshots: frozen files of this worker's replicas, read in chunks by others.
+// A leader rather names a follower, so that its own disk and network are left to its clients; small
+// rows go with the answer; a reader on the same node is told where the files are.
 // A snapshot that nobody reads for a while is dropped: a reader that died leaves nothing behind.
 #pragma once
 
@@ -15,7 +17,7 @@ namespace decree::node {
 
 class SnapshotServer {
  public:
-  void Open(ShardHost& host, ReplicaId reader, Executor& executor, RpcReply reply);
+  void Open(ShardHost& host, const SnapshotOpen& open, HostEnv& env, RpcReply reply);
   // Answered when the disk's gate lets it pass; kBusy if that would take long: ask again.
   void Read(const SnapshotRead& read, HostEnv& env, RpcReply reply);
   void Close(std::uint64_t id) { open_.erase(id); }
@@ -30,8 +32,10 @@ class SnapshotServer {
     std::shared_ptr<store::SnapshotSource> source;
     Instant last_used;
   };
-  void OnFrozen(const OpenSnapshot& snapshot, SnapshotInfo info, Executor& executor,
-                RpcReply reply);
+  void Refer(ShardHost& host, const FitSource& other, ReplicaId reader, HostEnv& env,
+             const RpcReply& reply);
+  void OnFrozen(OpenSnapshot snapshot, SnapshotInfo info, HostEnv& env, RpcReply reply);
+  void Keep(OpenSnapshot snapshot, SnapshotInfo info, HostEnv& env, const RpcReply& reply);
   void WatchIdle(Executor& executor);
   void ReadNow(const SnapshotRead& read, Executor& executor, RpcReply reply);
 

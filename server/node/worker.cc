@@ -356,7 +356,7 @@ void Worker::Handle(RpcRequest&& request, RpcReply&& reply) {
       return With<SnapshotOpen>(request, reply, [&](SnapshotOpen&& open, RpcReply&& r) {
         const auto source = Find(open.key);
         if (!source) return r(Refuse(Errc::kNotFound, "no such replica on this node"));
-        snapshots_.Open(*source, open.reader, *executor_, std::move(r));
+        snapshots_.Open(*source, open, *this, std::move(r));
       });
     default:
       reply(Refuse(Errc::kInvalidArgument, "unknown method"));

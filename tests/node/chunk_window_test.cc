@@ -9,7 +9,7 @@ using State = ChunkWindow::State;
 
 TEST(ChunkWindowTest, CutsFilesIntoPiecesInTheirOrder) {
   ChunkWindow window;
-  window.Begin({{"a", 250}, {"empty", 0}, {"b", 100}});
+  window.Begin({{250}, {0}, {100}});
   std::vector<std::tuple<std::size_t, std::uint64_t, std::uint32_t>> pieces;
   while (!window.finished()) {
     ChunkWindow::Chunk* chunk = window.Extend(100);
@@ -29,9 +29,29 @@ TEST(ChunkWindowTest, ASnapshotWithoutFilesIsFinished) {
   EXPECT_TRUE(window.finished());
 }
 
+TEST(ChunkWindowTest, AsksForNothingThatIsHereAlready) {
+  ChunkWindow window;
+  window.Begin({{100, 100}, {250, 120}, {0, 0}, {70, 70}});
+  std::vector<std::tuple<std::size_t, std::uint64_t, std::uint32_t>> pieces;
+  while (!window.finished()) {
+    ChunkWindow::Chunk* chunk = window.Extend(100);
+    ASSERT_NE(chunk, nullptr);
+    chunk->state = State::kHere;
+    for (const auto& one : window.TakeReady()) pieces.emplace_back(one.file, one.offset, one.size);
+  }
+  const decltype(pieces) expected{{1, 120, 100}, {1, 220, 30}, {2, 0, 0}};
+  EXPECT_EQ(pieces, expected);
+}
+
+TEST(ChunkWindowTest, AWholeSnapshotThatIsHereIsFinished) {
+  ChunkWindow window;
+  window.Begin({{100, 100}, {70, 70}});
+  EXPECT_TRUE(window.finished());
+}
+
 TEST(ChunkWindowTest, IsFullUntilTheFirstIsTakenOut) {
   ChunkWindow window;
-  window.Begin({{"a", 1'000}});
+  window.Begin({{1'000}});
   for (std::size_t i = 0; i < ChunkWindow::kChunks; ++i) ASSERT_NE(window.Extend(100), nullptr);
   EXPECT_EQ(window.Extend(100), nullptr);
   window.Find(2)->state = State::kHere;
@@ -46,7 +66,7 @@ TEST(ChunkWindowTest, IsFullUntilTheFirstIsTakenOut) {
 
 TEST(ChunkWindowTest, WhatIsPutBackComesFirstAgain) {
   ChunkWindow window;
-  window.Begin({{"a", 300}});
+  window.Begin({{300}});
   for (int i = 0; i < 3; ++i) window.Extend(100)->state = State::kHere;
   auto ready = window.TakeReady();
   ready.erase(ready.begin());
@@ -62,7 +82,7 @@ TEST(ChunkWindowTest, WhatIsPutBackComesFirstAgain) {
 
 TEST(ChunkWindowTest, IsFullThoughChunksWerePutBackIntoIt) {
   ChunkWindow window;
-  window.Begin({{"a", 10'000}});
+  window.Begin({{10'000}});
   for (int i = 0; i < 4; ++i) window.Extend(100)->state = State::kHere;
   auto batch = window.TakeReady();
   while (window.Extend(100) != nullptr) {
@@ -74,7 +94,7 @@ TEST(ChunkWindowTest, IsFullThoughChunksWerePutBackIntoIt) {
 
 TEST(ChunkWindowTest, AsksForMoreAtATimeWhileAnswersAreQuick) {
   ChunkWindow window;
-  window.Begin({{"a", 10'000}});
+  window.Begin({{10'000}});
   const auto room = [&window] {
     std::size_t chunks = 0;
     for (auto& chunk : window.chunks()) chunk.state = State::kWanted;

@@ -99,6 +99,9 @@ class HostNode : public HostEnv {
   Duration background_delay = 1ms;  // of the disk's jobs queued from now on
   int background_jobs = 0;          // so far
   int snapshots_opened = 0;
+  int snapshots_read = 0;  // chunks
+  bool refuses_snapshots = false;
+  void ForgetSnapshots() { snapshots_.Clear(); }
   std::size_t snapshots_open() const { return snapshots_.open(); }
 
  private:
@@ -235,6 +238,8 @@ inline std::string ValueOf(const RpcResponse& response) {
 
 inline HostNode::HostNode(HostCluster& cluster, NodeId id) : cluster_(&cluster), id_(id) {
   disk = std::make_unique<store::MemDisk>(DiskOptions());
+  config_.inline_snapshot_bytes = 0;
+  config_.snapshots_from_followers = false;
 }
 
 inline store::MemDiskOptions HostNode::DiskOptions() {
@@ -280,11 +285,13 @@ inline void HostNode::Call(NodeId to, Channel, RpcRequest request, RpcReply repl
 }
 
 inline void HostNode::Handle(const RpcRequest& request, RpcReply reply) {
-  if (request.method == Method::kSnapshotOpen) {
+  if (request.method == Method::kSnapshotOpen && refuses_snapshots) {
+    reply({Errc::kUnavailable, "told to refuse", {}, {}, {}, 0, {}});
+  } else if (request.method == Method::kSnapshotOpen) {
     ++snapshots_opened;
-    const ReplicaId reader = Decode<SnapshotOpen>(request.body)->reader;
-    snapshots_.Open(*host, reader, executor(), std::move(reply));
+    snapshots_.Open(*host, *Decode<SnapshotOpen>(request.body), *this, std::move(reply));
   } else if (request.method == Method::kSnapshotRead) {
+    ++snapshots_read;
     snapshots_.Read(*Decode<SnapshotRead>(request.body), *this, std::move(reply));
   } else {
     snapshots_.Close(Decode<SnapshotClose>(request.body)->id);

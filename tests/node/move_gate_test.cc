@@ -80,6 +80,18 @@ TEST(MoveGateTest, AVoterThatLagsWaitsForNoMoveNorForItsRate) {
   EXPECT_EQ(fast.Take(now, kMiB, Lane::kUsual, 1s), Duration::zero());
 }
 
+// It would be given up after five seconds and one for each 32 MiB (rebalance::DigestTime).
+TEST(MoveGateTest, ComparingIsAsFastAsMovesAndNeverTooSlowToEnd) {
+  MoveGate gate;
+  gate.SetRates(128 * kMiB, 128 * kMiB);
+  EXPECT_EQ(gate.PauseAfterReading(64 * kMiB), Duration(500ms));
+  gate.SetRates(1024, 1024);
+  EXPECT_EQ(gate.PauseAfterReading(48 * kMiB), Duration(1s));
+  gate.SetRates(0, 0);
+  EXPECT_EQ(gate.PauseAfterReading(48 * kMiB), Duration::zero());
+  EXPECT_EQ(gate.taken(), 160 * kMiB);
+}
+
 TEST(MoveGateTest, ASlowRateIsSlowInSmallSteps) {
   MoveGate gate;
   gate.SetRates(64 * kMiB, 64 * kMiB);

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "kv/store/mem_disk.h"
+#include "kv/store/row_digest.h"
 
 namespace decree::node {
 namespace {

@@ -1,6 +1,7 @@
 // Scenarios (tests/README.md) that need the host around a replica: rows, snapshots, sessions.
 #include <gtest/gtest.h>
 
+#include "kv/store/row_digest.h"
 #include "tests/node/host_cluster.h"
 
 namespace decree::node {

@@ -43,6 +43,20 @@ class ShardHostSnapshotsTest : public testing::Test {
     AwaitFrozen();
     return cluster_.node(4);
   }
+  // Digests of both at one slot.
+  void ExpectEqualRows(HostNode& other) {
+    HostNode& leader = Source();
+    Command mark;
+    mark.kind = CommandKind::kMark;
+    leader.host->Write(std::move(mark), [](const RpcResponse& answer) {
+      EXPECT_EQ(answer.code, Errc::kOk) << answer.detail;
+    });
+    const auto digested = [](HostNode& node) { return node.host->Describe().digests; };
+    ASSERT_TRUE(cluster_.executor().RunUntil(
+        [&] { return !digested(leader).empty() && !digested(other).empty(); }));
+    EXPECT_EQ(digested(leader).back().slot, digested(other).back().slot);
+    EXPECT_EQ(digested(leader).back().digest, digested(other).back().digest);
+  }
   HostNode& Source() { return cluster_.NodeOf(*cluster_.AwaitLeader()); }
 
   HostCluster cluster_{4};
@@ -249,6 +263,159 @@ TEST_F(ShardHostSnapshotsTest, AFetchThatIsDroppedIsClosed) {
   cluster_.node(4).host->Close();
   cluster_.executor().RunFor(100ms);
   EXPECT_EQ(Source().snapshots_open(), 0u);
+}
+
+// ---- from a follower ----
+
+class FollowerSnapshotsTest : public ShardHostSnapshotsTest {
+ protected:
+  void SetUp() override {
+    for (auto& [id, node] : cluster_.nodes()) node->config_.snapshots_from_followers = true;
+    Open(0);
+    Put(300);
+  }
+  // The followers whose rows were asked for.
+  std::vector<HostNode*> Serving() {
+    std::vector<HostNode*> serving;
+    for (auto& [id, node] : cluster_.nodes()) {
+      if (node.get() != &Source() && node->snapshots_opened > 0) serving.push_back(node.get());
+    }
+    return serving;
+  }
+  bool CaughtUp() {
+    return cluster_.executor().RunUntil([&] { return cluster_.CaughtUp(4); }, 600s);
+  }
+};
+
+TEST_F(FollowerSnapshotsTest, TheLeaderHasAFollowerServe) {
+  cluster_.AddLearner(4);
+  ASSERT_TRUE(CaughtUp());
+  ASSERT_EQ(Serving().size(), 1u);
+  EXPECT_EQ(Serving()[0]->snapshots_opened, 1);
+  EXPECT_EQ(Source().snapshots_opened, 1) << "asked, and named the follower";
+  cluster_.executor().RunFor(1s);
+  for (auto& [id, node] : cluster_.nodes()) EXPECT_EQ(node->snapshots_open(), 0u);
+}
+
+// Seal, step 4, though the files are elsewhere.
+TEST_F(FollowerSnapshotsTest, TheLeaderKeepsItsLogMeanwhile) {
+  for (auto& [id, node] : cluster_.nodes()) node->config_.kept_log_bytes = std::uint64_t{256} << 20;
+  cluster_.AddLearner(4);
+  AwaitFrozen();
+  const Slot frozen = cluster_.Leader()->facts().applied;
+  cluster_.node(4).background_delay = 45s;  // each write: together longer than a pin is kept idle
+  Put(1500);
+  for (int i = 0; i < 150; ++i) {
+    cluster_.executor().RunFor(1s);
+    Put(10);
+  }
+  ASSERT_FALSE(cluster_.CaughtUp(4));
+  EXPECT_LE(cluster_.Leader()->replica().trimmed(), frozen);
+  ASSERT_TRUE(CaughtUp());
+  EXPECT_EQ(Source().snapshots_opened, 1);
+}
+
+TEST_F(FollowerSnapshotsTest, AFollowerThatIsBehindIsNotNamed) {
+  HostNode& lagging = cluster_.Follower();
+  lagging.cut_off = true;
+  Put(300);
+  cluster_.AddLearner(4);
+  ASSERT_TRUE(CaughtUp());
+  ASSERT_EQ(Serving().size(), 1u);
+  ASSERT_NE(Serving()[0], &lagging);
+  const ReplicaId other = Serving()[0]->host->key().replica;
+  EXPECT_TRUE(Source().host->FindSource(ReplicaId{4}, lagging.host->key().replica));
+  EXPECT_FALSE(Source().host->FindSource(ReplicaId{4}, other));
+  EXPECT_FALSE(Serving()[0]->host->FindSource(ReplicaId{4}, {})) << "it does not lead";
+}
+
+TEST_F(FollowerSnapshotsTest, AFollowerThatRefusesIsReplacedByTheLeader) {
+  for (auto& [id, node] : cluster_.nodes()) {
+    if (node.get() != &Source()) node->refuses_snapshots = true;
+  }
+  cluster_.AddLearner(4);
+  ASSERT_TRUE(CaughtUp());
+  EXPECT_EQ(Source().snapshots_opened, 2);
+  EXPECT_TRUE(Serving().empty());
+}
+
+TEST_F(FollowerSnapshotsTest, AFollowerThatGoesSilentIsLeftForTheOtherOne) {
+  for (auto& [id, node] : cluster_.nodes()) node->gate.SetRates(4096, 4096);
+  cluster_.AddLearner(4);
+  ASSERT_TRUE(cluster_.executor().RunUntil([&] { return !Serving().empty(); }));
+  HostNode* first = Serving()[0];
+  cluster_.executor().RunFor(2s);
+  const std::uint64_t done = cluster_.node(4).host->Describe().snapshot_bytes_done;
+  EXPECT_GT(done, 0u);
+  first->deaf = true;
+  for (auto& [id, node] : cluster_.nodes()) node->gate.SetRates(0, 0);
+  ASSERT_TRUE(CaughtUp());
+  EXPECT_EQ(first->snapshots_opened, 1);
+}
+
+// ---- small rows ----
+
+TEST_F(ShardHostSnapshotsTest, SmallRowsComeWithTheAnswer) {
+  for (auto& [id, node] : cluster_.nodes()) node->config_.inline_snapshot_bytes = 1 << 20;
+  Open(0);
+  Put(300);
+  cluster_.AddLearner(4);
+  ASSERT_TRUE(cluster_.executor().RunUntil([&] { return cluster_.CaughtUp(4); }));
+  EXPECT_EQ(Source().snapshots_opened, 1);
+  EXPECT_EQ(Source().snapshots_read, 0);
+  EXPECT_EQ(Source().snapshots_open(), 0u);
+}
+
+TEST_F(ShardHostSnapshotsTest, SmallRowsWaitForTheirTurnLikeOthers) {
+  for (auto& [id, node] : cluster_.nodes()) node->config_.inline_snapshot_bytes = 1 << 20;
+  Open(0);
+  Put(300);
+  Source().gate.SetRates(4096, 4096);
+  Source().gate.Take(cluster_.executor().Now(), 4096, Lane::kUsual, Duration::max());
+  cluster_.AddLearner(4);
+  ASSERT_TRUE(cluster_.executor().RunUntil([&] { return cluster_.CaughtUp(4); }, 600s));
+  EXPECT_GT(Source().snapshots_read, 0) << "in chunks";
+}
+
+// ---- going on ----
+
+TEST_F(ShardHostSnapshotsTest, ASourceThatWasRestartedIsNotAskedForEverythingAgain) {
+  Open(0);
+  Put(1500);
+  HostNode& source = Source();
+  const std::uint64_t bytes = source.host->facts().data_bytes;
+  source.gate.SetRates(bytes / 10, bytes / 10);
+  cluster_.AddLearner(4);
+  HostNode& target = cluster_.node(4);
+  const auto half = [&] {
+    const auto status = target.host->Describe();
+    return status.snapshot_bytes_done > bytes / 2;
+  };
+  ASSERT_TRUE(cluster_.executor().RunUntil(half, 60s));
+  const std::uint64_t taken = source.gate.taken();
+  source.ForgetSnapshots();
+  ASSERT_TRUE(cluster_.executor().RunUntil([&] { return cluster_.CaughtUp(4); }, 60s));
+  EXPECT_EQ(source.snapshots_opened, 2);
+  EXPECT_LT(source.gate.taken() - taken, bytes * 3 / 4) << "what had come did not come again";
+}
+
+TEST_F(ShardHostSnapshotsTest, WhatHasChangedMeanwhileIsFetchedAnew) {
+  Open(0);
+  Put(1500);
+  HostNode& source = Source();
+  const std::uint64_t bytes = source.host->facts().data_bytes;
+  source.gate.SetRates(bytes / 10, bytes / 10);
+  cluster_.AddLearner(4);
+  HostNode& target = cluster_.node(4);
+  ASSERT_TRUE(cluster_.executor().RunUntil(
+      [&] { return target.host->Describe().snapshot_bytes_done > bytes / 2; }, 60s));
+  for (int i = 0; i < 1500; ++i) {
+    ASSERT_EQ(cluster_.Put("key" + std::to_string(i), std::string(100, 'y')).code, Errc::kOk);
+  }
+  source.ForgetSnapshots();
+  ASSERT_TRUE(cluster_.executor().RunUntil([&] { return cluster_.CaughtUp(4); }, 120s));
+  EXPECT_EQ(source.snapshots_opened, 2);
+  ExpectEqualRows(target);
 }
 
 }  // namespace

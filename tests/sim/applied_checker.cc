@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "kv/base/frame.h"
+#include "kv/store/row_digest.h"
 
 namespace decree::sim {
 namespace {

@@ -36,6 +36,8 @@ Machine& Cluster::Add() {
   machine.config.max_open_batches = options_.max_open_batches;
   machine.config.catch_up_gap = options_.catch_up_gap;
   machine.config.fetch_hold = options_.fetch_hold;
+  machine.config.inline_snapshot_bytes = options_.inline_snapshot_bytes;
+  machine.config.snapshots_from_followers = options_.snapshots_from_followers;
   machine.config.sessions = options_.sessions;
   for (MachineId id = 1; id <= size(); ++id) machine.config.join.push_back(AddressOf(id));
   machines_.push_back(std::make_unique<Machine>(world_, network_, std::move(machine)));

@@ -32,6 +32,8 @@ struct ClusterOptions {
   std::size_t max_open_batches = node::NodeConfig{}.max_open_batches;
   std::uint64_t catch_up_gap = node::NodeConfig{}.catch_up_gap;
   Duration fetch_hold = node::NodeConfig{}.fetch_hold;
+  std::uint64_t inline_snapshot_bytes = node::NodeConfig{}.inline_snapshot_bytes;
+  bool snapshots_from_followers = node::NodeConfig{}.snapshots_from_followers;
   store::SessionLimits sessions;
   consensus::Options consensus;
   bool mixed_leases = false;  // on or off at each machine, for one life

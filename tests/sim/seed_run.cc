@@ -122,6 +122,15 @@ ClusterOptions WithStalls(ClusterOptions options, std::uint64_t seed) {
   return options;
 }
 
+// And how snapshots travel: in chunks or with the answer, from followers or from leaders only.
+ClusterOptions WithSnapshots(ClusterOptions options, std::uint64_t seed) {
+  Random random(seed ^ 0x736e617073686f74);
+  const bool together = random.Chance(0.3);
+  options.inline_snapshot_bytes = together ? random.Between(1'000, 100'000) : 0;
+  options.snapshots_from_followers = random.Chance(0.7);
+  return options;
+}
+
 // Leases may be on at some machines only, and change when one is started again, as they do while
 // an operator turns them on or off (PROTOCOL.md, A5).
 ClusterOptions WithMixedLeases(ClusterOptions options, std::uint64_t seed) {
@@ -133,6 +142,7 @@ ClusterOptions WithMixedLeases(ClusterOptions options, std::uint64_t seed) {
 ClusterOptions OptionsOf(Random& random, const RunOptions& run) {
   ClusterOptions options = WithSleep(OnStorage(DrawCluster(random), run), run.seed);
   options = WithStalls(WithCopies(std::move(options), run.seed), run.seed);
+  options = WithSnapshots(std::move(options), run.seed);
   return WithMixedLeases(std::move(options), run.seed);
 }
 

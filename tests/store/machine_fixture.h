@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "kv/store/mem_disk.h"
+#include "kv/store/row_digest.h"
 #include "kv/store/state_machine.h"
 
 namespace decree::store {
