@@ -57,7 +57,7 @@ Result<std::vector<Resident>> Catalogs::Load(Catalog& catalog) {
   return residents;
 }
 
-Result<Resident> Catalogs::Create(const ReplicaShell& shell, Incarnation disk) {
+Result<Resident> Catalogs::Create(const ReplicaShell& shell, Incarnation disk, const Admit& admit) {
   const std::vector<Catalog*> working = Working();
   const auto place = std::find_if(working.begin(), working.end(), [&](Catalog* catalog) {
     return catalog->disk().incarnation() == disk;
@@ -70,6 +70,10 @@ Result<Resident> Catalogs::Create(const ReplicaShell& shell, Incarnation disk) {
   if (*known && !(*known)->removed) SOMETIMES(create_of_a_living_replica);
   if (*known && !(*known)->removed) return Resident{*place, std::move(**known)};
   if (*known || shell.key.replica <= Tombstone(shell.key.shard)) return Removed(shell.key);
+  if (Status admitted = admit((*place)->disk()); !admitted) {
+    SOMETIMES(create_without_room);
+    return Error(Errc::kImpossible, admitted.error().detail());
+  }
   const Status saved = (*place)->SaveShell(shell);
   if (!saved) return saved.error();
   return Resident{*place, shell};

@@ -3,6 +3,7 @@
 // (P8). Worker 0 only.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <set>
 #include <utility>
@@ -31,8 +32,10 @@ class Catalogs {
   // forgets whoever is no replica of the disk any more (store/log.h).
   static Result<std::vector<Resident>> Load(Catalog& catalog);
   // Seal, step 2: the shell of a new replica on the named disk; one that lives there already is
-  // fine. kImpossible: removed from this node before, or there is no such working disk.
-  Result<Resident> Create(const ReplicaShell& shell, Incarnation disk);
+  // fine. kImpossible: removed from this node before, there is no such working disk, or it does not
+  // admit a new one.
+  using Admit = std::function<Status(const store::Disk&)>;
+  Result<Resident> Create(const ReplicaShell& shell, Incarnation disk, const Admit& admit);
   // Seal, step 12: the replica never comes back. Durable when this returns; then its host is closed
   // and Remove called at the place that is named. Null: it has no shell here.
   Result<Catalog*> Bury(ReplicaKey key);

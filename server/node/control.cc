@@ -83,10 +83,11 @@ void Control::OpenReplicas() {
   }
   auto missing = std::make_shared<std::size_t>(all.size());
   for (const Resident& resident : all) {
-    OpenReplica(resident, [this, missing, disk = &resident.catalog->disk()](const Status& opened) {
-      if (!opened && !node_->stopping) OnUnopened(*disk, opened.error());
-      if (--*missing == 0) OnReplicasOpened();
-    });
+    OpenReplica(resident, nullptr,
+                [this, missing, disk = &resident.catalog->disk()](const Status& opened) {
+                  if (!opened && !node_->stopping) OnUnopened(*disk, opened.error());
+                  if (--*missing == 0) OnReplicasOpened();
+                });
   }
   if (all.empty()) OnReplicasOpened();
 }
@@ -110,12 +111,14 @@ void Control::OnReplicasOpened() {
 }
 
 // On the shard's worker; a host that is open stays as it is.
-void Control::OpenReplica(const Resident& resident, Opened done) {
+void Control::OpenReplica(const Resident& resident, std::shared_ptr<SpacePromise> room,
+                          Opened done) {
   Worker& worker = node_->WorkerOf(resident.shell.key.shard);
   store::Disk* disk = &resident.catalog->disk();
   opening_.insert(resident.shell.key);
-  worker.executor().Post([this, &worker, disk, shell = resident.shell, done = std::move(done)] {
-    const Status opened = worker.OpenReplica(*disk, shell);
+  worker.executor().Post([this, &worker, disk, shell = resident.shell, room = std::move(room),
+                          done = std::move(done)] {
+    const Status opened = worker.OpenReplica(*disk, shell, room);
     node_->workers[0]->executor().Post([this, key = shell.key, done, opened] {
       opening_.erase(opening_.find(key));
       done(opened);

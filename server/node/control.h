@@ -56,7 +56,8 @@ class Control {
   void OnBooted(Result<BootResult> boot);
   void OpenReplicas();
   void OnReplicasOpened();
-  void OpenReplica(const Resident& resident, Opened done);
+  // `room`: what its disk has promised; may be null.
+  void OpenReplica(const Resident& resident, std::shared_ptr<SpacePromise> room, Opened done);
   void OnUnopened(store::Disk& disk, const Error& error);
   void ServeIfReady();
   void FinishStart(Status status);

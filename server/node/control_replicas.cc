@@ -25,15 +25,21 @@ void Answer(const RpcReply& reply, const Status& status) {
 // Seal, step 2: a shell that cannot vote, on the named directory only, never at or below the
 // tombstone. Asked again, it answers that all is well only if the replica's host is open.
 void Control::HandleCreate(const CreateReplica& create, RpcReply&& reply) {
+  std::shared_ptr<SpacePromise> room;
+  const auto admit = [&](const store::Disk& disk) {
+    room = std::make_shared<SpacePromise>(node_->space_ledgers.at(&disk));
+    return room->Set(create.bytes, disk);
+  };
   const Result<Resident> resident =
-      catalogs_.Create(ReplicaShell{create.key, {}, create.move}, create.disk);
+      catalogs_.Create(ReplicaShell{create.key, {}, create.move}, create.disk, admit);
   if (!resident) return Answer(reply, resident.error());
-  OpenReplica(*resident, [this, disk = &resident->catalog->disk(),
-                          reply = std::move(reply)](const Status& opened) {
-    const bool damaged = !opened && opened.error() == Errc::kCorruption;
-    if (damaged && !node_->stopping) OnDiskFailed(*disk, opened.error());
-    Answer(reply, opened);
-  });
+  OpenReplica(
+      *resident, std::move(room),
+      [this, disk = &resident->catalog->disk(), reply = std::move(reply)](const Status& opened) {
+        const bool damaged = !opened && opened.error() == Errc::kCorruption;
+        if (damaged && !node_->stopping) OnDiskFailed(*disk, opened.error());
+        Answer(reply, opened);
+      });
 }
 
 // Seal, step 12: first what makes it final, durably; then the replica stops and its data goes.
@@ -137,7 +143,7 @@ void Control::Reopen(store::Disk& disk, ReplicaKey key) {
   if (!*shell || (*shell)->removed) return;
   Worker& worker = node_->WorkerOf(key.shard);
   worker.executor().Post([&worker, key] { worker.CloseReplica(key); });
-  OpenReplica({*home, **shell}, [this, &disk, key](const Status& opened) {
+  OpenReplica({*home, **shell}, nullptr, [this, &disk, key](const Status& opened) {
     if (opened || node_->stopping) return;
     const Errc code = opened.error().code();
     // Not yet, or somebody still holds the rows of its former life.

@@ -9,6 +9,7 @@
 #include "server/node/kept_log.h"
 #include "server/node/move_gate.h"
 #include "server/node/node_core.h"
+#include "server/node/space_ledger.h"
 #include "server/node/transport.h"
 
 namespace decree::node {
@@ -24,6 +25,7 @@ class HostEnv {
   virtual std::uint64_t map_version() const = 0;
   virtual KeptLog& kept_log() = 0;  // of the node
   virtual MoveGate& move_gate(const store::Disk& disk) = 0;
+  virtual std::shared_ptr<SpaceLedger> space_ledger(const store::Disk& disk) = 0;
   // Queues an envelope; it leaves at the end of the turn, together with those of other shards.
   virtual void Send(consensus::Envelope envelope) = 0;
   virtual void Call(NodeId to, Channel channel, RpcRequest request, RpcReply reply) = 0;

@@ -227,13 +227,17 @@ void MoveDriver::CheckStall(const TaskPtr& task, const rebalance::MoveRecord& mo
   task->alarms = alarms;
 }
 
-// The largest replica sets the pace of a verification.
-Duration MoveDriver::DigestTime(const TaskPtr& task) {
+std::uint64_t MoveDriver::LargestReplica(const TaskPtr& task) {
   std::uint64_t bytes = 0;
   for (const auto* status : {&task->view.source, &task->view.target, &task->view.leader}) {
     if (*status) bytes = std::max(bytes, (*status)->data_bytes);
   }
-  return rebalance::DigestTime(bytes);
+  return bytes;
+}
+
+// The largest replica sets the pace of a verification.
+Duration MoveDriver::DigestTime(const TaskPtr& task) {
+  return rebalance::DigestTime(LargestReplica(task));
 }
 
 void MoveDriver::Decide(const TaskPtr& task) {
@@ -322,7 +326,8 @@ void MoveDriver::PollSoon(const TaskPtr& task, bool succeeded) {
 }
 
 void MoveDriver::CreateTarget(const TaskPtr& task, const rebalance::MoveRecord& move) {
-  const CreateReplica create{{move.shard, move.target.replica}, move.target.disk, move.id};
+  const CreateReplica create{
+      {move.shard, move.target.replica}, move.target.disk, move.id, LargestReplica(task)};
   RpcRequest request{Method::kCreateReplica, move.shard, kActionTimeoutMs, Encode(create)};
   port_->CallNode(move.target.node, std::move(request), [this, task](RpcResponse response) {
     const rebalance::MoveRecord* move = Record(task);

@@ -55,6 +55,7 @@ class MoveDriver {
   void Decide(const TaskPtr& task);
   void NoteProgress(const TaskPtr& task);
   void CheckStall(const TaskPtr& task, const rebalance::MoveRecord& move);
+  static std::uint64_t LargestReplica(const TaskPtr& task);
   static Duration DigestTime(const TaskPtr& task);
   void Execute(const TaskPtr& task, const rebalance::MoveRecord& move,
                const rebalance::Action& action);

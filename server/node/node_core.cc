@@ -17,7 +17,10 @@ NodeCore::NodeCore(NodeConfig config, std::vector<Executor*> workers, Transport&
   DECREE_CHECK(!workers.empty() && !disks.empty());
   impl_->config = std::move(config);
   impl_->transport = &transport;
-  for (const store::Disk* disk : disks) impl_->move_gates[disk];
+  for (const store::Disk* disk : disks) {
+    impl_->move_gates[disk];
+    impl_->space_ledgers[disk] = std::make_shared<SpaceLedger>();
+  }
   impl_->disks = std::move(disks);
   for (std::size_t i = 0; i < workers.size(); ++i) {
     impl_->workers.push_back(std::make_unique<Worker>(*impl_, *workers[i]));

@@ -80,7 +80,8 @@ struct CreateReplica {
   ReplicaKey key;
   Incarnation disk;
   MoveId move;
-  DECREE_FIELDS(key, disk, move)
+  std::uint64_t bytes = 0;  // of rows that it is to get, as far as is known: refused without room
+  DECREE_FIELDS(key, disk, move, bytes)
 };
 // kDestroyReplica -> empty. Durably marks this replica, and no other, as removed and writes the
 // tombstone; then removes the rows. Again is fine, and so is a replica that never came.

@@ -32,8 +32,10 @@ struct NodeShared {
   std::atomic<std::uint64_t> map_version{0};
   std::atomic<bool> serving{false};
   std::atomic<bool> stopping{false};
-  KeptLog kept_log;                                   // any thread
-  std::map<const store::Disk*, MoveGate> move_gates;  // one a disk; the gates: any thread
+  KeptLog kept_log;  // any thread
+  // One a disk; they themselves: any thread.
+  std::map<const store::Disk*, MoveGate> move_gates;
+  std::map<const store::Disk*, std::shared_ptr<SpaceLedger>> space_ledgers;
 
   NodeId node() const { return NodeId{node_id.load(std::memory_order_acquire)}; }
   ClusterId cluster() const { return ClusterId{cluster_id.load(std::memory_order_acquire)}; }

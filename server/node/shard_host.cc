@@ -10,7 +10,11 @@
 namespace decree::node {
 
 ShardHost::ShardHost(HostEnv& env, store::Disk& disk, ReplicaKey key, MachineFactory factory)
-    : env_(&env), disk_(&disk), key_(key), factory_(std::move(factory)) {}
+    : env_(&env),
+      disk_(&disk),
+      key_(key),
+      factory_(std::move(factory)),
+      room_(std::make_shared<SpacePromise>(env.space_ledger(disk))) {}
 
 ShardHost::~ShardHost() = default;
 
@@ -222,6 +226,7 @@ void ShardHost::Close() {
   closed_ = true;
   fetch_.reset();
   partial_ = {};
+  room_->Release();
   DropDigests();
   NoteKept(0);
   RefuseSnapshots(Error(Errc::kUnavailable, "the replica is closing"));

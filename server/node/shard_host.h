@@ -71,6 +71,8 @@ class ShardHost : public std::enable_shared_from_this<ShardHost> {
   // How fast this replica takes rows of a snapshot; its log goes on in any case. A hold ends by
   // itself unless it is repeated.
   void SetFetchPace(FetchPace pace);
+  // The rows that it will get have this room on its disk.
+  void TakeRoom(std::shared_ptr<SpacePromise> room) { room_ = std::move(room); }
   void Flush();
   // Makes the rows durable and lets the disk's log go of all that they hold; memory still serves
   // members that lag.
@@ -208,6 +210,7 @@ class ShardHost : public std::enable_shared_from_this<ShardHost> {
   std::map<std::uint64_t, SnapshotDone> opening_;  // snapshots that are being frozen
 
   std::unique_ptr<SnapshotFetch> fetch_;
+  std::shared_ptr<SpacePromise> room_;
   PartialSnapshot partial_;     // what a fetch that failed had got
   std::uint64_t partials_ = 0;  // so far
   ReplicaId avoid_;             // the source of the last one

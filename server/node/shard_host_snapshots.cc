@@ -136,20 +136,22 @@ void ShardHost::StartFetch(const consensus::SnapshotNeed& need) {
   next_fetch_ = Now() + kFetchRetry;
   fetch_ = std::make_unique<SnapshotFetch>(
       *env_, *disk_, key_, SnapshotFetch::Source{need.from, avoid_}, std::exchange(partial_, {}),
+      room_,
       [this](Result<std::unique_ptr<store::Staging>> staged) { OnFetched(std::move(staged)); });
   fetch_->SetPace(fetch_pace_);
 }
 
-// What has come is kept for the next one, for a while: should none be needed any more, nobody else
-// would drop it.
+// What has come is kept for the next one, and its room, for a while: should none be needed any
+// more, nobody else would let go of them.
 void ShardHost::DropFetch() {
   avoid_ = fetch_->source();
   partial_ = fetch_->TakePartial();
   fetch_.reset();
-  if (!partial_.staging) return;
   env_->executor().RunAt(Now() + kPartialLife, [weak = weak_from_this(), number = ++partials_] {
     const auto self = weak.lock();
-    if (self && self->partials_ == number) self->partial_ = {};
+    if (!self || self->closed_ || self->fetch_ || self->partials_ != number) return;
+    self->partial_ = {};
+    self->room_->Release();
   });
 }
 
@@ -158,6 +160,7 @@ void ShardHost::OnFetched(Result<std::unique_ptr<store::Staging>> staged) {
   if (staged) {
     avoid_ = {};
     fetch_.reset();
+    room_->Release();
   } else {
     DropFetch();
   }

@@ -58,6 +58,7 @@ struct SnapshotFetch::Pull : std::enable_shared_from_this<SnapshotFetch::Pull> {
   ReplicaId avoid;
   std::optional<Referrer> referrer;
   PartialSnapshot partial;
+  std::shared_ptr<SpacePromise> room;
   Done done;
   std::unique_ptr<store::Staging> staging;
   SnapshotInfo info;
@@ -76,7 +77,7 @@ struct SnapshotFetch::Pull : std::enable_shared_from_this<SnapshotFetch::Pull> {
   void OnRefused(const Error& why);
   void GoTo(const SnapshotInfo& referral);
   Status CheckInfo() const;
-  Status CheckSpace(std::uint64_t kept) const;
+  Status TakeSpace(std::uint64_t kept);
   std::set<std::string> Kept() const;
   void Prepare();
   void Fill(const std::set<std::string>& kept);
@@ -105,7 +106,7 @@ struct SnapshotFetch::Pull : std::enable_shared_from_this<SnapshotFetch::Pull> {
 };
 
 SnapshotFetch::SnapshotFetch(HostEnv& env, store::Disk& disk, ReplicaKey key, const Source& source,
-                             PartialSnapshot partial, Done done)
+                             PartialSnapshot partial, std::shared_ptr<SpacePromise> room, Done done)
     : pull_(std::make_shared<Pull>()) {
   pull_->env = &env;
   pull_->disk = &disk;
@@ -113,6 +114,7 @@ SnapshotFetch::SnapshotFetch(HostEnv& env, store::Disk& disk, ReplicaKey key, co
   pull_->from = source.member;
   pull_->avoid = source.avoid;
   pull_->partial = std::move(partial);
+  pull_->room = std::move(room);
   pull_->done = std::move(done);
   pull_->Open(false, Slot{});
 }
@@ -211,28 +213,21 @@ std::set<std::string> SnapshotFetch::Pull::Kept() const {
 }
 
 // The sum of what a peer announces may exceed 64 bits.
-Status SnapshotFetch::Pull::CheckSpace(std::uint64_t kept) const {
-  const store::DiskSpace space = disk->space();
-  std::uint64_t left = space.capacity_bytes - std::min(space.used_bytes, space.capacity_bytes);
-  const std::uint64_t free = left;
-  left += kept;
+Status SnapshotFetch::Pull::TakeSpace(std::uint64_t kept) {
+  total = 0;
   for (const store::SnapshotFile& file : info.files) {
-    if (file.bytes > left) {
-      return Error(Errc::kNoSpace, "a snapshot does not fit on " + disk->path() + ", where " +
-                                       std::to_string(free) + " bytes are free");
-    }
-    left -= file.bytes;
+    const bool fits = file.bytes <= UINT64_MAX - total;
+    total = fits ? total + file.bytes : UINT64_MAX;
   }
-  return {};
+  return room->Set(total - std::min(kept, total), *disk);
 }
 
 void SnapshotFetch::Pull::Prepare() {
   const std::set<std::string> kept = Kept();
   std::uint64_t had = 0;
   for (const std::string& name : kept) had += partial.staging->Size(name);
-  if (Status fits = CheckSpace(had); !fits) return Finish(fits.error());
+  if (Status fits = TakeSpace(had); !fits) return Finish(fits.error());
   if (had > 0) SOMETIMES(snapshot_goes_on_where_it_was);
-  for (const store::SnapshotFile& file : info.files) total += file.bytes;
   staging = std::move(partial.staging);
   if (!staging) {
     Result<std::unique_ptr<store::Staging>> stage = disk->Stage(key);
@@ -431,7 +426,10 @@ Status SnapshotFetch::Pull::WriteBatch(Batch& batch) const {
 }
 
 void SnapshotFetch::Pull::OnWritten(Batch& batch, const Status& status) {
-  for (std::size_t i = 0; i < batch.written; ++i) received += batch.chunks[i].size;
+  std::uint64_t written = 0;
+  for (std::size_t i = 0; i < batch.written; ++i) written += batch.chunks[i].size;
+  received += written;
+  room->Written(written);
   if (status) return Pump();
   if (status.error() != Errc::kCorruption) {
     staging.reset();

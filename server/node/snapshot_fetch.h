@@ -35,9 +35,10 @@ class SnapshotFetch {
     ReplicaId avoid;           // and is not to name this one
   };
 
-  // `key` is the replica to fill. Dropping the fetch abandons it.
+  // `key` is the replica to fill, `room` what its disk has promised it. Dropping the fetch abandons
+  // it.
   SnapshotFetch(HostEnv& env, store::Disk& disk, ReplicaKey key, const Source& source,
-                PartialSnapshot partial, Done done);
+                PartialSnapshot partial, std::shared_ptr<SpacePromise> room, Done done);
   ~SnapshotFetch();
 
   Slot at_least() const;  // known once opened: the rows cover at least this slot

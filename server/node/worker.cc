@@ -83,19 +83,24 @@ NodeId Worker::node() const { return node_->node(); }
 const NodeConfig& Worker::config() const { return node_->config; }
 KeptLog& Worker::kept_log() { return node_->kept_log; }
 MoveGate& Worker::move_gate(const store::Disk& disk) { return node_->move_gates.at(&disk); }
+std::shared_ptr<SpaceLedger> Worker::space_ledger(const store::Disk& disk) {
+  return node_->space_ledgers.at(&disk);
+}
 std::uint64_t Worker::map_version() const {
   return node_->map_version.load(std::memory_order_relaxed);
 }
 
 // ---- replicas ----
 
-Status Worker::OpenReplica(store::Disk& disk, const ReplicaShell& shell) {
+Status Worker::OpenReplica(store::Disk& disk, const ReplicaShell& shell,
+                           const std::shared_ptr<SpacePromise>& room) {
   if (closed_) return Error(Errc::kShuttingDown, "this node is stopping");
   if (hosts_.count(shell.key)) return {};
   MachineFactory factory =
       shell.key.shard == kPlacementShard ? Control::PlacementFactory() : KvFactory(config());
   auto host = ShardHost::Open(*this, disk, shell.key, shell.genesis, std::move(factory));
   if (!host) return host.error();
+  if (room) (*host)->TakeRoom(room);
   hosts_[shell.key] = *host;
   (*host)->Start();
   return {};

@@ -31,7 +31,8 @@ class Worker : public HostEnv {
   void Dispatch(NodeId from, RpcRequest request, RpcReply reply);
 
   // ---- this worker ----
-  Status OpenReplica(store::Disk& disk, const ReplicaShell& shell);
+  Status OpenReplica(store::Disk& disk, const ReplicaShell& shell,
+                     const std::shared_ptr<SpacePromise>& room);
   void CloseReplica(ReplicaKey key);
   void CloseAll();  // for good: nothing is opened or sent any more
   void CloseDisk(const store::Disk& disk);
@@ -52,6 +53,7 @@ class Worker : public HostEnv {
   std::uint64_t map_version() const override;
   KeptLog& kept_log() override;
   MoveGate& move_gate(const store::Disk& disk) override;
+  std::shared_ptr<SpaceLedger> space_ledger(const store::Disk& disk) override;
   void Send(consensus::Envelope envelope) override;
   void Call(NodeId to, Channel channel, RpcRequest request, RpcReply reply) override;
   void Wake(ShardHost& host, Instant when) override;

@@ -25,6 +25,7 @@ class Source : public HostEnv {
   std::uint64_t map_version() const override { return 1; }
   KeptLog& kept_log() override { return kept_log_; }
   node::MoveGate& move_gate(const store::Disk&) override { return gate_; }
+  std::shared_ptr<SpaceLedger> space_ledger(const store::Disk&) override { return ledger_; }
   void Send(consensus::Envelope) override {}
   void Wake(ShardHost&, Instant) override {}
   void HostChanged(ShardHost&) override {}
@@ -40,6 +41,7 @@ class Source : public HostEnv {
     RpcReply reply;
   };
   std::deque<Asked> asked;
+  const std::shared_ptr<SpaceLedger> ledger_ = std::make_shared<SpaceLedger>();
 
  private:
   VirtualExecutor executor_;
@@ -54,7 +56,8 @@ class Exchange {
  public:
   explicit Exchange(std::string_view input) : pieces_(input) {
     SnapshotFetch fetch(source_, disk_, {ShardId{3}, ReplicaId{9}}, {{ReplicaId{2}, NodeId{2}}, {}},
-                        {}, [this](Result<std::unique_ptr<store::Staging>> result) {
+                        {}, std::make_shared<SpacePromise>(source_.ledger_),
+                        [this](Result<std::unique_ptr<store::Staging>> result) {
                           DECREE_CHECK(++ended_ == 1);
                           staged_ = result.has_value();
                         });

@@ -290,6 +290,27 @@ TEST_F(ControlTest, ACreateOnAFailedDiskSaysWhy) {
   EXPECT_FALSE(again.detail.empty());
 }
 
+TEST_F(ControlTest, ACreateForWhichThereIsNoRoomIsRefused) {
+  WorldNode& node = Founder(2);
+  const store::DiskSpace space = node.disk(1).space();
+  const std::uint64_t free = space.capacity_bytes - space.used_bytes;
+  const auto create = [&](ReplicaKey key, std::uint64_t bytes) {
+    const CreateReplica order{key, node.disk(1).incarnation(), MoveId{7}, bytes};
+    return world_.Ask(node, Method::kCreateReplica, key.shard, Encode(order));
+  };
+  const ReplicaKey first{ShardId{0}, ReplicaId{1001}};
+  const ReplicaKey second{ShardId{0}, ReplicaId{1002}};
+  const RpcResponse refused = create(first, free + 1);
+  EXPECT_EQ(refused.code, Errc::kImpossible);
+  EXPECT_NE(refused.detail.find("do not fit on"), std::string::npos) << refused.detail;
+  EXPECT_EQ(ShellOf(node, 1, first), "");
+  EXPECT_EQ(create(first, free - 10'000).code, Errc::kOk);
+  EXPECT_EQ(create(first, free + 1).code, Errc::kOk) << "it is here already";
+  EXPECT_EQ(create(second, 10'001).code, Errc::kImpossible) << "promised to the first";
+  EXPECT_EQ(Destroy(node, first).code, Errc::kOk);
+  EXPECT_EQ(create(second, 10'001).code, Errc::kOk);
+}
+
 // What a failed disk held speaks no more: its removal is a tombstone on a disk that works.
 TEST_F(ControlTest, AReplicaOnAFailedDiskCanBeDestroyed) {
   WorldNode& node = Founder(2);

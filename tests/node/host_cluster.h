@@ -77,6 +77,7 @@ class HostNode : public HostEnv {
   std::uint64_t map_version() const override { return 1; }
   KeptLog& kept_log() override { return kept_log_; }
   MoveGate& move_gate(const store::Disk&) override { return gate; }
+  std::shared_ptr<SpaceLedger> space_ledger(const store::Disk&) override { return ledger; }
   void Send(consensus::Envelope envelope) override;
   void Call(NodeId to, Channel channel, RpcRequest request, RpcReply reply) override;
   void Wake(ShardHost& host, Instant when) override;
@@ -93,6 +94,7 @@ class HostNode : public HostEnv {
   MachineFactory factory =
       MachineFactory(store::KvMachine::Open);  // of replicas opened from now on
   MoveGate gate;
+  const std::shared_ptr<SpaceLedger> ledger = std::make_shared<SpaceLedger>();
   std::optional<Error> failure;
   bool cut_off = false;
   bool deaf = false;                // hears nothing, but is heard

@@ -51,6 +51,7 @@ TEST_F(MoveDriverTest, AMoveGoesThroughAllItsStages) {
                                      "move_publish", "move_clean_up", "move_done"));
   EXPECT_EQ(world_.Move(id).digest, "good");
   EXPECT_EQ(world_.Move(id).bytes_total, 700u);
+  EXPECT_EQ(world_.created->bytes, 700u) << "for which the target's disk has to have room";
   const ModelShard& shard = world_.shard(kShard);
   EXPECT_FALSE(shard.alive.contains(ReplicaId{2}));
   EXPECT_EQ(world_.Tombstone(NodeId{2}, kShard), ReplicaId{2});

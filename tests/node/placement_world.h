@@ -132,6 +132,7 @@ class PlacementWorld : public PlacementPort {
 
   // ---- faults ----
   std::set<NodeId> down;                 // do not answer
+  std::optional<CreateReplica> created;  // the last one that was asked for
   std::set<ReplicaId> corrupted;         // digest something else
   std::map<ReplicaId, FetchPace> paces;  // what targets were told last
   double loss = 0;                 // this share of the calls is lost, half of them after they ran
@@ -279,7 +280,10 @@ class PlacementWorld : public PlacementPort {
     return response;
   }
   RpcResponse Create(NodeId node, ModelShard& shard, const CreateReplica& create) {
-    const auto created = Home(node).Open().Create({create.key, {}, create.move}, create.disk);
+    created = create;
+    const auto created =
+        Home(node).Open().Create({create.key, {}, create.move}, create.disk,
+                                 [](const store::Disk&) -> decree::Status { return {}; });
     if (!created) return Say(created.error().code());
     shard.alive[create.key.replica] = node;
     return Say(Errc::kOk);

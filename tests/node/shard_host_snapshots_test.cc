@@ -146,7 +146,7 @@ TEST_F(ShardHostSnapshotsTest, AFetchThatFailsIsClosedAndSaysWhyOnce) {
   cluster_.executor().RunFor(3s);
   EXPECT_GT(Source().snapshots_opened, 3);
   EXPECT_EQ(Source().snapshots_open(), 0u);
-  EXPECT_NE(target.host->Describe().problem.find("does not fit on mem"), std::string::npos);
+  EXPECT_NE(target.host->Describe().problem.find("do not fit on mem"), std::string::npos);
   ASSERT_EQ(lines.size(), 1u);
   EXPECT_NE(lines[0].find("replica 3/4 does not get the snapshot it needs"), std::string::npos);
   target.disk->SetFull(false);
