@@ -4,6 +4,11 @@
 #include <utility>
 
 namespace decree::store {
+namespace {
+
+thread_local const BackgroundPool* running_here = nullptr;  // whose thread this is
+
+}  // namespace
 
 void RowsUse::EngineGone() {
   const std::lock_guard lock(mutex_);
@@ -66,7 +71,7 @@ bool BackgroundPool::Submit(std::shared_ptr<RowsUse> use, Task job) {
 }
 
 void BackgroundPool::Help() {
-  while (later_ && RunFirst()) continue;
+  while ((later_ || running_here == this) && RunFirst()) continue;
 }
 
 void BackgroundPool::Stop() {
@@ -99,6 +104,7 @@ bool BackgroundPool::RunFirst() {
 }
 
 void BackgroundPool::Run() {
+  running_here = this;
   for (;;) {
     {
       std::unique_lock lock(mutex_);

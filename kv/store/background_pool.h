@@ -47,7 +47,8 @@ class BackgroundPool {
   // never run.
   bool Submit(std::shared_ptr<RowsUse> use, Task job);
   void Stop();  // runs what is queued, then ends the threads
-  // Before waiting for a job: without threads nobody else would run it.
+  // Before waiting for a job: without threads nobody else would run it, and from a job it may stand
+  // behind this one.
   void Help();
 
  private:

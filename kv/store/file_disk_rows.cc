@@ -80,7 +80,6 @@ Status FileDiskRows::Prepare(bool create) {
 
 // Waits without the mutex: the jobs waited for may stand behind one that needs it.
 Status FileDiskRows::AwaitClosed(ReplicaKey key) {
-  pool_->Help();
   std::shared_ptr<RowsUse> use;
   {
     const std::lock_guard lock(mutex_);
@@ -88,6 +87,7 @@ Status FileDiskRows::AwaitClosed(ReplicaKey key) {
     if (it == uses_.end()) return {};
     use = it->second;
   }
+  pool_->Help();
   if (Status closed = use->AwaitClosed(); !closed) {
     return Error(Errc::kConflict, RowPath(key) + ": " + closed.error().detail());
   }

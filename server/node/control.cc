@@ -118,10 +118,11 @@ void Control::OpenReplica(const Resident& resident, std::shared_ptr<SpacePromise
   opening_.insert(resident.shell.key);
   worker.executor().Post([this, &worker, disk, shell = resident.shell, room = std::move(room),
                           done = std::move(done)] {
-    const Status opened = worker.OpenReplica(*disk, shell, room);
-    node_->workers[0]->executor().Post([this, key = shell.key, done, opened] {
-      opening_.erase(opening_.find(key));
-      done(opened);
+    worker.OpenReplica(*disk, shell, room, [this, key = shell.key, done](const Status& opened) {
+      node_->workers[0]->executor().Post([this, key, done, opened] {
+        opening_.erase(opening_.find(key));
+        done(opened);
+      });
     });
   });
 }

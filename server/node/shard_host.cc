@@ -20,11 +20,10 @@ ShardHost::~ShardHost() = default;
 
 Result<std::shared_ptr<ShardHost>> ShardHost::Open(HostEnv& env, store::Disk& disk, ReplicaKey key,
                                                    const consensus::Config& genesis,
-                                                   MachineFactory factory) {
+                                                   MachineFactory factory, Rows rows) {
   std::shared_ptr<ShardHost> host(new ShardHost(env, disk, key, std::move(factory)));
-  auto engine = disk.OpenRows(key);
-  if (!engine) return engine.error();
-  host->engine_ = std::move(*engine);
+  if (!rows) return rows.error();
+  host->engine_ = *std::move(rows);
   const Status opened = host->OpenMachine(genesis);
   if (!opened) return opened.error();
   auto recovered = disk.log().Recover(key);

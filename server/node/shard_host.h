@@ -41,11 +41,12 @@ struct FitSource {
 
 class ShardHost : public std::enable_shared_from_this<ShardHost> {
  public:
-  // Opens rows and log of a replica. `genesis` is the configuration before slot 1, empty for a
-  // learner shell.
+  // Opens a replica over its rows, which the disk has opened (Disk::OpenRows), and its log.
+  // `genesis` is the configuration before slot 1, empty for a learner shell.
+  using Rows = Result<std::unique_ptr<store::Engine>>;
   static Result<std::shared_ptr<ShardHost>> Open(HostEnv& env, store::Disk& disk, ReplicaKey key,
                                                  const consensus::Config& genesis,
-                                                 MachineFactory factory);
+                                                 MachineFactory factory, Rows rows);
   ~ShardHost();
 
   // ---- events ----

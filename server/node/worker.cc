@@ -92,13 +92,27 @@ std::uint64_t Worker::map_version() const {
 
 // ---- replicas ----
 
-Status Worker::OpenReplica(store::Disk& disk, const ReplicaShell& shell,
-                           const std::shared_ptr<SpacePromise>& room) {
+void Worker::OpenReplica(store::Disk& disk, const ReplicaShell& shell,
+                         std::shared_ptr<SpacePromise> room, std::function<void(Status)> done) {
+  if (hosts_.count(shell.key)) return done({});
+  disk.RunInBackground([this, life = std::weak_ptr(life_), executor = executor_, disk = &disk,
+                        shell, room = std::move(room), done = std::move(done)]() mutable {
+    auto rows = std::make_shared<ShardHost::Rows>(disk->OpenRows(shell.key));
+    executor->Post([this, life, disk, shell, room, done, rows] {
+      if (!life.expired()) done(OnRowsOpened(*disk, shell, room, std::move(*rows)));
+    });
+  });
+}
+
+Status Worker::OnRowsOpened(store::Disk& disk, const ReplicaShell& shell,
+                            const std::shared_ptr<SpacePromise>& room, ShardHost::Rows rows) {
   if (closed_) return Error(Errc::kShuttingDown, "this node is stopping");
+  if (closed_disks_.contains(&disk)) return Error(Errc::kUnavailable, "its disk was taken out");
   if (hosts_.count(shell.key)) return {};
   MachineFactory factory =
       shell.key.shard == kPlacementShard ? Control::PlacementFactory() : KvFactory(config());
-  auto host = ShardHost::Open(*this, disk, shell.key, shell.genesis, std::move(factory));
+  auto host =
+      ShardHost::Open(*this, disk, shell.key, shell.genesis, std::move(factory), std::move(rows));
   if (!host) return host.error();
   if (room) (*host)->TakeRoom(room);
   hosts_[shell.key] = *host;
@@ -131,6 +145,7 @@ void Worker::CloseAll() {
 }
 
 void Worker::CloseDisk(const store::Disk& disk) {
+  closed_disks_.insert(&disk);
   std::vector<ReplicaKey> gone;
   for (const auto& [key, host] : hosts_) {
     if (&host->disk() == &disk) gone.push_back(key);

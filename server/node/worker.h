@@ -31,8 +31,10 @@ class Worker : public HostEnv {
   void Dispatch(NodeId from, RpcRequest request, RpcReply reply);
 
   // ---- this worker ----
-  Status OpenReplica(store::Disk& disk, const ReplicaShell& shell,
-                     const std::shared_ptr<SpacePromise>& room);
+  // Opening rows waits for the disk, and is done on one of its threads. A host that is open stays
+  // as it is. `room` may be null.
+  void OpenReplica(store::Disk& disk, const ReplicaShell& shell, std::shared_ptr<SpacePromise> room,
+                   std::function<void(Status)> done);
   void CloseReplica(ReplicaKey key);
   void CloseAll();  // for good: nothing is opened or sent any more
   void CloseDisk(const store::Disk& disk);
@@ -63,6 +65,8 @@ class Worker : public HostEnv {
  private:
   class NodeCourier;
 
+  Status OnRowsOpened(store::Disk& disk, const ReplicaShell& shell,
+                      const std::shared_ptr<SpacePromise>& room, ShardHost::Rows rows);
   void CallHere(RpcRequest request, RpcReply reply);
   void Receive(std::vector<consensus::Envelope>&& envelopes);
   void Handle(RpcRequest&& request, RpcReply&& reply);
@@ -82,6 +86,8 @@ class Worker : public HostEnv {
   std::vector<consensus::Envelope> outbox_;
   bool flush_posted_ = false;
   bool closed_ = false;
+  std::set<const store::Disk*> closed_disks_;
+  const std::shared_ptr<bool> life_ = std::make_shared<bool>(true);  // of this object
   std::uint64_t requests_ = 0;
   Histogram latencies_;
   SnapshotServer snapshots_;

@@ -311,7 +311,8 @@ inline void HostNode::Wake(ShardHost& woken, Instant when) {
 }
 
 inline void HostNode::OpenReplica(ReplicaId replica, const consensus::Config& genesis) {
-  auto opened = ShardHost::Open(*this, *disk, {HostCluster::kShard, replica}, genesis, factory);
+  auto opened = ShardHost::Open(*this, *disk, {HostCluster::kShard, replica}, genesis, factory,
+                                disk->OpenRows({HostCluster::kShard, replica}));
   ASSERT_TRUE(opened) << opened.error().ToString();
   host = *opened;
   host->Start();

@@ -16,7 +16,7 @@ constexpr ReplicaKey kKey{HostCluster::kShard, ReplicaId{1}};
 Result<std::shared_ptr<ShardHost>> TryOpen(HostCluster& cluster, store::Disk& disk,
                                            ReplicaKey key = kKey) {
   return ShardHost::Open(cluster.node(1), disk, key, cluster.Genesis(1),
-                         MachineFactory(store::KvMachine::Open));
+                         MachineFactory(store::KvMachine::Open), disk.OpenRows(key));
 }
 
 void ExpectRefused(const Result<std::shared_ptr<ShardHost>>& opened, const std::string& directory) {

@@ -78,6 +78,7 @@ constexpr FormerFailure kFormerFailures[] = {
     {11'369'927'210'273, "a cluster was founded while a worker was kept from opening replicas"},
     {15'509'722'793'922, "the liveness mode left a network that lost a third of everything"},
     {3'214'282'478'539, "a pause was heard after the operator had taken it back: nobody resumed"},
+    {8'000'252, "too many files were open while a node started: it is to be started again"},
     {4'731'026'336'191, "a machine that was paused while it stopped was not started again"},
 };
 
