@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "kv/base/check.h"
+#include "kv/store/rocks_files.h"
 #include "tests/sim/libc_ban.h"
 #include "tests/sim/rocks_fs.h"
 
@@ -33,7 +34,8 @@ class WorldClock : public rocksdb::SystemClock {
 }  // namespace
 
 RocksEnv::RocksEnv(RocksEnvOptions options)
-    : EnvWrapper(rocksdb::NewCompositeEnv(MakeRocksFs(options.fs))),
+    : EnvWrapper(
+          rocksdb::NewCompositeEnv(std::make_shared<store::RocksFiles>(MakeRocksFs(options.fs)))),
       fs_(std::move(options.fs)),
       later_(std::move(options.later)),
       self_(std::make_shared<RocksEnv*>(this)) {
