@@ -129,11 +129,12 @@ struct ChangeMembers {
 // above `at_least`.
 struct SnapshotOpen {
   ReplicaKey key;
-  ReplicaId reader;   // the replica that is to be filled
-  bool here = false;  // do not name another
-  ReplicaId avoid;    // nor ever this one: it was tried
-  Slot at_least;      // refused (kUnavailable) if the rows hold less
-  DECREE_FIELDS(key, reader, here, avoid, at_least)
+  ReplicaId reader;     // the replica that is to be filled
+  bool here = false;    // do not name another
+  ReplicaId avoid;      // nor ever this one: it was tried
+  bool chunks = false;  // do not send the files with the answer: that did not arrive in time
+  Slot at_least;        // refused (kUnavailable) if the rows hold less
+  DECREE_FIELDS(key, reader, here, avoid, chunks, at_least)
 };
 struct SnapshotInfo {
   std::uint64_t id = 0;  // 0: nothing stays open

@@ -215,6 +215,7 @@ class ShardHost : public std::enable_shared_from_this<ShardHost> {
   PartialSnapshot partial_;     // what a fetch that failed had got
   std::uint64_t partials_ = 0;  // so far
   ReplicaId avoid_;             // the source of the last one
+  bool in_chunks_ = false;      // it was not answered in time
   Instant next_fetch_;
   FetchPace fetch_pace_ = FetchPace::kUsual;
   Instant hold_ends_;

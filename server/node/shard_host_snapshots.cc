@@ -115,7 +115,7 @@ void ShardHost::SetFetchPace(FetchPace pace) {
 bool ShardHost::FetchIsStuck(const consensus::SnapshotNeed& need) const {
   const Duration patience = 3 * env_->config().consensus.election_max;
   const std::optional<Instant> asked = fetch_->asked_at();
-  return fetch_->source() != need.from.id && asked && Now() - *asked > patience;
+  return fetch_->asked_first() != need.from.id && asked && Now() - *asked > patience;
 }
 
 // Nobody tells a target that its move has ended, and a voter has to keep up in any case.
@@ -135,8 +135,8 @@ void ShardHost::StartFetch(const consensus::SnapshotNeed& need) {
   if (fetch_ || fetch_pace_ == FetchPace::kHeld || Now() < next_fetch_) return;
   next_fetch_ = Now() + kFetchRetry;
   fetch_ = std::make_unique<SnapshotFetch>(
-      *env_, *disk_, key_, SnapshotFetch::Source{need.from, avoid_}, std::exchange(partial_, {}),
-      room_,
+      *env_, *disk_, key_, SnapshotFetch::Source{need.from, avoid_, in_chunks_},
+      std::exchange(partial_, {}), room_,
       [this](Result<std::unique_ptr<store::Staging>> staged) { OnFetched(std::move(staged)); });
   fetch_->SetPace(fetch_pace_);
 }
@@ -145,6 +145,7 @@ void ShardHost::StartFetch(const consensus::SnapshotNeed& need) {
 // more, nobody else would let go of them.
 void ShardHost::DropFetch() {
   avoid_ = fetch_->source();
+  in_chunks_ = in_chunks_ || fetch_->unanswered();
   partial_ = fetch_->TakePartial();
   fetch_.reset();
   env_->executor().RunAt(Now() + kPartialLife, [weak = weak_from_this(), number = ++partials_] {
@@ -159,6 +160,7 @@ void ShardHost::OnFetched(Result<std::unique_ptr<store::Staging>> staged) {
   const Slot at_least = fetch_->at_least();
   if (staged) {
     avoid_ = {};
+    in_chunks_ = false;
     fetch_.reset();
     room_->Release();
   } else {

@@ -14,6 +14,7 @@ namespace {
 constexpr Duration kBusyPause = 200ms;
 constexpr Duration kKeepAlive = 20s;  // a third of what the source waits for (snapshot_server.cc)
 constexpr int kTriesPerChunk = 5;
+constexpr int kTriesOfNamed = 2;  // whoever named the source names another, or serves itself
 constexpr std::uint64_t kCallTimeoutMs = 5000;
 constexpr std::size_t kChecksumBytes = 8;
 
@@ -56,6 +57,8 @@ struct SnapshotFetch::Pull : std::enable_shared_from_this<SnapshotFetch::Pull> {
   ReplicaKey key;
   consensus::Member from;
   ReplicaId avoid;
+  bool chunks = false;
+  bool unanswered = false;
   std::optional<Referrer> referrer;
   PartialSnapshot partial;
   std::shared_ptr<SpacePromise> room;
@@ -113,6 +116,7 @@ SnapshotFetch::SnapshotFetch(HostEnv& env, store::Disk& disk, ReplicaKey key, co
   pull_->key = key;
   pull_->from = source.member;
   pull_->avoid = source.avoid;
+  pull_->chunks = source.chunks;
   pull_->partial = std::move(partial);
   pull_->room = std::move(room);
   pull_->done = std::move(done);
@@ -143,6 +147,12 @@ void SnapshotFetch::SetPace(FetchPace pace) {
 Slot SnapshotFetch::at_least() const { return pull_->info.at_least; }
 std::uint64_t SnapshotFetch::bytes_total() const { return pull_->total; }
 std::uint64_t SnapshotFetch::bytes_done() const { return pull_->received; }
+bool SnapshotFetch::unanswered() const {
+  return pull_->unanswered || (pull_->info.files.empty() && pull_->asked_at);
+}
+ReplicaId SnapshotFetch::asked_first() const {
+  return pull_->referrer ? pull_->referrer->member.id : pull_->from.id;
+}
 ReplicaId SnapshotFetch::source() const { return pull_->from.id; }
 std::optional<Instant> SnapshotFetch::asked_at() const { return pull_->asked_at; }
 
@@ -150,7 +160,7 @@ std::optional<Instant> SnapshotFetch::asked_at() const { return pull_->asked_at;
 
 void SnapshotFetch::Pull::Open(bool here, Slot at_least) {
   asked_at = env->executor().Now();
-  const SnapshotOpen open{{key.shard, from.id}, key.replica, here, avoid, at_least};
+  const SnapshotOpen open{{key.shard, from.id}, key.replica, here, avoid, chunks, at_least};
   RpcRequest request{Method::kSnapshotOpen, key.shard, kCallTimeoutMs, Encode(open)};
   env->Call(from.node, Channel::kBulk, std::move(request),
             [pull = shared_from_this()](RpcResponse response) { pull->OnOpened(response); });
@@ -180,6 +190,7 @@ void SnapshotFetch::Pull::GoTo(const SnapshotInfo& referral) {
 
 // Whoever named a member that will not serve has to serve by itself.
 void SnapshotFetch::Pull::OnRefused(const Error& why) {
+  unanswered = why == Errc::kOutcomeUnknown;
   if (!referrer || from.id == referrer->member.id) return Finish(why);
   SOMETIMES(snapshot_refused_by_a_follower);
   CloseAt(referrer->member, referrer->id);
@@ -392,7 +403,8 @@ void SnapshotFetch::Pull::OnChunk(std::uint64_t number, RpcResponse response) {
 void SnapshotFetch::Pull::AskAgain(Chunk& chunk, const Error& why) {
   SOMETIMES(snapshot_chunk_asked_again);
   if (why == Errc::kNotFound) SOMETIMES(snapshot_gone_at_its_source);
-  if (why == Errc::kNotFound || ++chunk.tries >= kTriesPerChunk) {
+  const bool named = referrer && from.id != referrer->member.id;
+  if (why == Errc::kNotFound || ++chunk.tries >= (named ? kTriesOfNamed : kTriesPerChunk)) {
     return Fail(Error(why.code(), "a snapshot chunk did not arrive: " + why.detail()));
   }
   Pump();

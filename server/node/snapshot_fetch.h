@@ -33,6 +33,7 @@ class SnapshotFetch {
   struct Source {
     consensus::Member member;  // that is asked first
     ReplicaId avoid;           // and is not to name this one
+    bool chunks = false;       // an answer that brought the files would not arrive in time
   };
 
   // `key` is the replica to fill, `room` what its disk has promised it. Dropping the fetch abandons
@@ -44,7 +45,10 @@ class SnapshotFetch {
   Slot at_least() const;  // known once opened: the rows cover at least this slot
   std::uint64_t bytes_total() const;
   std::uint64_t bytes_done() const;
+  // Whether nobody answered its first question, so far or in time.
+  bool unanswered() const;
   ReplicaId source() const;
+  ReplicaId asked_first() const;  // who named the source, or is it
   // Since when an answer of the source is awaited; none: it is not the source that is waited for.
   std::optional<Instant> asked_at() const;
   // While held it asks for no more chunks; what was asked for still arrives.

@@ -64,14 +64,14 @@ void SnapshotServer::Open(ShardHost& host, const SnapshotOpen& open, HostEnv& en
   info.at_least = host.facts().applied;
   info.reader_votes = config.IsVoter(open.reader);
   const bool same_node = reader != nullptr && reader->node == env.node();
-  host.OpenSnapshot(
-      open.reader, [this, &env, key = host.key(), disk = &host.disk(), info, same_node,
-                    reply = std::move(reply)](Result<ShardHost::SnapshotFiles> files) mutable {
-        if (!files) return reply(Refuse(files.error()));
-        if (same_node) info.directory = (*files)->directory();
-        info.files = (*files)->files();
-        OnFrozen({key, disk, *std::move(files), {}}, std::move(info), env, std::move(reply));
-      });
+  host.OpenSnapshot(open.reader, [this, &env, key = host.key(), disk = &host.disk(), info,
+                                  same_node, chunks = open.chunks, reply = std::move(reply)](
+                                     Result<ShardHost::SnapshotFiles> files) mutable {
+    if (!files) return reply(Refuse(files.error()));
+    if (same_node) info.directory = (*files)->directory();
+    info.files = (*files)->files();
+    OnFrozen({key, disk, *std::move(files), {}}, std::move(info), chunks, env, std::move(reply));
+  });
 }
 
 void SnapshotServer::Refer(ShardHost& host, const FitSource& other, ReplicaId reader, HostEnv& env,
@@ -84,13 +84,14 @@ void SnapshotServer::Refer(ShardHost& host, const FitSource& other, ReplicaId re
        reply);
 }
 
-void SnapshotServer::OnFrozen(OpenSnapshot snapshot, SnapshotInfo info, HostEnv& env,
+void SnapshotServer::OnFrozen(OpenSnapshot snapshot, SnapshotInfo info, bool chunks, HostEnv& env,
                               RpcReply reply) {
   std::uint64_t bytes = 0;
   for (const store::SnapshotFile& file : info.files) bytes += file.bytes;
   const Lane lane = info.reader_votes ? Lane::kVoter : Lane::kUsual;
   MoveGate& gate = env.move_gate(*snapshot.disk);
-  const bool small = bytes <= env.config().inline_snapshot_bytes && info.directory.empty();
+  const bool small =
+      !chunks && info.directory.empty() && bytes <= env.config().inline_snapshot_bytes;
   if (!small || !gate.Take(env.executor().Now(), bytes, lane, Duration::zero())) {
     return Keep(std::move(snapshot), std::move(info), env, reply);
   }

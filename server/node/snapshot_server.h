@@ -34,7 +34,8 @@ class SnapshotServer {
   };
   void Refer(ShardHost& host, const FitSource& other, ReplicaId reader, HostEnv& env,
              const RpcReply& reply);
-  void OnFrozen(OpenSnapshot snapshot, SnapshotInfo info, HostEnv& env, RpcReply reply);
+  void OnFrozen(OpenSnapshot snapshot, SnapshotInfo info, bool chunks, HostEnv& env,
+                RpcReply reply);
   void Keep(OpenSnapshot snapshot, SnapshotInfo info, HostEnv& env, const RpcReply& reply);
   void WatchIdle(Executor& executor);
   void ReadNow(const SnapshotRead& read, Executor& executor, RpcReply reply);
