@@ -37,6 +37,11 @@ bool RowsUse::engine_alive() const {
   return engine_alive_;
 }
 
+bool RowsUse::busy() const {
+  const std::lock_guard lock(mutex_);
+  return database_open_ && jobs_ > 0;
+}
+
 Status RowsUse::AwaitClosed() {
   std::unique_lock lock(mutex_);
   if (engine_alive_) return Error(Errc::kConflict, "they are open");
@@ -70,8 +75,8 @@ bool BackgroundPool::Submit(std::shared_ptr<RowsUse> use, Task job) {
   return true;
 }
 
-void BackgroundPool::Help() {
-  while ((later_ || running_here == this) && RunFirst()) continue;
+void BackgroundPool::Help(const RowsUse& use) {
+  while ((later_ || running_here == this) && use.busy() && RunFirst()) continue;
 }
 
 void BackgroundPool::Stop() {
@@ -82,7 +87,7 @@ void BackgroundPool::Stop() {
   wake_.notify_all();
   for (std::thread& thread : threads_) thread.join();
   threads_.clear();
-  Help();
+  while (later_ && RunFirst()) continue;
 }
 
 void BackgroundPool::Finish(Job job) {

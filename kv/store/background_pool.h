@@ -26,6 +26,7 @@ class RowsUse {
   void JobQueued();
   void JobDone();
   bool engine_alive() const;
+  bool busy() const;  // jobs keep the database
   // Waits for background jobs of a closed engine. kConflict if the engine or a view still holds on.
   Status AwaitClosed();
 
@@ -47,9 +48,9 @@ class BackgroundPool {
   // never run.
   bool Submit(std::shared_ptr<RowsUse> use, Task job);
   void Stop();  // runs what is queued, then ends the threads
-  // Before waiting for a job: without threads nobody else would run it, and from a job it may stand
-  // behind this one.
-  void Help();
+  // Before waiting for the jobs of rows: without threads nobody else would run them, and from a job
+  // they may stand behind this one. Runs what is queued until they have ended or run elsewhere.
+  void Help(const RowsUse& use);
 
  private:
   struct Job {

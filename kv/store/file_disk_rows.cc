@@ -87,7 +87,7 @@ Status FileDiskRows::AwaitClosed(ReplicaKey key) {
     if (it == uses_.end()) return {};
     use = it->second;
   }
-  pool_->Help();
+  pool_->Help(*use);
   if (Status closed = use->AwaitClosed(); !closed) {
     return Error(Errc::kConflict, RowPath(key) + ": " + closed.error().detail());
   }

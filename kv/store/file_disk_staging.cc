@@ -22,6 +22,10 @@ class FileStaging : public Staging {
   Status Append(const std::string& file, std::uint64_t offset, std::string_view bytes) override {
     if (committed_) return AlreadyCommitted();
     if (Status fits = CheckStagedAppend(file, offset, Size(file)); !fits) return fits;
+    const auto known = received_.find(file);
+    if (known != received_.end() && known->second.linked) {
+      return Error(Errc::kInvalidArgument, file + ": it is somebody else's file, too");
+    }
     prepared_ = false;
     if (Status opened = Use(file); !opened) return opened;
     if (Status written = open_->WriteAt(offset, bytes); !written) return written;
@@ -30,32 +34,33 @@ class FileStaging : public Staging {
     return {};
   }
 
+  // The name goes again if anything fails: nobody may ever write through it.
   Status Link(const std::string& file, const std::string& path) override {
     if (committed_) return AlreadyCommitted();
     if (Status fits = CheckStagedAppend(file, 0, 0); !fits) return fits;
     prepared_ = false;
-    const std::string place = directory_ + "/" + file;
-    if (Status linked = rows_.files().Link(path, place); !linked) return linked;
-    const auto opened = rows_.files().Open(place, File::Mode::kRead);
-    if (!opened) return opened.error();
-    const Result<std::uint64_t> size = (*opened)->Size();
-    if (!size) return size.error();
-    received_[file] = Received{*size, false, {}};
-    return {};
+    if (Status linked = rows_.files().Link(path, Place(file)); !linked) return linked;
+    received_[file].linked = true;
+    const Result<std::uint64_t> size = SizeOf(Place(file));
+    if (size) {
+      received_[file].size = *size;
+      return {};
+    }
+    if (Status removed = rows_.files().RemoveFile(Place(file)); !removed) return removed;
+    received_.erase(file);
+    return size.error();
   }
 
   Status KeepOnly(const std::set<std::string>& files) override {
     if (committed_) return AlreadyCommitted();
     prepared_ = false;
-    open_.reset();
-    open_name_.clear();
+    if (Status left = Leave(); !left) return left;
     for (auto it = received_.begin(); it != received_.end();) {
       if (files.contains(it->first)) {
         ++it;
         continue;
       }
-      const Status removed = rows_.files().RemoveFile(directory_ + "/" + it->first);
-      if (!removed) return removed;
+      if (Status removed = rows_.files().RemoveFile(Place(it->first)); !removed) return removed;
       it = received_.erase(it);
     }
     return {};
@@ -68,14 +73,14 @@ class FileStaging : public Staging {
 
   Status Prepare() override {
     if (committed_) return AlreadyCommitted();
-    open_.reset();
-    open_name_.clear();
+    if (Status left = Leave(); !left) return left;
     FileChecksums sums;
     for (const auto& [name, received] : received_) {
-      const auto file = rows_.files().Open(directory_ + "/" + name, File::Mode::kReadWrite);
-      if (!file) return file.error();
-      if (Status synced = (*file)->Sync(); !synced) return synced;
-      if (received.in_order) sums.emplace(name, received.sum.Get());
+      if (received.linked) {
+        if (Status synced = SyncAnew(Place(name)); !synced) return synced;
+      } else if (received.in_order) {
+        sums.emplace(name, received.sum.Get());
+      }
     }
     if (Status synced = rows_.files().SyncDirectory(directory_); !synced) return synced;
     if (Status good = rows_.CheckStaged(directory_, sums); !good) return good;
@@ -96,6 +101,7 @@ class FileStaging : public Staging {
  private:
   struct Received {
     std::uint64_t size = 0;
+    bool linked = false;   // another name for a file that others have, too
     bool in_order = true;  // each byte once: their checksum is known
     FileChecksum sum;
 
@@ -110,17 +116,47 @@ class FileStaging : public Staging {
     return Error(Errc::kInvalidArgument, "this staging was committed");
   }
 
+  std::string Place(const std::string& file) const { return directory_ + "/" + file; }
+
+  Result<std::uint64_t> SizeOf(const std::string& path) {
+    const auto file = rows_.files().Open(path, File::Mode::kRead);
+    if (!file) return file.error();
+    return (*file)->Size();
+  }
+
+  Status SyncAnew(const std::string& path) {
+    const auto file = rows_.files().Open(path, File::Mode::kReadWrite);
+    if (!file) return file.error();
+    return (*file)->Sync();
+  }
+
   // Keeps one file open: chunks of one file come one after another.
   Status Use(const std::string& name) {
     if (name == open_name_) return {};
-    open_name_.clear();
+    if (Status left = Leave(); !left) return left;
+    const bool fresh = !received_.contains(name);
+    if (fresh) {  // whatever has that name is none of ours
+      const Result<bool> there = rows_.files().Exists(Place(name));
+      if (!there) return there.error();
+      if (*there) {
+        if (Status removed = rows_.files().RemoveFile(Place(name)); !removed) return removed;
+      }
+    }
     auto file =
-        rows_.files().Open(directory_ + "/" + name,
-                           received_.contains(name) ? File::Mode::kReadWrite : File::Mode::kCreate);
+        rows_.files().Open(Place(name), fresh ? File::Mode::kCreate : File::Mode::kReadWrite);
     if (!file) return file.error();
     open_ = *std::move(file);
     open_name_ = name;
     return {};
+  }
+
+  // Synced by whoever wrote it: a descriptor that is opened later may not be told what went wrong.
+  Status Leave() {
+    if (!open_) return {};
+    const Status synced = open_->Sync();
+    open_.reset();
+    open_name_.clear();
+    return synced;
   }
 
   FileDiskRows& rows_;

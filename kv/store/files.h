@@ -51,7 +51,8 @@ class Files {
   virtual Result<std::unique_ptr<FileLock>> Lock(const std::string& path) = 0;
 
   // Names are durable when the directory they stand in is synced, and not before.
-  // One more name for a file. kImpossible: not between these two places.
+  // One more name for a file. kImpossible: not between these two places, or there is no
+  // such file.
   virtual Status Link(const std::string& from, const std::string& to) = 0;
   virtual Status Rename(const std::string& from, const std::string& to) = 0;
   // One that exists already is fine.

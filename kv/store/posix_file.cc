@@ -145,8 +145,8 @@ class PosixFiles : public Files {
 
   Status Link(const std::string& from, const std::string& to) override {
     if (::link(from.c_str(), to.c_str()) == 0) return {};
-    const bool impossible = errno == EXDEV || errno == EPERM || errno == EMLINK ||
-                            errno == EOPNOTSUPP || errno == ENOSYS;
+    const bool impossible = errno == ENOENT || errno == EXDEV || errno == EPERM ||
+                            errno == EMLINK || errno == EOPNOTSUPP || errno == ENOSYS;
     const Error error = SystemError("link to", to, errno);
     return impossible ? Error(Errc::kImpossible, error.detail()) : error;
   }

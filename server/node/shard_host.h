@@ -151,12 +151,12 @@ class ShardHost : public std::enable_shared_from_this<ShardHost> {
   Slot SlowestMember() const;
   void NoteKept(std::size_t bytes);
 
-  void OnFrozen(std::uint64_t id, ReplicaId reader, Result<SnapshotFiles> files);
+  void OnFrozen(std::uint64_t id, std::uint64_t pin, Result<SnapshotFiles> files);
   void RefuseSnapshots(const Error& why);
   void StartFetch(const consensus::SnapshotNeed& need);
   void EndOldHold();
   bool FetchIsStuck(const consensus::SnapshotNeed& need) const;
-  void DropFetch();
+  void DropFetch(bool gone);
   void OnFetched(Result<std::unique_ptr<store::Staging>> staged);
   void OnInstalled();
   void NoteProblem(const Error& error);
@@ -216,6 +216,7 @@ class ShardHost : public std::enable_shared_from_this<ShardHost> {
   std::uint64_t partials_ = 0;  // so far
   ReplicaId avoid_;             // the source of the last one
   bool in_chunks_ = false;      // it was not answered in time
+  int named_failures_ = 0;      // of sources that others named, one after the other
   Instant next_fetch_;
   FetchPace fetch_pace_ = FetchPace::kUsual;
   Instant hold_ends_;

@@ -11,6 +11,7 @@ namespace {
 
 constexpr Duration kFetchRetry = 200ms;
 constexpr Duration kPartialLife = 60s;
+constexpr int kNamedFailures = 2;  // then whoever names others has to serve
 
 // What a planted bug takes out of a snapshot: deletes of the rows of its session table.
 store::RowBatch SessionRows(const store::Engine& engine) {
@@ -31,22 +32,22 @@ store::RowBatch SessionRows(const store::Engine& engine) {
 // The log is pinned before the freezing begins: the rows hold at least what is applied now.
 void ShardHost::OpenSnapshot(ReplicaId reader, SnapshotDone done) {
   if (closed_) return done(Error(Errc::kUnavailable, "the replica is closing"));
-  pins_.Begin(reader, facts().applied);
+  const std::uint64_t pin = pins_.Begin(reader, facts().applied);
   const std::uint64_t id = ++last_opening_;
   opening_[id] = std::move(done);
   engine_->Checkpoint(
-      OnWorker<Result<SnapshotFiles>>([id, reader](ShardHost& host, Result<SnapshotFiles> files) {
-        host.OnFrozen(id, reader, std::move(files));
+      OnWorker<Result<SnapshotFiles>>([id, pin](ShardHost& host, Result<SnapshotFiles> files) {
+        host.OnFrozen(id, pin, std::move(files));
       }));
 }
 
-void ShardHost::OnFrozen(std::uint64_t id, ReplicaId reader, Result<SnapshotFiles> files) {
+void ShardHost::OnFrozen(std::uint64_t id, std::uint64_t pin, Result<SnapshotFiles> files) {
   const auto opening = opening_.extract(id);
   if (opening.empty()) return;  // answered: other rows have taken the place of these
   if (files) {
-    pins_.Frozen(reader, *files);
+    pins_.Frozen(pin, *files);
   } else {
-    pins_.End(reader);
+    pins_.End(pin);
   }
   opening.mapped()(std::move(files));
 }
@@ -95,9 +96,8 @@ class NoFiles : public store::SnapshotSource {
 }  // namespace
 
 ShardHost::SnapshotFiles ShardHost::PinLog(ReplicaId reader, Slot slot) {
-  pins_.Begin(reader, slot);
   SnapshotFiles pin = std::make_shared<NoFiles>();
-  pins_.Frozen(reader, pin);
+  pins_.Frozen(pins_.Begin(reader, slot), pin);
   return pin;
 }
 
@@ -130,21 +130,24 @@ void ShardHost::StartFetch(const consensus::SnapshotNeed& need) {
   EndOldHold();
   if (fetch_ && FetchIsStuck(need)) {
     SOMETIMES(snapshot_source_changed);
-    DropFetch();
+    DropFetch(false);
   }
   if (fetch_ || fetch_pace_ == FetchPace::kHeld || Now() < next_fetch_) return;
   next_fetch_ = Now() + kFetchRetry;
   fetch_ = std::make_unique<SnapshotFetch>(
-      *env_, *disk_, key_, SnapshotFetch::Source{need.from, avoid_, in_chunks_},
+      *env_, *disk_, key_,
+      SnapshotFetch::Source{need.from, avoid_, named_failures_ >= kNamedFailures, in_chunks_},
       std::exchange(partial_, {}), room_,
       [this](Result<std::unique_ptr<store::Staging>> staged) { OnFetched(std::move(staged)); });
   fetch_->SetPace(fetch_pace_);
 }
 
 // What has come is kept for the next one, and its room, for a while: should none be needed any
-// more, nobody else would let go of them.
-void ShardHost::DropFetch() {
-  avoid_ = fetch_->source();
+// more, nobody else would let go of them. A source that lost the snapshot, by a restart, still has
+// its tables: it may be named again.
+void ShardHost::DropFetch(bool gone) {
+  if (!gone) avoid_ = fetch_->source();
+  if (fetch_->source() != fetch_->asked_first()) ++named_failures_;
   in_chunks_ = in_chunks_ || fetch_->unanswered();
   partial_ = fetch_->TakePartial();
   fetch_.reset();
@@ -161,10 +164,11 @@ void ShardHost::OnFetched(Result<std::unique_ptr<store::Staging>> staged) {
   if (staged) {
     avoid_ = {};
     in_chunks_ = false;
+    named_failures_ = 0;
     fetch_.reset();
     room_->Release();
   } else {
-    DropFetch();
+    DropFetch(staged.error() == Errc::kNotFound);
   }
   if (closed_) return;
   if (!staged) {

@@ -18,6 +18,12 @@ constexpr int kTriesOfNamed = 2;  // whoever named the source names another, or 
 constexpr std::uint64_t kCallTimeoutMs = 5000;
 constexpr std::size_t kChecksumBytes = 8;
 
+// At 128 KiB/s, beside what a source waits for its turn: a shard may have no quorum meanwhile.
+std::uint64_t PatienceMs(std::uint32_t bytes) {
+  constexpr std::uint64_t kShortestMs = 2000;
+  return std::min(kCallTimeoutMs, kShortestMs + bytes / 128);
+}
+
 std::uint64_t LoadLittleEndian(std::string_view bytes) {
   std::uint64_t value = 0;
   for (std::size_t i = kChecksumBytes; i-- > 0;) {
@@ -83,6 +89,7 @@ struct SnapshotFetch::Pull : std::enable_shared_from_this<SnapshotFetch::Pull> {
   Status TakeSpace(std::uint64_t kept);
   std::set<std::string> Kept() const;
   void Prepare();
+  void TakeRoom(const std::set<std::string>& kept);
   void Fill(const std::set<std::string>& kept);
   void StartChunks();
   Lane lane() const;
@@ -120,7 +127,7 @@ SnapshotFetch::SnapshotFetch(HostEnv& env, store::Disk& disk, ReplicaKey key, co
   pull_->partial = std::move(partial);
   pull_->room = std::move(room);
   pull_->done = std::move(done);
-  pull_->Open(false, Slot{});
+  pull_->Open(source.here, Slot{});
 }
 
 SnapshotFetch::~SnapshotFetch() {
@@ -212,7 +219,7 @@ Status SnapshotFetch::Pull::CheckInfo() const {
 // What an earlier fetch got and this snapshot has, too.
 std::set<std::string> SnapshotFetch::Pull::Kept() const {
   std::set<std::string> kept;
-  if (!partial.staging || !info.contents.empty()) return kept;
+  if (!info.contents.empty()) return kept;
   for (const store::SnapshotFile& file : info.files) {
     const bool same = std::any_of(
         partial.files.begin(), partial.files.end(), [&file](const store::SnapshotFile& had) {
@@ -233,19 +240,32 @@ Status SnapshotFetch::Pull::TakeSpace(std::uint64_t kept) {
   return room->Set(total - std::min(kept, total), *disk);
 }
 
+// What came before and is of no use goes before room is asked for.
 void SnapshotFetch::Pull::Prepare() {
-  const std::set<std::string> kept = Kept();
-  std::uint64_t had = 0;
-  for (const std::string& name : kept) had += partial.staging->Size(name);
-  if (Status fits = TakeSpace(had); !fits) return Finish(fits.error());
-  if (had > 0) SOMETIMES(snapshot_goes_on_where_it_was);
+  KeepAlive();
   staging = std::move(partial.staging);
+  if (!staging) return TakeRoom({});
+  InBackground([kept = Kept()](store::Staging& to) { return to.KeepOnly(kept); },
+               [](Pull& pull, const Status& status) {
+                 if (status) return pull.TakeRoom(pull.Kept());
+                 pull.staging.reset();
+                 pull.Finish(status.error());
+               });
+}
+
+void SnapshotFetch::Pull::TakeRoom(const std::set<std::string>& kept) {
+  std::uint64_t had = 0;
+  for (const std::string& name : kept) had += staging->Size(name);
+  if (Status fits = TakeSpace(had); !fits) {
+    staging.reset();
+    return Finish(fits.error());
+  }
+  if (had > 0) SOMETIMES(snapshot_goes_on_where_it_was);
   if (!staging) {
     Result<std::unique_ptr<store::Staging>> stage = disk->Stage(key);
     if (!stage) return Finish(stage.error());
     staging = std::move(*stage);
   }
-  KeepAlive();
   Fill(kept);
 }
 
@@ -253,14 +273,15 @@ void SnapshotFetch::Pull::Prepare() {
 void SnapshotFetch::Pull::Fill(const std::set<std::string>& kept) {
   const bool near = !info.directory.empty() && from.node == env->node();
   const auto fill = [this, kept, near](store::Staging& to) -> Status {
-    if (Status left = to.KeepOnly(kept); !left) return left;
     for (std::size_t i = 0; i < info.contents.size(); ++i) {
       Status put = to.Append(info.files[i].name, 0, info.contents[i]);
       if (!put) return put;
     }
     for (const store::SnapshotFile& file : info.files) {
       if (!near || kept.contains(file.name)) continue;
-      if (!to.Link(file.name, info.directory + "/" + file.name)) return to.KeepOnly(kept);
+      const Status linked = to.Link(file.name, info.directory + "/" + file.name);
+      if (!linked && linked.error() == Errc::kImpossible) return to.KeepOnly(kept);
+      if (!linked) return linked;
     }
     return {};
   };
@@ -377,7 +398,7 @@ void SnapshotFetch::Pull::SendAsk(Chunk& chunk) {
   chunk.asked = env->executor().Now();
   if (!asked_at) asked_at = chunk.asked;
   const SnapshotRead read{info.id, info.files[chunk.file].name, chunk.offset, chunk.size, lane()};
-  RpcRequest request{Method::kSnapshotRead, key.shard, kCallTimeoutMs, Encode(read)};
+  RpcRequest request{Method::kSnapshotRead, key.shard, PatienceMs(chunk.size), Encode(read)};
   env->Call(from.node, Channel::kBulk, std::move(request),
             [pull = shared_from_this(), number = chunk.number](RpcResponse response) {
               if (pull->done && !pull->ending) pull->OnChunk(number, std::move(response));

@@ -33,6 +33,7 @@ class SnapshotFetch {
   struct Source {
     consensus::Member member;  // that is asked first
     ReplicaId avoid;           // and is not to name this one
+    bool here = false;         // nor anyone else
     bool chunks = false;       // an answer that brought the files would not arrive in time
   };
 

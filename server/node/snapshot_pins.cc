@@ -6,21 +6,22 @@
 
 namespace decree::node {
 
-void SnapshotPins::Begin(ReplicaId reader, Slot slot) {
-  End(reader);
-  pins_.push_back({reader, slot, true, {}, {}});
+std::uint64_t SnapshotPins::Begin(ReplicaId reader, Slot slot) {
+  std::erase_if(pins_, [&](const Pin& pin) { return pin.reader == reader; });
+  pins_.push_back({++begun_, reader, slot, true, {}, {}});
+  return begun_;
 }
 
-void SnapshotPins::Frozen(ReplicaId reader, const std::shared_ptr<store::SnapshotSource>& files) {
-  for (Pin& pin : pins_) {
-    if (pin.reader != reader) continue;
-    pin.freezing = false;
-    pin.files = files;
+void SnapshotPins::Frozen(std::uint64_t pin, const std::shared_ptr<store::SnapshotSource>& files) {
+  for (Pin& one : pins_) {
+    if (one.number != pin) continue;
+    one.freezing = false;
+    one.files = files;
   }
 }
 
-void SnapshotPins::End(ReplicaId reader) {
-  std::erase_if(pins_, [&](const Pin& pin) { return pin.reader == reader; });
+void SnapshotPins::End(std::uint64_t pin) {
+  std::erase_if(pins_, [pin](const Pin& one) { return one.number == pin; });
 }
 
 bool SnapshotPins::Over(Pin& pin, Instant now, const Durable& durable) {

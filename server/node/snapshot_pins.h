@@ -3,6 +3,7 @@
 // receives, checks and installs files, and nothing else knows what it will ask for next.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -21,9 +22,10 @@ class SnapshotPins {
   static constexpr Duration kPatience = 30s;
 
   // `reader` is about to get rows that hold everything <= slot; a former pin of it ends.
-  void Begin(ReplicaId reader, Slot slot);
-  void Frozen(ReplicaId reader, const std::shared_ptr<store::SnapshotSource>& files);
-  void End(ReplicaId reader);
+  // The number is for the other two, which do nothing once it has ended.
+  std::uint64_t Begin(ReplicaId reader, Slot slot);
+  void Frozen(std::uint64_t pin, const std::shared_ptr<store::SnapshotSource>& files);
+  void End(std::uint64_t pin);
   void Clear() { pins_.clear(); }
 
   // The lowest slot whose successors are still needed. `durable` says what a member reported.
@@ -32,6 +34,7 @@ class SnapshotPins {
 
  private:
   struct Pin {
+    std::uint64_t number = 0;
     ReplicaId reader;
     Slot slot;
     bool freezing = true;
@@ -40,6 +43,7 @@ class SnapshotPins {
   };
   static bool Over(Pin& pin, Instant now, const Durable& durable);
 
+  std::uint64_t begun_ = 0;
   std::vector<Pin> pins_;
 };
 

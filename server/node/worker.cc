@@ -97,6 +97,7 @@ void Worker::OpenReplica(store::Disk& disk, const ReplicaShell& shell,
   if (hosts_.count(shell.key)) return done({});
   disk.RunInBackground([this, life = std::weak_ptr(life_), executor = executor_, disk = &disk,
                         shell, room = std::move(room), done = std::move(done)]() mutable {
+    if (life.expired()) return;  // the node is gone, and only its disks still end
     auto rows = std::make_shared<ShardHost::Rows>(disk->OpenRows(shell.key));
     executor->Post([this, life, disk, shell, room, done, rows] {
       if (!life.expired()) done(OnRowsOpened(*disk, shell, room, std::move(*rows)));

@@ -103,6 +103,7 @@ class HostNode : public HostEnv {
   int snapshots_opened = 0;
   int snapshots_read = 0;  // chunks
   bool refuses_snapshots = false;
+  bool refuses_chunks = false;
   void ForgetSnapshots() { snapshots_.Clear(); }
   std::size_t snapshots_open() const { return snapshots_.open(); }
 
@@ -292,6 +293,8 @@ inline void HostNode::Handle(const RpcRequest& request, RpcReply reply) {
   } else if (request.method == Method::kSnapshotOpen) {
     ++snapshots_opened;
     snapshots_.Open(*host, *Decode<SnapshotOpen>(request.body), *this, std::move(reply));
+  } else if (request.method == Method::kSnapshotRead && refuses_chunks) {
+    reply({Errc::kUnavailable, "told to refuse", {}, {}, {}, 0, {}});
   } else if (request.method == Method::kSnapshotRead) {
     ++snapshots_read;
     snapshots_.Read(*Decode<SnapshotRead>(request.body), *this, std::move(reply));

@@ -339,6 +339,15 @@ TEST_F(FollowerSnapshotsTest, AFollowerThatRefusesIsReplacedByTheLeader) {
   EXPECT_TRUE(Serving().empty());
 }
 
+// Small messages pass between them and the target, and nothing larger.
+TEST_F(FollowerSnapshotsTest, FollowersThatSendNoRowsAreReplacedByTheLeader) {
+  for (auto& [id, node] : cluster_.nodes()) node->refuses_chunks = node.get() != &Source();
+  cluster_.AddLearner(4);
+  ASSERT_TRUE(CaughtUp());
+  EXPECT_EQ(Serving().size(), 2u);
+  EXPECT_EQ(Source().snapshots_opened, 3) << "two that were named, and its own";
+}
+
 TEST_F(FollowerSnapshotsTest, AFollowerThatGoesSilentIsLeftForTheOtherOne) {
   for (auto& [id, node] : cluster_.nodes()) node->gate.SetRates(4096, 4096);
   cluster_.AddLearner(4);

@@ -37,11 +37,11 @@ class SnapshotPinsTest : public testing::Test {
 
 TEST_F(SnapshotPinsTest, ThePinHoldsFromBeforeTheFreezingUntilTheMemberReports) {
   EXPECT_EQ(Lowest(), std::nullopt);
-  pins_.Begin(a_, Slot{100});
+  const auto pin = pins_.Begin(a_, Slot{100});
   now_ = now_ + 100s;
   EXPECT_EQ(Lowest(), Slot{100}) << "freezing takes its time";
   auto files = std::make_shared<NoFiles>();
-  pins_.Frozen(a_, files);
+  pins_.Frozen(pin, files);
   now_ = now_ + 100s;
   EXPECT_EQ(Lowest(), Slot{100}) << "and so does reading";
   files.reset();
@@ -53,8 +53,8 @@ TEST_F(SnapshotPinsTest, ThePinHoldsFromBeforeTheFreezingUntilTheMemberReports) 
 }
 
 TEST_F(SnapshotPinsTest, AMemberThatNeverComesBackIsGivenUp) {
-  pins_.Begin(a_, Slot{100});
-  pins_.Frozen(a_, std::make_shared<NoFiles>());
+  const auto pin = pins_.Begin(a_, Slot{100});
+  pins_.Frozen(pin, std::make_shared<NoFiles>());
   now_ = now_ + 100s;
   EXPECT_EQ(Lowest(), Slot{100}) << "found closed only now";
   now_ = now_ + SnapshotPins::kPatience - 1ms;
@@ -63,13 +63,26 @@ TEST_F(SnapshotPinsTest, AMemberThatNeverComesBackIsGivenUp) {
   EXPECT_EQ(Lowest(), std::nullopt);
 }
 
+// The member gave up waiting and asked again: what becomes of its first question is over.
+TEST_F(SnapshotPinsTest, AFreezingThatWasGivenUpSaysNothingOfTheNext) {
+  const auto first = pins_.Begin(a_, Slot{100});
+  const auto files = std::make_shared<NoFiles>();
+  pins_.Frozen(pins_.Begin(a_, Slot{90}), files);
+  pins_.Frozen(first, std::make_shared<NoFiles>());
+  EXPECT_EQ(Lowest(), Slot{90});
+  now_ = now_ + 100s;
+  EXPECT_EQ(Lowest(), Slot{90}) << "its files are open";
+  pins_.End(first);
+  EXPECT_EQ(Lowest(), Slot{90});
+}
+
 TEST_F(SnapshotPinsTest, ManyMembersPinTheLowestOfTheirSlots) {
   pins_.Begin(a_, Slot{100});
-  pins_.Begin(b_, Slot{200});
+  const auto second = pins_.Begin(b_, Slot{200});
   EXPECT_EQ(Lowest(), Slot{100});
   pins_.Begin(a_, Slot{300});  // it begins again
   EXPECT_EQ(Lowest(), Slot{200});
-  pins_.End(b_);
+  pins_.End(second);
   EXPECT_EQ(Lowest(), Slot{300});
 }
 

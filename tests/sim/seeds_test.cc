@@ -65,6 +65,9 @@ constexpr FormerFailure kFormerFailures[] = {
     {4'907'231'083'947,
      "a voter that had never heard of the other one did not know where to "
      "ask it, and the node that knew was lost"},
+    {11'348'082'846'591,
+     "a small piece of a snapshot that got lost was waited for as long as a "
+     "large one, twice, and the placement group with it"},
     // Faults of the simulator and its checkers:
     {1'196'368'109'555, "the liveness mode broke a machine, and left another to a wipe"},
     {1'196'368'109'672, "the same"},

@@ -82,7 +82,9 @@ class SimFiles : public store::Files {
   }
 
   Status Link(const std::string& from, const std::string& to) override {
-    return Told("link to", to, fs_->Link(from, to));
+    const int error = fs_->Link(from, to);
+    if (error == ENOENT) return Error(Errc::kImpossible, "link to " + to + ": no such file");
+    return Told("link to", to, error);
   }
   Status Rename(const std::string& from, const std::string& to) override {
     return Told("rename to", to, fs_->Rename(from, to));

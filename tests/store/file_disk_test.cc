@@ -249,6 +249,24 @@ TEST_F(FileDiskTest, FilesOfTheSameMachineAreLinkedNotCopied) {
   EXPECT_EQ(RowOr((*linked)->Get("row")), "x") << "from here on each goes its own way";
 }
 
+// Truncating it would take the rows of whoever has the other name.
+TEST_F(FileDiskTest, NobodyWritesThroughALink) {
+  auto disk = Open();
+  auto staging = *disk->Stage(Key(5, 3));
+  Write(Path("precious"), "rows of somebody else");
+  const auto place = fs::directory_iterator(Path("staging"))->path();
+  fs::create_hard_link(Path("precious"), place / "forgotten.sst");
+  ASSERT_TRUE(staging->Append("forgotten.sst", 0, "x"));
+  ASSERT_TRUE(staging->Link("linked.sst", Path("precious")));
+  EXPECT_EQ(staging->Append("linked.sst", 0, "x").error(), Errc::kInvalidArgument);
+  EXPECT_EQ(staging->Link("none.sst", Path("missing")).error(), Errc::kImpossible);
+  ASSERT_TRUE(staging->KeepOnly({"forgotten.sst"}));
+  EXPECT_FALSE(fs::exists(place / "linked.sst"));
+  std::string left;
+  std::getline(std::ifstream(Path("precious")), left);
+  EXPECT_EQ(left, "rows of somebody else");
+}
+
 TEST_F(FileDiskTest, ALinkedTableThatIsDamagedIsFound) {
   auto disk = Open();
   PutRow(*disk, std::string(5000, 'x'));
