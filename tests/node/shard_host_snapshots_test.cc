@@ -43,6 +43,17 @@ class ShardHostSnapshotsTest : public testing::Test {
     AwaitFrozen();
     return cluster_.node(4);
   }
+  // A replica on node 4 that has taken half of the rows in some five seconds. Their bytes.
+  std::uint64_t LearnerTakesHalf() {
+    Open(0);
+    Put(1500);
+    const std::uint64_t bytes = Source().host->facts().data_bytes;
+    Source().gate.SetRates(bytes / 10, bytes / 10);
+    cluster_.AddLearner(4);
+    EXPECT_TRUE(cluster_.executor().RunUntil(
+        [&] { return cluster_.node(4).host->Describe().snapshot_bytes_done > bytes / 2; }, 60s));
+    return bytes;
+  }
   // Digests of both at one slot.
   void ExpectEqualRows(HostNode& other) {
     HostNode& leader = Source();
@@ -389,18 +400,8 @@ TEST_F(ShardHostSnapshotsTest, SmallRowsWaitForTheirTurnLikeOthers) {
 // ---- going on ----
 
 TEST_F(ShardHostSnapshotsTest, ASourceThatWasRestartedIsNotAskedForEverythingAgain) {
-  Open(0);
-  Put(1500);
+  const std::uint64_t bytes = LearnerTakesHalf();
   HostNode& source = Source();
-  const std::uint64_t bytes = source.host->facts().data_bytes;
-  source.gate.SetRates(bytes / 10, bytes / 10);
-  cluster_.AddLearner(4);
-  HostNode& target = cluster_.node(4);
-  const auto half = [&] {
-    const auto status = target.host->Describe();
-    return status.snapshot_bytes_done > bytes / 2;
-  };
-  ASSERT_TRUE(cluster_.executor().RunUntil(half, 60s));
   const std::uint64_t taken = source.gate.taken();
   source.ForgetSnapshots();
   ASSERT_TRUE(cluster_.executor().RunUntil([&] { return cluster_.CaughtUp(4); }, 60s));
@@ -409,15 +410,9 @@ TEST_F(ShardHostSnapshotsTest, ASourceThatWasRestartedIsNotAskedForEverythingAga
 }
 
 TEST_F(ShardHostSnapshotsTest, WhatHasChangedMeanwhileIsFetchedAnew) {
-  Open(0);
-  Put(1500);
+  LearnerTakesHalf();
   HostNode& source = Source();
-  const std::uint64_t bytes = source.host->facts().data_bytes;
-  source.gate.SetRates(bytes / 10, bytes / 10);
-  cluster_.AddLearner(4);
   HostNode& target = cluster_.node(4);
-  ASSERT_TRUE(cluster_.executor().RunUntil(
-      [&] { return target.host->Describe().snapshot_bytes_done > bytes / 2; }, 60s));
   for (int i = 0; i < 1500; ++i) {
     ASSERT_EQ(cluster_.Put("key" + std::to_string(i), std::string(100, 'y')).code, Errc::kOk);
   }
